@@ -1,0 +1,63 @@
+/**
+ * Identifiers. A document id is `<table>:<key>` for a row and `<table>:<key>#<n>` for its n-th chunk; a key in text form is
+ * its values joined by `|`. `%`, `|`, `:` and `#` inside a value are percent-encoded, so every id parses back.
+ */
+
+const RESERVED = /[%|:#]/g;
+
+/** Percent-encodes the four reserved characters of an id part. */
+export function encodePart(value: string): string {
+  return value.replace(RESERVED, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+/** Inverse of `encodePart`; leaves any other percent sequence as it is. */
+export function decodePart(part: string): string {
+  return part.replace(/%(25|7C|3A|23)/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** `<table>:<v1>|<v2>` */
+export function rowId(table: string, keyValues: readonly string[]): string {
+  return `${encodePart(table)}:${keyValues.map(encodePart).join("|")}`;
+}
+
+/** `<row>#<n>` */
+export function chunkId(row: string, n: number): string {
+  return `${row}#${n}`;
+}
+
+/** The parts of a row or chunk id; undefined when it is not one. `n` is undefined for a row id. */
+export function parseId(
+  id: string,
+):
+  | { readonly table: string; readonly keyValues: readonly string[]; readonly n: number | undefined }
+  | undefined {
+  const match = /^([^:#|]+):([^:#]*)(?:#(\d{1,9}))?$/.exec(id);
+  if (!match) return undefined;
+  return {
+    table: decodePart(match[1] ?? ""),
+    keyValues: (match[2] ?? "").split("|").map(decodePart),
+    n: match[3] === undefined ? undefined : Number(match[3]),
+  };
+}
+
+const encoder = new TextEncoder();
+
+/** 22 characters: base64url of the first 128 bits of SHA-256. Collisions are out of reach at any table size. */
+export async function hash128(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
+  return base64url(digest.subarray(0, 16));
+}
+
+export function base64url(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/**
+ * The id of one chunk of one view of a row in a vector store: at most 64 bytes (Vectorize's limit, the narrowest), ASCII,
+ * a function of the row's key and never of its content, so that a re-run overwrites instead of duplicating.
+ */
+export async function storedId(row: string, view: string, n: number): Promise<string> {
+  return `${await hash128(`${view}\u0000${row}`)}.${n}`;
+}

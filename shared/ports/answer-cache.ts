@@ -1,0 +1,20 @@
+import type { Answer } from "./answer.ts";
+
+/** A finished answer with what it takes to know that it still holds. */
+export interface CachedAnswer {
+  /** Repeats the key that it was stored under; an entry whose key differs is not used. */
+  readonly key: string;
+  readonly answer: Answer;
+  /** `[row id, version]` of every row that the answer was written from (cited or only read). */
+  readonly rows: readonly (readonly [string, string])[];
+}
+
+/**
+ * Finished answers. A broken cache is a slow cache: neither method throws; failures are logged, `get` gives undefined.
+ * The only port that may fail quietly.
+ */
+export interface AnswerCache {
+  get(key: string): Promise<CachedAnswer | undefined>;
+  /** @param ttlSeconds at least 60 (Workers KV's floor). */
+  put(entry: CachedAnswer, ttlSeconds: number): Promise<void>;
+}

@@ -1,0 +1,89 @@
+import type { ChatMessage, Usage } from "./chat-provider.ts";
+import type { EvidenceCell } from "./evidence.ts";
+
+/** Who is asking, once a surface has verified it. Never taken from a request body. */
+export interface Principal {
+  readonly tenant: string;
+  /** Stable id of the person or service. */
+  readonly subject: string;
+  readonly groups: readonly string[];
+  /** Values that row policy may compare, e.g. `{ region: ["FR"] }`. */
+  readonly attributes: Readonly<Record<string, readonly string[]>>;
+  /** Operations, never rows: `ask`, `ingest`, `erase`, `admin`, `audit`, `metrics`. */
+  readonly scopes: readonly string[];
+}
+
+export interface Question {
+  readonly text: string;
+  /** Earlier turns, oldest first. */
+  readonly history: readonly ChatMessage[];
+  /** `provider/model`, a configured alias, or `auto`. */
+  readonly model: string | undefined;
+  readonly fallbacks: readonly string[];
+  /** Narrows to these tables; never widens. */
+  readonly tables: readonly string[] | undefined;
+  /** 1 to 50. */
+  readonly topK: number;
+  readonly cache: "default" | "bypass" | "only";
+  readonly maxOutputTokens: number;
+}
+
+export interface Citation {
+  /** The number that the text carries, as in `[2]`; 1-based. */
+  readonly marker: number;
+  readonly id: string;
+  readonly table: string;
+  readonly key: Readonly<Record<string, string>>;
+  readonly title: string;
+  readonly excerpt: string;
+  readonly cells: readonly EvidenceCell[];
+  readonly asOf: string;
+  readonly changedAt: string;
+  readonly url?: string;
+}
+
+/** Why a sentence or a span was taken out of an answer. */
+export interface Removal {
+  readonly text: string;
+  readonly why: "number" | "date" | "identifier" | "name" | "marker" | "uncited";
+}
+
+export interface Answer {
+  readonly id: string;
+  readonly outcome: "answered" | "no_evidence" | "refused";
+  readonly reason: "none_found" | "unsupported" | "needs_total" | "stale" | "safety" | null;
+  readonly text: string;
+  readonly citations: readonly Citation[];
+  readonly verification: {
+    readonly checked: number;
+    readonly supported: number;
+    readonly removed: readonly Removal[];
+  };
+  /** `provider/model` that wrote the text. */
+  readonly model: string;
+  readonly route: { readonly requested: string; readonly why: string };
+  readonly attempts: readonly { readonly model: string; readonly outcome: string }[];
+  readonly cache: "miss" | "exact" | "evidence" | "bypass";
+  readonly generation: number;
+  /** The oldest `asOf` of the cited tables; of all visible tables when nothing is cited. */
+  readonly asOf: string;
+  readonly usage: Usage & { readonly costUsd: number };
+  readonly timings: { readonly totalMs: number; readonly retrieveMs: number; readonly firstTokenMs: number };
+}
+
+export type AnswerEvent =
+  | { readonly type: "evidence"; readonly citations: readonly Citation[] }
+  | { readonly type: "delta"; readonly text: string }
+  /** Drop the text from this offset (UTF-16 units of the text sent so far): it failed verification. */
+  | { readonly type: "retract"; readonly from: number }
+  | { readonly type: "done"; readonly answer: Answer };
+
+/**
+ * The whole read path, and the only thing that a surface may call. Yields exactly one "done", last, whose text is
+ * authoritative. Throws QuaysideError, before or between events.
+ */
+export type Ask = (
+  question: Question,
+  principal: Principal,
+  signal: AbortSignal,
+) => AsyncIterable<AnswerEvent>;

@@ -1,0 +1,50 @@
+import type { Evidence } from "./evidence.ts";
+
+export interface ChatMessage {
+  readonly role: "user" | "assistant";
+  readonly content: string;
+}
+
+/**
+ * One question to a model, in both forms a provider may want: the rendered prompt (`system`, `messages`) for
+ * language models, and the parts it was made from (`question`, `evidence`) for the built-in answerers.
+ */
+export interface ChatRequest {
+  /** The provider's own model id. */
+  readonly model: string;
+  readonly system: string;
+  /** Oldest first; starts and ends with role "user". The last one holds question and evidence. */
+  readonly messages: readonly ChatMessage[];
+  readonly maxOutputTokens: number;
+  readonly question: string;
+  /** What the answer may rest on; `evidence[i]` is cited as `[i + 1]`. */
+  readonly evidence: readonly Evidence[];
+  readonly language: "en" | "fr";
+  /** The day that "today" means in the question, ISO 8601. */
+  readonly today: string;
+}
+
+/** `no-evidence`: the model says that the rows do not answer; `needs-total`: they would have to be counted or summed. */
+export type FinishReason = "stop" | "length" | "content-filter" | "no-evidence" | "needs-total" | "other";
+
+/** Token counts as billed; undefined when the provider does not report one. */
+export interface Usage {
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
+}
+
+export type ChatEvent =
+  | { readonly type: "text-delta"; readonly text: string }
+  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+
+/** A writer of answers. Streaming is the only mode; a caller that wants the whole text collects it. */
+export interface ChatProvider {
+  /**
+   * Yields zero or more "text-delta", then exactly one "finish", which is last.
+   * Failures are thrown, before or between events, never yielded: QuaysideError `provider_rejected` (our request or key),
+   * `rate_limited`, `no_provider_available` (down, or 5xx), `provider_bad_response` (nonsense before the first token),
+   * `provider_stream_interrupted` (cut after it), `deadline_exceeded`, `cancelled`.
+   * Ending the iteration early, or aborting `signal`, cancels the upstream request. Never retries once an event was yielded.
+   */
+  stream(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>;
+}

@@ -1,0 +1,24 @@
+/** One log line. Allow-listed fields only: ids, counts, codes and milliseconds; never question text, rows, vectors or secrets. */
+export interface LogEvent {
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** Noun-verb, e.g. `"batch-staged"`. */
+  readonly event: string;
+  readonly [field: string]: string | number | boolean | undefined;
+}
+
+/** What a program (the Worker or the CLI) lends to an adapter: the adapter's only way to the outside. */
+export interface Host {
+  readonly fetch: typeof fetch;
+  /** The secret or setting named in the environment, e.g. `OPENAI_API_KEY`; undefined when unset or empty. */
+  secret(name: string): string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  log(event: LogEvent): void;
+}
+
+/**
+ * How every adapter is made, and what every registry holds. The adapter parses its own settings, so adding one
+ * changes no other file, and opens nothing until first use.
+ * @throws QuaysideError `config_invalid` for a setting or secret that is missing or malformed.
+ */
+export type Factory<Port> = (settings: Readonly<Record<string, unknown>>, host: Host) => Port;

@@ -1,0 +1,170 @@
+import type { Classification, Evidence, EvidenceCell } from "./evidence.ts";
+
+/** `shared/policy.ts`: who may see a row. Every inner list is a conjunction of grants; see `docs/security.md`. */
+export interface Label {
+  /** At least one conjunction must be wholly held. Empty means nobody. */
+  readonly allowAny: readonly (readonly string[])[];
+  /** Every one must be held. */
+  readonly allowAll: readonly string[];
+  /** Holding any of these hides the row, whatever else is held. */
+  readonly deny: readonly string[];
+}
+
+export interface AccessClass {
+  /** 22 characters: base64url of 128 bits of SHA-256 over the canonical label and classification. */
+  readonly id: string;
+  readonly label: Label;
+  readonly classification: Classification;
+}
+
+/** A chunk as ingest made it. `vector` is absent when the vectors live in an index of their own. */
+export interface StagedChunk {
+  /** 0-based position in the row. */
+  readonly n: number;
+  /** What was embedded, and what a model reads. */
+  readonly text: string;
+  /** The lexical leg's fields, plain text; the index analyses them. */
+  readonly lexical: LexicalFields;
+  readonly vector: Float32Array | undefined;
+}
+
+export interface LexicalFields {
+  /** The row's name: title column(s). */
+  readonly title: string;
+  /** The row's own values (of this chunk). */
+  readonly body: string;
+  /** Names looked up through foreign keys. */
+  readonly labels: string;
+  /** Table and column names and descriptions. */
+  readonly meta: string;
+}
+
+/** One view of one row. `row` is `<table>:<key>`; a table with column-level access has several views of a row, each its own class. */
+export interface StagedRow {
+  readonly row: string;
+  readonly view: string;
+  /** 22 characters: base64url of 128 bits of SHA-256 over everything that ingest derived from the row. */
+  readonly version: string;
+  readonly accessClass: string;
+  readonly title: string;
+  readonly cells: readonly EvidenceCell[];
+  /** The row's own change time where the table names a column for it, ISO 8601 UTC. */
+  readonly changedAt: string | undefined;
+  readonly url: string | undefined;
+  readonly chunks: readonly StagedChunk[];
+}
+
+/** A run's right to write. A later run's fence is larger; a batch with an old fence is refused with `run_fenced`. */
+export interface Run {
+  readonly id: string;
+  readonly fence: number;
+  /** The generation that this run will publish. */
+  readonly generation: number;
+  /** The space that this run writes to. */
+  readonly space: string;
+}
+
+export interface RunRequest {
+  readonly tenant: string;
+  readonly tables: readonly string[];
+  /**
+   * Identity of the space that this run writes: embedder, chunker and index, one string. Another one than the current
+   * starts a new space alongside; vectors of two spaces never mix.
+   */
+  readonly space: string;
+  readonly trigger: "cli" | "api" | "cron" | "webhook";
+}
+
+/** What one table's part of a run did, for the manifest and for people. */
+export interface TableCounts {
+  readonly table: string;
+  readonly read: number;
+  readonly added: number;
+  readonly changed: number;
+  readonly deleted: number;
+  readonly unchanged: number;
+  /** Rows held back: unreadable, or a label could not be computed. */
+  readonly failed: number;
+}
+
+export interface PublishedTable {
+  readonly counts: TableCounts;
+  /** When reading this table began, ISO 8601 UTC: the answers' `as_of`. */
+  readonly asOf: string;
+  /** The table's key columns, in order. */
+  readonly key: readonly string[];
+  readonly rollup: boolean;
+}
+
+/** `(row, view)` and version of everything staged or published for a table, as stored ids and hashes. */
+export interface KnownRow {
+  readonly row: string;
+  readonly view: string;
+  readonly version: string;
+  /** How many chunks it has: their ids follow from it. */
+  readonly chunks: number;
+}
+
+/**
+ * The row registry as ingest sees it: the truth about what is indexed, and the only way anything becomes visible.
+ * Two adapters: the Durable Objects themselves inside the Worker, and `/v1/admin/…` for the CLI.
+ * Methods reject with QuaysideError `run_conflict` (another run holds the lease), `run_fenced` (this run lost it),
+ * `registry_unavailable`, `guard_stopped`, `deadline_exceeded`, `cancelled`.
+ */
+export interface Registry {
+  /** Takes the tenant's ingest lease (renewed by every `commit`). */
+  begin(request: RunRequest, signal: AbortSignal): Promise<Run>;
+
+  /** What is known of a table, staged work of interrupted runs included, in `row` order. */
+  known(run: Run, table: string, signal: AbortSignal): AsyncIterable<readonly KnownRow[]>;
+
+  /**
+   * Stages one batch: classes, new or changed rows, and rows that are gone. Nothing is visible until `publish`.
+   * Idempotent by `(run, seq)`: a repeated batch changes nothing.
+   */
+  commit(run: Run, batch: Batch, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Makes everything staged visible at once, as the next generation, after the registry's own counts agree with `tables`.
+   * A run that changed nothing publishes no generation, only newer `asOf` times. Returns the generation now served.
+   */
+  publish(
+    run: Run,
+    tables: readonly PublishedTable[],
+    signal: AbortSignal,
+  ): Promise<{ readonly generation: number }>;
+
+  /** Gives the lease back without publishing; staged work is kept for the next run to resume. */
+  abandon(run: Run, reason: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface Batch {
+  /** 0-based, rising by one; the registry remembers the last that it took. */
+  readonly seq: number;
+  readonly table: string;
+  readonly classes: readonly AccessClass[];
+  readonly rows: readonly StagedRow[];
+  /** `(row, view)` pairs that the warehouse no longer has. */
+  readonly gone: readonly { readonly row: string; readonly view: string }[];
+}
+
+/** The registry as an answer sees it: the last word on what a caller may see. */
+export interface Recheck {
+  /**
+   * Confirms stored chunk ids (as a vector store returned them) for a caller: row present in the served generation,
+   * class among `classes`, not erased. Unknown, foreign and deleted ids are alike: left out. Order and scores are kept.
+   */
+  recheck(
+    hits: readonly { readonly id: string; readonly score: number }[],
+    classes: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly Evidence[]>;
+
+  /** Whether a cached answer still holds: same epoch, and every row still visible at the same version. One call. */
+  confirm(
+    epoch: number,
+    rows: readonly (readonly [string, string])[],
+    classes: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly holds: boolean; readonly asOf: string }>;
+}

@@ -1,0 +1,57 @@
+/**
+ * A value as JSON can carry it, without loss: decimals and integers beyond 2^53 are strings, times are ISO 8601 in UTC,
+ * bytes are base64, NaN and infinities are the strings "NaN", "Infinity", "-Infinity".
+ */
+export type Cell = string | number | boolean | null | readonly Cell[] | { readonly [key: string]: Cell };
+export type Row = Readonly<Record<string, Cell>>;
+
+export interface Column {
+  readonly name: string;
+  readonly type: "string" | "number" | "boolean" | "date" | "timestamp" | "json" | "binary";
+  readonly nullable: boolean;
+  /** The warehouse's own column comment. */
+  readonly description?: string;
+}
+
+/** A table or a query to be read as a table. Exactly one of `name` and `query` is set. */
+export interface TableRef {
+  /** As the warehouse writes it, broadest part first: `["SALES", "PUBLIC", "ORDERS"]`. */
+  readonly name?: readonly string[];
+  /** One read-only SELECT. */
+  readonly query?: string;
+}
+
+export interface Table {
+  readonly ref: TableRef;
+  readonly columns: readonly Column[];
+  /** Columns that the warehouse declares to identify a row; empty when it declares none. */
+  readonly primaryKey: readonly string[];
+  readonly description?: string;
+}
+
+export interface ReadOptions {
+  /** The columns that order the rows: the table's configured key. */
+  readonly key: readonly string[];
+  /** Most rows in a batch. */
+  readonly batchSize: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A system that tables are read from. Read-only by role and by code: no method can change the warehouse.
+ * Methods reject with QuaysideError `source_unavailable` (retries happened inside, so it is final), `source_rejected`
+ * (no such table, no right, bad query), `deadline_exceeded` or `cancelled`.
+ */
+export interface Source extends AsyncDisposable {
+  /** The table's shape, read from the catalogue. `source_rejected` when it does not exist. */
+  describe(ref: TableRef, signal: AbortSignal): Promise<Table>;
+
+  /** Rows in batches of at most `batchSize`, each row exactly once, in key order where `ordered` is true. Memory stays flat. */
+  read(table: Table, options: ReadOptions): AsyncIterable<readonly Row[]>;
+
+  /** How many rows `read` will yield, and how many bytes the warehouse will scan for it, where it can tell cheaply. */
+  estimate(table: Table, signal: AbortSignal): Promise<{ readonly rows?: number; readonly bytes?: number }>;
+
+  /** Whether `read` yields rows in key order. Unordered sources are compared through a set of keys instead of a merge. */
+  readonly ordered: boolean;
+}

@@ -1,0 +1,16 @@
+import type { Ledger } from "./tenant/ledger.ts";
+import type { Shard } from "./index/shard.ts";
+
+/** Replaced at build time: "true" only under `npm start` and in tests; a deploy drops what it guards. */
+declare global {
+  const QUAYSIDE_DEMO: boolean;
+}
+
+/** What wrangler.toml binds, and the secrets by name (`contract` names; any may be unset). Only `main.ts` and `registry.ts` see it. */
+export interface Env {
+  readonly ASSETS: Fetcher;
+  readonly CACHE: KVNamespace;
+  readonly LEDGER: DurableObjectNamespace<Ledger>;
+  readonly SHARD: DurableObjectNamespace<Shard>;
+  readonly [secret: string]: unknown;
+}
