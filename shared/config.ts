@@ -181,7 +181,8 @@ export const DEFAULT_LIMITS = {
 export type Limits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number };
 
 export function limitsOf(config: Config): Limits {
-  return { ...DEFAULT_LIMITS, ...config.limits };
+  const given = Object.entries(config.limits ?? {}).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
 }
 
 /** Types the configuration in an editor; checks nothing until `parseConfig`. */

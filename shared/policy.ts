@@ -62,13 +62,16 @@ export async function classOf(label: Label, classification: Classification): Pro
 }
 
 function canonical(label: Label): Label {
-  const sorted = (list: readonly string[]): string[] => [...new Set(list)].sort();
   const any = new Map(label.allowAny.map((c) => [sorted(c).join(" & "), sorted(c)] as const));
   return {
     allowAny: [...any.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, c]) => c),
     allowAll: sorted(label.allowAll),
     deny: sorted(label.deny),
   };
+}
+
+function sorted(list: readonly string[]): string[] {
+  return [...new Set(list)].sort();
 }
 
 function expandAll(list: readonly string[], row: Row): (string[] | null)[] | undefined {
