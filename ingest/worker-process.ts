@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,16 +52,21 @@ const HANDED_ON =
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const port = options.port === 0 ? await freePort() : options.port;
   await mkdir(options.persistTo, { recursive: true });
-  const envFile = join(root, ".dev.vars");
-  await writeFile(envFile, "", { flag: "a", mode: 0o600 });
   const child = spawn(
     process.execPath,
     [
       join(root, "node_modules/wrangler/bin/wrangler.js"),
-      ...["dev", "--local", "--ip", "127.0.0.1", "--port", String(port)],
-      ...["--inspector-port", String(await freePort()), "--persist-to", options.persistTo],
-      ...["--define", `QUAYSIDE_DEMO:${options.demo}`, "--env-file", envFile],
-      ...["--show-interactive-dev-session", "false", "--log-level", "warn"],
+      "dev",
+      "--local",
+      "--ip=127.0.0.1",
+      `--port=${port}`,
+      `--inspector-port=${await freePort()}`,
+      `--persist-to=${options.persistTo}`,
+      `--define=QUAYSIDE_DEMO:${options.demo}`,
+      // Named, so that wrangler reads both this file and the environment below.
+      `--env-file=${join(root, ".dev.vars")}`,
+      "--show-interactive-dev-session=false",
+      "--log-level=warn",
     ],
     {
       cwd: root,
