@@ -73,6 +73,8 @@ export interface RunRequest {
    */
   readonly space: string;
   readonly trigger: "cli" | "api" | "cron" | "webhook";
+  /** Takes a lease that is still alive, for a caller who knows that its holder is dead; the fence keeps it out if it is not. */
+  readonly takeOver?: boolean;
 }
 
 /** What one table's part of a run did, for the manifest and for people. */

@@ -72,22 +72,92 @@ export interface ErasureReceipt {
   readonly residue: number;
 }
 
+/** A run that may have flipped its shards without the ledger hearing of it: the next writer finishes it first. */
+export interface Publication {
+  readonly run: Run;
+  readonly tables: readonly PublishedTable[];
+}
+
+/** What a shard says after a publish about one table that it serves. */
+export interface ServedTable {
+  readonly table: string;
+  /** Rows served, each counted once however many views it has. */
+  readonly rows: number;
+  /** Access class ids of the rows served. */
+  readonly classes: readonly string[];
+}
+
+/** What a shard serves once `publish` is done; the same again when the call is repeated. */
+export interface ShardPublished {
+  /** The generation that the shard now serves: the run's when anything was staged, else the one before. */
+  readonly generation: number;
+  /** Whether this call flipped anything. */
+  readonly changed: boolean;
+  /** Every table that the shard serves, those that this run did not read included. */
+  readonly rows: readonly ServedTable[];
+}
+
 export interface LedgerApi {
+  /** @throws `not_configured` before the first `publishConfig`. */
   admit(principal: Principal): Promise<Admission>;
-  publishConfig(config: Config): Promise<{ readonly version: number }>;
-  begin(request: RunRequest): Promise<Run>;
-  /** Renews the lease and stores the batch's classes. @throws `run_fenced`. */
-  renew(run: Run, classes: readonly AccessClass[]): Promise<void>;
+  /** The published configuration; undefined before the first. */
+  config(): Promise<
+    { readonly version: number; readonly epoch: number; readonly config: Config } | undefined
+  >;
+  /** Validates and stores; a configuration equal to the current one makes no new version. The epoch rises with each version. */
+  publishConfig(config: unknown): Promise<{ readonly version: number; readonly epoch: number }>;
+  /**
+   * Takes the lease for 60 s. A repeated call with the same `key` returns the same run.
+   * @throws `run_conflict` (who, since when, `retryAfterMs` until the lease ends), `guard_stopped` when a new space would miss tables.
+   */
+  begin(request: RunRequest, key: string): Promise<Run>;
+  /** The run with this id and fence while it holds the lease. @throws `run_fenced`. */
+  lookup(id: string, fence: number): Promise<Run>;
+  /**
+   * Renews the lease and stores the batch's classes; `used` are the class ids that its rows carry.
+   * `erasures` is how many rows are erased for good: when not 0, ask `withheld`.
+   * @throws `run_fenced`, `invalid_request` (a class whose id is not its label's, or a row whose class is unknown).
+   */
+  renew(
+    run: Run,
+    classes: readonly AccessClass[],
+    used: readonly string[],
+  ): Promise<{ readonly erasures: number }>;
+  /** Which of these rows (hashes, see `hash128`) are erased and must not be staged; remembered for the run's counts. */
+  withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
+  /** A publication that a crash left half done, once its run's lease is over (or its run asks). */
+  pending(): Promise<Publication | undefined>;
+  /**
+   * Writes down what is about to be published, before any shard flips. `tables` comes back without the rows that were withheld;
+   * `erase` are rows that were erased while runs were writing and have to be erased again before the flip.
+   */
+  prepare(
+    run: Run,
+    tables: readonly PublishedTable[],
+  ): Promise<{
+    readonly epoch: number;
+    readonly tables: readonly PublishedTable[];
+    readonly erase: readonly string[];
+  }>;
+  /** Serves what the shards now serve. Repeating it returns the same generation. */
   publish(
     run: Run,
     tables: readonly PublishedTable[],
-    changed: boolean,
+    served: ShardPublished,
   ): Promise<{ readonly generation: number }>;
   abandon(run: Run, reason: string): Promise<void>;
   status(): Promise<TenantStatus>;
-  /** Rows that were erased: a later ingest must not bring them back. */
-  suppress(row: string): Promise<{ readonly epoch: number }>;
-  suppressed(): Promise<readonly string[]>;
+  /** Erases a row for good: no later ingest brings it back. Repeating it returns the same receipt id; the epoch rises once. */
+  suppress(
+    table: string,
+    row: string,
+  ): Promise<{ readonly id: string; readonly epoch: number; readonly spaces: readonly string[] }>;
+  /** Completes the receipt once every shard has erased the row. */
+  erased(
+    id: string,
+    removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
+  ): Promise<ErasureReceipt>;
+  erasure(id: string): Promise<ErasureReceipt | undefined>;
 }
 
 export interface ShardQuery {
@@ -108,17 +178,11 @@ export interface ShardApi {
     limit: number,
   ): Promise<readonly KnownRow[]>;
   /**
-   * Makes the staged rows of this run visible at once. `changed` is false when nothing was staged: only `asOf` moves then.
+   * Makes what is staged visible at once as generation `run.generation`; nothing staged moves only `asOf`.
+   * Repeating the call changes nothing and reports the same generation.
    * @throws `guard_stopped` when the shard's own counts disagree with the run's.
    */
-  publish(
-    run: Run,
-    tables: readonly PublishedTable[],
-    epoch: number,
-  ): Promise<{
-    readonly changed: boolean;
-    readonly rows: readonly { readonly table: string; readonly rows: number }[];
-  }>;
+  publish(run: Run, tables: readonly PublishedTable[], epoch: number): Promise<ShardPublished>;
   /** Hybrid search and registry re-check in one call. Best first. */
   query(query: ShardQuery): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }>;
   recheck(
