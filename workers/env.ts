@@ -4,7 +4,13 @@ import type { Shard } from "./index/shard.ts";
 /** Replaced at build time: "true" only under `npm start` and in tests; a deploy drops what it guards. */
 declare global {
   const QUAYSIDE_DEMO: boolean;
+  namespace Cloudflare {
+    /** Types the `env` of `cloudflare:workers`. */
+    interface Env extends WorkerEnv {}
+  }
 }
+
+type WorkerEnv = Env;
 
 /** What wrangler.toml binds, and the secrets by name (`contract` names; any may be unset). Only `main.ts` and `registry.ts` see it. */
 export interface Env {

@@ -1,0 +1,118 @@
+import { Hono, type Context } from "hono";
+import { QuaysideError } from "../shared/ports/errors.ts";
+import type { Host } from "../shared/ports/host.ts";
+import { coded, problemResponse } from "./problem.ts";
+import type { Route, Surface } from "./surfaces/surface.ts";
+
+export interface AppDeps {
+  readonly surfaces: readonly Surface[];
+  readonly host: Host;
+  /** Origins whose pages may call, besides the Worker's own. Asked only when a foreign Origin header arrives. */
+  allowedOrigins(): Promise<readonly string[]>;
+}
+
+interface AppEnv {
+  Variables: { requestId: string };
+}
+
+const PREFLIGHT_HEADERS = {
+  "access-control-allow-methods": "GET, POST, PUT, DELETE",
+  "access-control-allow-headers": "authorization, content-type, accept",
+  "access-control-max-age": "600",
+} as const;
+
+/** What every response carries unless its route says otherwise: nothing is stored, framed, sniffed or executed. */
+const DEFAULT_HEADERS = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+} as const;
+
+/** Mounts every surface behind one origin check, one error mapping and one set of headers. */
+export function makeApp(deps: AppDeps): { fetch(request: Request): Promise<Response> } {
+  const app = new Hono<AppEnv>();
+
+  app.use(async (c, next) => {
+    const id = crypto.randomUUID();
+    c.set("requestId", id);
+    await next();
+    c.res = withHeaders(c.res, id);
+  });
+
+  app.use(async (c, next) => {
+    const origin = c.req.header("origin");
+    if (origin === undefined || origin === new URL(c.req.url).origin) return next();
+    if (!(await deps.allowedOrigins()).includes(origin)) {
+      throw new QuaysideError("origin_not_allowed", "This origin is not in surfaces.allowedOrigins.");
+    }
+    const preflight =
+      c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined;
+    if (preflight) c.res = new Response(null, { status: 204, headers: PREFLIGHT_HEADERS });
+    else await next();
+    c.header("access-control-allow-origin", origin);
+    c.header("access-control-expose-headers", "x-request-id, retry-after");
+    c.header("vary", "Origin", { append: true });
+  });
+
+  const routes = deps.surfaces.flatMap((surface) => surface.routes);
+  for (const route of routes) app.on(route.method, route.path, (c) => call(route, c));
+  // Only what no route above has taken comes here: the path is right, the method is not.
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map((route) => route.method);
+    const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"].join(", ");
+    app.all(path, (c) => {
+      if (c.req.method === "OPTIONS") return new Response(null, { status: 204, headers: { allow } });
+      const error = new QuaysideError("method_not_allowed", "This path does not take this method.");
+      const response = problemResponse(error, c.get("requestId"));
+      response.headers.set("allow", allow);
+      return response;
+    });
+  }
+  app.notFound((c) => problemResponse(new QuaysideError("not_found", "No such path."), c.get("requestId")));
+
+  app.onError((thrown, c) => {
+    const error = coded(thrown);
+    const id = c.get("requestId");
+    if (error.code === "internal") {
+      deps.host.log({ level: "error", event: "request-failed", requestId: id, kind: nameOf(error.cause) });
+    }
+    return problemResponse(error, id);
+  });
+
+  return {
+    async fetch(request) {
+      try {
+        return await app.fetch(request);
+      } catch {
+        // Hono passes on what is thrown and is no Error; no code of ours does that.
+        return problemResponse(new QuaysideError("internal", "An unexpected failure."), crypto.randomUUID());
+      }
+    },
+  };
+}
+
+function call(route: Route, c: Context<AppEnv>): Promise<Response> | Response {
+  return route.handle({
+    request: c.req.raw,
+    url: new URL(c.req.url),
+    params: c.req.param(),
+    requestId: c.get("requestId"),
+  });
+}
+
+/** A copy, because a response that was fetched (a static file, say) has headers that can't be changed. */
+function withHeaders(response: Response, requestId: string): Response {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(DEFAULT_HEADERS)) {
+    if (!headers.has(name)) headers.set(name, value);
+  }
+  headers.set("x-request-id", requestId);
+  return new Response(response.body, { status: response.status, headers });
+}
+
+/** The class of an unexpected error, never its message: that may hold anything. */
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name : typeof cause;
+}
