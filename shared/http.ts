@@ -2,9 +2,9 @@ import { QuaysideError, type ErrorCode } from "./ports/errors.ts";
 import type { Host } from "./ports/host.ts";
 
 /**
- * Every call to the outside over HTTP ends here, an SDK's included (it is given a `fetch` made of these): deadline,
- * cancellation, retries, no redirects, a cap on what is read, statuses turned into `QuaysideError`. Text of the other side
- * never reaches a message; it is kept in `cause`.
+ * Every call to the outside over HTTP ends here, an SDK's included (it is given a `fetch` made of these; see `failureIn`):
+ * deadline, cancellation, retries, no redirects, a cap on what is read, statuses turned into `QuaysideError`. Text of the
+ * other side never reaches a message; it is kept in `cause`.
  */
 
 /** Which codes a caller's failures have: an embedder's differ from a provider's or an index's. */
@@ -66,7 +66,7 @@ type Outcome =
  */
 export async function request(
   host: Outward,
-  url: string,
+  url: string | URL | Request,
   input: RequestInput,
   options: RequestOptions,
 ): Promise<Response> {
@@ -96,7 +96,7 @@ export async function request(
  */
 export async function requestStream(
   host: Outward,
-  url: string,
+  url: string | URL | Request,
   input: RequestInput,
   options: StreamOptions,
 ): Promise<Response> {
@@ -115,6 +115,21 @@ export function aborted(signal: AbortSignal): QuaysideError {
   return cause instanceof Error && cause.name === "TimeoutError"
     ? new QuaysideError("deadline_exceeded", "The call took longer than its deadline.", { cause })
     : new QuaysideError("cancelled", "The call was cancelled.", { cause });
+}
+
+/** What an SDK passes to its `fetch`, as input of these functions. */
+export function sdkInput(init: RequestInit | undefined): RequestInput {
+  return { ...init, signal: init?.signal ?? new AbortController().signal };
+}
+
+/** The failure that a `fetch` made of these functions threw, out of the errors that an SDK wrapped around it. */
+export function failureIn(error: unknown): QuaysideError | undefined {
+  let inner = error;
+  for (let depth = 0; depth < 5 && inner instanceof Error; depth++) {
+    if (inner instanceof QuaysideError) return inner;
+    inner = inner.cause;
+  }
+  return undefined;
 }
 
 /**
@@ -169,7 +184,7 @@ function deadlineSignal(outer: AbortSignal, ms: number): { readonly signal: Abor
 
 async function attemptWhole(
   host: Outward,
-  url: string,
+  url: string | URL | Request,
   input: RequestInput,
   options: RequestOptions,
 ): Promise<Outcome> {
@@ -195,7 +210,7 @@ async function attemptWhole(
 
 async function attemptHeaders(
   host: Outward,
-  url: string,
+  url: string | URL | Request,
   input: RequestInput,
   options: StreamOptions,
 ): Promise<Outcome> {

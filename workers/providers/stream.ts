@@ -1,0 +1,134 @@
+import { aborted, failureIn } from "../../shared/http.ts";
+import type { ChatEvent, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
+import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
+import { readEvents, type SseEvent } from "../../shared/sse.ts";
+
+/**
+ * What providers that stream server-sent events have in common: the contract of `ChatProvider.stream`, over a protocol that
+ * is a function from events to a `Reading`.
+ */
+
+/** What has been understood of a stream; a protocol's `read` writes it, `chatEvents` empties `text` after each network read. */
+export interface Reading {
+  text: string;
+  reason: FinishReason | undefined;
+  inputTokens: number | undefined;
+  outputTokens: number | undefined;
+  /** The protocol's own terminator was seen; whatever follows is ignored. */
+  ended: boolean;
+}
+
+/** @throws QuaysideError for an error event, SyntaxError for data that is not JSON. */
+export type ReadEvent = (event: SseEvent, reading: Reading) => void;
+
+/** An answer of 8,000 tokens is about 2 MB on the wire, one event a token. */
+const MAX_STREAM_BYTES = 8 * 1024 * 1024;
+
+/**
+ * @param peer as messages may name it.
+ * @param open starts the call through an SDK whose `fetch` is made of `shared/http.ts`.
+ */
+export async function* chatEvents(
+  peer: string,
+  open: () => Promise<Response>,
+  read: ReadEvent,
+  signal: AbortSignal,
+): AsyncGenerator<ChatEvent, void, undefined> {
+  let started = false;
+  const reading: Reading = {
+    text: "",
+    reason: undefined,
+    inputTokens: undefined,
+    outputTokens: undefined,
+    ended: false,
+  };
+  try {
+    const response = await open();
+    const type = response.headers.get("content-type") ?? "";
+    if (!response.body || !type.startsWith("text/event-stream")) {
+      response.body?.cancel().catch(() => undefined);
+      throw badResponse(`${peer} answered with something other than an event stream.`);
+    }
+    for await (const events of readEvents(response.body, MAX_STREAM_BYTES, signal)) {
+      try {
+        for (const event of events) {
+          read(event, reading);
+          if (reading.ended) break;
+        }
+      } catch (error) {
+        // What arrived before the failure is delivered before it is reported.
+        if (reading.text !== "") {
+          started = true;
+          yield { type: "text-delta", text: reading.text };
+        }
+        throw error;
+      }
+      if (reading.text !== "") {
+        started = true;
+        yield { type: "text-delta", text: reading.text };
+        reading.text = "";
+      }
+      if (reading.ended) break;
+    }
+    if (!reading.ended) throw badResponse(`${peer} ended its answer without saying that it was complete.`);
+    if (
+      !started &&
+      (reading.reason === undefined || reading.reason === "stop" || reading.reason === "other")
+    ) {
+      throw badResponse(`${peer} answered with no text.`);
+    }
+  } catch (error) {
+    throw toFailure(error, peer, started, signal);
+  }
+  yield { type: "finish", reason: reading.reason ?? "other", usage: usageOf(reading) };
+}
+
+/** The data of an event as an object. @throws SyntaxError */
+export function parseData(data: string): Readonly<Record<string, unknown>> {
+  return fields(JSON.parse(data) as unknown);
+}
+
+/** An object's fields; none for anything else, so that a missing branch reads as absent. */
+export function fields(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+/** Tokens as a provider reports them; undefined when absent or absurd. */
+export function tokenCount(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 1e8
+    ? value
+    : undefined;
+}
+
+/** An error that a provider sends inside a stream that began well. */
+export function streamError(peer: string, code: ErrorCode, cause: unknown): QuaysideError {
+  return new QuaysideError(code, `${peer} reported an error while answering.`, { cause });
+}
+
+function badResponse(message: string): QuaysideError {
+  return new QuaysideError("provider_bad_response", message);
+}
+
+function usageOf({ inputTokens, outputTokens }: Reading): Usage {
+  return { inputTokens, outputTokens };
+}
+
+function toFailure(error: unknown, peer: string, started: boolean, signal: AbortSignal): QuaysideError {
+  if (signal.aborted) return aborted(signal);
+  if (started) {
+    const message = `${peer} broke off in the middle of its answer.`;
+    return new QuaysideError("provider_stream_interrupted", message, { cause: error });
+  }
+  const failure = failureIn(error);
+  if (failure) return failure;
+  if (error instanceof SyntaxError) {
+    return new QuaysideError("provider_bad_response", `${peer} answered with malformed data.`, {
+      cause: error,
+    });
+  }
+  return new QuaysideError("no_provider_available", `${peer} broke off before its answer.`, { cause: error });
+}
