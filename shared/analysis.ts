@@ -91,27 +91,30 @@ export function analyse(text: string, language: Language = detectLanguage(text))
   return terms;
 }
 
-/** Words that only one of the two languages uses, and often. Folded. */
+/** Function words that only one of the two languages uses, and often. Folded. */
 const ENGLISH_SIGNS = new Set(
-  "the of and to is was are were for with which who what when where how does did do has have by from this that these those than it its an be been their our your".split(
+  "the of and to is was are were with which who what when where how does did do has have by from this that these those than it its been their our your for in at".split(
     " ",
   ),
 );
 const FRENCH_SIGNS = new Set(
-  "le la les des du de une un et est sont etait dans pour qui que quel quelle quels quelles quand combien comment ou avec sur par au aux ce cette ces son sa ses leur nous vous il elle ils elles pas plus ne se d l qu j n s c m".split(
+  "le la les des du une et est sont etait dans pour qui que quel quelle quels quelles quand combien comment avec sur par au aux ce cette ces sa ses leur nous vous il elle ils elles pas plus ou un en se".split(
     " ",
   ),
 );
-const FRENCH_LETTERS = /[àâçèéêëîïôùûœ]/gi;
 
-/** The likelier of the two languages, from function words and accents; English when nothing tells. */
+/**
+ * The likelier of the two languages, from function words, elisions and accents; English when nothing tells. Names don't tell:
+ * one French sign in an otherwise silent text is not enough when the text is more than a few words.
+ */
 export function detectLanguage(text: string): Language {
-  const sample = text.length > 2000 ? text.slice(0, 2000) : text;
-  let balance = 0;
-  for (const [word] of fold(sample).matchAll(/[a-z]+/g)) {
-    if (FRENCH_SIGNS.has(word)) balance += 1;
-    if (ENGLISH_SIGNS.has(word)) balance -= 1;
+  const sample = fold(text.length > 2000 ? text.slice(0, 2000) : text);
+  const words = sample.match(/[a-z]+/g) ?? [];
+  let french = (sample.match(/\b(?:[cdjlmnst]|qu)'[a-z]/g) ?? []).length;
+  let english = 0;
+  for (const word of words) {
+    if (FRENCH_SIGNS.has(word)) french += 1;
+    if (ENGLISH_SIGNS.has(word)) english += 1;
   }
-  balance += 0.5 * (sample.match(FRENCH_LETTERS)?.length ?? 0);
-  return balance > 0 ? "fr" : "en";
+  return french > english && french >= Math.min(3, words.length * 0.12) ? "fr" : "en";
 }
