@@ -1,0 +1,226 @@
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import type { Cell } from "../../shared/ports/source.ts";
+import { conceptsOf, isLight, isStopWord } from "./understand-lexicon.ts";
+import { foldText, stemOf, wordsOf } from "./understand-text.ts";
+import { type DateMention, datesOf, isoOf, monthOf, numbersOf } from "./understand-values.ts";
+
+/** Which claim of a span has no support; undefined when all have. */
+export type Unsupported = "number" | "date" | "identifier" | "name";
+
+export interface ClaimChecker {
+  /** Looks up every number, date, identifier and proper name of a span (a few words, no markers). */
+  check(span: string): Unsupported | undefined;
+  checked(): number;
+  supported(): number;
+}
+
+/** Numbers of the evidence, sorted, and its dates as ISO text. */
+interface Values {
+  readonly numbers: readonly number[];
+  readonly dates: ReadonlySet<string>;
+}
+
+/** Words that are written with a capital without naming anything. */
+const CAPITALISED = new Set(
+  "i ok mr mrs ms dr mme mlle monsieur madame english french anglais francais note sources source yes no oui non however according based unfortunately".split(
+    " ",
+  ),
+);
+
+/** Integers below this are exact or wrong: rounding 2.6 to "3" would let any small count pass. */
+const SMALLEST_ROUNDED = 10;
+
+/** Everything is folded on the first look-up: an answer without claims costs nothing. */
+export function makeClaimChecker(evidence: readonly Evidence[], question: string): ClaimChecker {
+  let checked = 0;
+  let supported = 0;
+  let haystack: string | undefined;
+  let values: Values | undefined;
+  let squeezed: ReadonlySet<string> | undefined;
+  const text = (): string => (haystack ??= haystackOf(evidence, question));
+  const index = (): Values => (values ??= valuesOf(text()));
+  // "TK4711" is "TK-4711".
+  const codes = (): ReadonlySet<string> =>
+    (squeezed ??= new Set(
+      text()
+        .split(/\s+/)
+        .map((w) => w.replace(/[^\p{L}\p{N}]/gu, "")),
+    ));
+
+  const count = (found: boolean): boolean => {
+    checked += 1;
+    if (found) supported += 1;
+    return found;
+  };
+
+  const number = (token: string): boolean => {
+    const mentions = numbersOf(token);
+    return mentions.length > 0 && mentions.every((m) => hasNumber(index().numbers, m, token));
+  };
+
+  const withDigits = (original: string): Unsupported | undefined => {
+    const token = foldText(original);
+    if (holdsWhole(text(), token)) return count(true) ? undefined : "number";
+    // Capitals beside digits are a code; anything else is numbers, with a unit or a range between them.
+    const code =
+      /\p{Lu}[\p{L}]*[-_/#.]?\p{N}|\p{N}[-_/#]?\p{Lu}/u.test(original) &&
+      !/^[^\p{L}]*\d[\d.,\s]*[KMB]n?$/u.test(original);
+    if (code) return count(codes().has(token.replace(/[^\p{L}\p{N}]/gu, ""))) ? undefined : "identifier";
+    const parts = token
+      .replace(/^[-+]/, "")
+      .split(/(?<=\d)\s?[-–/×x:]\s?(?=\d)/)
+      .map((part) => part.replace(/(?<=\d)(?!k$|m$|b$|bn$|md$|e$|er$|st$|nd$|rd$|th$|eme$)\p{L}+$/u, ""));
+    const separators = token.replace(/[\d.,\s%€£$+]/g, "").length;
+    if (parts.every(number)) return count(true) ? undefined : "number";
+    count(false);
+    return separators > 0 && !/\d\p{L}*$/u.test(token) ? "identifier" : "number";
+  };
+
+  return {
+    check(span) {
+      const folded = foldText(span);
+      // Offsets in the folded text serve the original only while folding kept every length.
+      const same = folded.length === span.length;
+      let rest = same ? span : folded;
+      for (const date of datesOf(folded)) {
+        const literal = folded.slice(date.start, date.end);
+        if (!count(hasDate(index().dates, date) || holdsWhole(text(), literal))) return "date";
+        rest = rest.slice(0, date.start) + " ".repeat(date.end - date.start) + rest.slice(date.end);
+      }
+      for (const token of tokensWithDigits(rest)) {
+        const verdict = withDigits(token);
+        if (verdict !== undefined) return verdict;
+      }
+      for (const word of wordsOf(rest)) {
+        if (!/^\p{Lu}/u.test(word.raw) || word.folded.length < 3 || /\d/.test(word.folded)) continue;
+        if (holdsWhole(text(), word.folded)) {
+          count(true);
+          continue;
+        }
+        if (!isNameLike(word.raw, word.folded, word.stem)) continue;
+        if (!count(holdsPrefix(text(), word.stem))) return "name";
+      }
+      return undefined;
+    },
+    checked: () => checked,
+    supported: () => supported,
+  };
+}
+
+function haystackOf(evidence: readonly Evidence[], question: string): string {
+  const parts = [question];
+  for (const item of evidence) {
+    parts.push(
+      item.title,
+      item.table,
+      ...Object.values(item.key),
+      item.text,
+      item.changedAt.slice(0, 10),
+      item.asOf.slice(0, 10),
+    );
+    for (const cell of item.cells) parts.push(cell.column, cellText(cell.value));
+  }
+  return foldText(parts.join("\n"));
+}
+
+/** A cell as text; structured values as JSON. */
+export function cellText(value: Cell): string {
+  if (value === null) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+function valuesOf(text: string): Values {
+  const numbers: number[] = [];
+  for (const mention of numbersOf(text)) for (const value of mention.values) numbers.push(Math.abs(value));
+  const dates = new Set<string>();
+  for (const date of datesOf(text)) {
+    if (date.year !== undefined) numbers.push(date.year);
+    for (const iso of variantsOf(date)) dates.add(iso);
+  }
+  return { numbers: numbers.sort((a, b) => a - b), dates };
+}
+
+/** A stored date supports itself and everything less exact: its month, and its day without the year. */
+function variantsOf(date: DateMention): string[] {
+  const { year, month, day } = date;
+  const out = [isoOf(date)];
+  if (day !== undefined)
+    out.push(isoOf({ year, month, day: undefined }), isoOf({ year: undefined, month, day }));
+  // 03/04/1996 may be either day; both readings are in the evidence's own words.
+  if (day !== undefined && day <= 12) out.push(isoOf({ year, month: day, day: month }));
+  return out;
+}
+
+function hasDate(dates: ReadonlySet<string>, date: DateMention): boolean {
+  return dates.has(isoOf(date));
+}
+
+function hasNumber(
+  sorted: readonly number[],
+  mention: { readonly values: readonly number[]; readonly tolerance: number },
+  token: string,
+): boolean {
+  const percent = token.includes("%");
+  return mention.values.some((signed) => {
+    const value = Math.abs(signed);
+    const year = Number.isInteger(value) && value >= 1900 && value <= 2100;
+    const exact = year || (mention.tolerance === 0.5 && value < SMALLEST_ROUNDED);
+    const tolerance = exact ? 1e-9 : mention.tolerance * 1.000001;
+    return within(sorted, value, tolerance) || (percent && within(sorted, value / 100, tolerance / 100));
+  });
+}
+
+/** Whether a sorted list holds a value within a distance: binary search. */
+function within(sorted: readonly number[], value: number, distance: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) < value - distance) low = middle + 1;
+    else high = middle;
+  }
+  const found = sorted[low];
+  return found !== undefined && found <= value + distance;
+}
+
+/** Whether `text` holds `part` as whole words. */
+function holdsWhole(text: string, part: string): boolean {
+  if (part === "") return true;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + 1)) {
+    if (!isWordChar(text, at - 1) && !isWordChar(text, at + part.length)) return true;
+  }
+  return false;
+}
+
+/** Whether a word of `text` begins with `stem`. */
+function holdsPrefix(text: string, stem: string): boolean {
+  if (stem.length < 4) return false;
+  for (let at = text.indexOf(stem); at >= 0; at = text.indexOf(stem, at + 1)) {
+    if (!isWordChar(text, at - 1)) return true;
+  }
+  return false;
+}
+
+function isWordChar(text: string, at: number): boolean {
+  return at >= 0 && at < text.length && /[\p{L}\p{N}]/u.test(text.charAt(at));
+}
+
+function isNameLike(raw: string, folded: string, stem: string): boolean {
+  if (isStopWord(folded) || isLight(stem) || CAPITALISED.has(folded) || monthOf(folded) !== undefined)
+    return false;
+  // Abbreviations such as EUR, CEO or TVA are vocabulary, not names.
+  if (raw.length <= 4 && raw === raw.toUpperCase()) return false;
+  return conceptsOf(stem).length === 0 && conceptsOf(stemOf(folded)).length === 0;
+}
+
+/** Words with digits, without the punctuation around them; thousands separated by spaces stay together. */
+function tokensWithDigits(text: string): string[] {
+  const out: string[] = [];
+  const pattern =
+    /[\p{L}\p{N}][^\s]*(?:(?<=(?<![\p{L}\p{N}])\d{1,3})[ \u00a0\u202f]\d{3}(?![\d\p{L}])(?:[.,]\d+)?(?:[ \u00a0\u202f]\d{3}(?!\d)(?:[.,]\d+)?)*)?(?:\s?%)?/gu;
+  for (const match of text.matchAll(pattern)) {
+    const token = match[0].replace(/[^\p{L}\p{N}%]+$/u, "");
+    if (/\p{N}/u.test(token)) out.push(token);
+  }
+  return out;
+}

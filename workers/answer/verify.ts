@@ -1,0 +1,250 @@
+import type { Removal } from "../../shared/ports/answer.ts";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import { endsInAbbreviation, foldText } from "./understand-text.ts";
+import { monthOf } from "./understand-values.ts";
+import { makeClaimChecker } from "./verify-claims.ts";
+
+/**
+ * Verification while an answer streams. Plain words pass at once. A number, date, identifier or proper name is held until
+ * it is found in the evidence or in the question; if it is not, the whole sentence is taken back and the rest of it dropped.
+ * A marker `[n]` beyond the evidence is dropped. What comes out depends on the text alone, not on how it was cut in chunks.
+ */
+
+/** `from` counts UTF-16 units of the text sent so far, retractions applied. */
+export type VerifyEvent =
+  | { readonly type: "delta"; readonly text: string }
+  | { readonly type: "retract"; readonly from: number };
+
+export interface Verified {
+  /** The text that stands, trimmed at both ends. */
+  readonly text: string;
+  /** Claims looked up, and how many were found. */
+  readonly checked: number;
+  readonly supported: number;
+  readonly removed: readonly Removal[];
+}
+
+export interface Verifier {
+  /** Takes the next piece of the answer; returns what may be sent on. */
+  push(text: string): readonly VerifyEvent[];
+  /** Must be called once, after the last piece. */
+  end(): Verified & { readonly events: readonly VerifyEvent[] };
+}
+
+/** A word with the white space after it, and the first character of what follows ("" at the end of the text). */
+interface Unit {
+  readonly body: string;
+  readonly space: string;
+  readonly next: string;
+}
+
+/** A word longer than this is cut, so that hostile input costs no more than its length. */
+const LONGEST_UNIT = 256;
+/** Claims of several words ("16 July 1996") are short; a longer run is checked in parts. */
+const LONGEST_RUN = 12;
+
+const MARKERS = /\[(\d{1,6}(?:\s*[,;]\s*\d{1,6})*)\]/g;
+const OPEN_MARKER = /\[\d{1,6}(?:\s*[,;]\s*\d{1,6})*\s*[,;]?$/;
+
+/** Verifies a finished text in one go. */
+export function verifyText(text: string, evidence: readonly Evidence[], question: string): Verified {
+  const verifier = makeVerifier(evidence, question);
+  verifier.push(text);
+  const { text: stands, checked, supported, removed } = verifier.end();
+  return { text: stands, checked, supported, removed };
+}
+
+/** @param evidence what the answer may rest on; `evidence[i]` is cited as `[i + 1]`. */
+export function makeVerifier(evidence: readonly Evidence[], question: string): Verifier {
+  const claims = makeClaimChecker(evidence, question);
+  const removed: Removal[] = [];
+  let events: VerifyEvent[] = [];
+  let sent = "";
+  // White space is sent with the word after it, so that nothing has to be tidied up when that word goes.
+  let space = "";
+  let buffer = "";
+  let scanned = 0;
+  let openMarker = "";
+  let held: Unit[] = [];
+  let sentenceFrom = 0;
+  let spaceBefore = "";
+  let sentenceText = "";
+  let failed: Removal["why"] | undefined;
+  let words = 0;
+  let afterColon = false;
+  let stopSeen = false;
+
+  const emit = (unit: Unit): void => {
+    if (unit.body !== "") {
+      const lead = sent === "" ? "" : space;
+      sent += lead + unit.body;
+      const last = events.at(-1);
+      if (last?.type === "delta")
+        events[events.length - 1] = { type: "delta", text: last.text + lead + unit.body };
+      else events.push({ type: "delta", text: lead + unit.body });
+      space = unit.space;
+    } else if (unit.space.includes("\n")) space = unit.space;
+  };
+
+  const fail = (why: Removal["why"]): void => {
+    failed = why;
+    held = [];
+    if (sent.length > sentenceFrom) {
+      sent = sent.slice(0, sentenceFrom);
+      events.push({ type: "retract", from: sentenceFrom });
+    }
+    space = spaceBefore;
+  };
+
+  const resolve = (): void => {
+    if (held.length === 0) return;
+    const span = held.map((unit) => unit.body + unit.space).join("");
+    const verdict = claims.check(span.replace(MARKERS, " "));
+    if (verdict !== undefined) return fail(verdict);
+    for (const unit of held) emit(unit);
+    held = [];
+  };
+
+  const endSentence = (): void => {
+    resolve();
+    if (failed !== undefined) {
+      removed.push({ text: sentenceText.trim(), why: failed });
+      failed = undefined;
+    }
+    sentenceFrom = sent.length;
+    spaceBefore = space;
+    sentenceText = "";
+    words = 0;
+    afterColon = false;
+    stopSeen = false;
+  };
+
+  /** Drops the markers that point at nothing. */
+  const checkMarkers = (body: string): string => {
+    let dropped = false;
+    const kept = body.replace(MARKERS, (whole, list: string) => {
+      const numbers = list.split(/[,;]/).map(Number);
+      const valid = numbers.filter((n) => n >= 1 && n <= evidence.length);
+      if (valid.length === numbers.length) return whole;
+      dropped = true;
+      removed.push({ text: whole, why: "marker" });
+      return valid.map((n) => `[${n}]`).join("");
+    });
+    // "is 19 [9]." must not become "is 19 ."
+    if (dropped && held.length === 0 && /^[.,;:!?]/.test(kept)) space = "";
+    return kept;
+  };
+
+  const take = (raw: Unit): void => {
+    sentenceText += raw.body + raw.space;
+    const body = failed === undefined ? checkMarkers(raw.body) : raw.body;
+    const unit: Unit = { ...raw, body };
+    const bare = body.replace(MARKERS, "").trim();
+    if (failed === undefined) {
+      const kind = classify(bare, words === 0 || afterColon, held);
+      if (kind === "claim") held.push(unit);
+      else if (kind === "plain" || held.length === 0) {
+        // A marker alone waits with what it marks.
+        if (bare === "" && held.length > 0) held.push(unit);
+        else {
+          resolve();
+          if (failed === undefined) emit(unit);
+        }
+      } else held.push(unit);
+      if (held.length >= LONGEST_RUN) resolve();
+    }
+    if (/[\p{L}\p{N}]/u.test(bare)) {
+      words += 1;
+      afterColon = /[:"“«(]$/.test(bare);
+    }
+    if (bare !== "" && !/^[.)\]"'»”’*_]+$/.test(bare)) stopSeen = stops(bare, unit.next, words);
+    else if (/[.!?…]/.test(bare)) stopSeen = true;
+    const markerFollows = unit.next === "[";
+    if (raw.space.includes("\n") || (stopSeen && !markerFollows && !/\p{Ll}/u.test(unit.next))) endSentence();
+  };
+
+  const feed = (unit: Unit): void => {
+    const body = openMarker + unit.body;
+    if (OPEN_MARKER.test(body) && body.length < 40 && unit.next !== "") openMarker = body + unit.space;
+    else {
+      openMarker = "";
+      take({ ...unit, body });
+    }
+  };
+
+  /** Cuts whole words off the buffer. A word is whole once the first character after its white space is known. */
+  const drain = (last: boolean): void => {
+    let from = 0;
+    let at = scanned;
+    let wordEnd = -1;
+    for (; at < buffer.length; at++) {
+      const white = isSpace(buffer.charCodeAt(at));
+      if (wordEnd < 0 && (white || at - from >= LONGEST_UNIT)) wordEnd = at;
+      if (wordEnd >= 0 && (!white || at - wordEnd >= LONGEST_UNIT)) {
+        feed({
+          body: buffer.slice(from, wordEnd),
+          space: buffer.slice(wordEnd, at),
+          next: buffer.charAt(at),
+        });
+        from = at;
+        wordEnd = white ? at : -1;
+      }
+    }
+    if (last && from < buffer.length) {
+      const end = wordEnd < 0 ? buffer.length : wordEnd;
+      feed({ body: buffer.slice(from, end), space: buffer.slice(end), next: "" });
+      from = buffer.length;
+    }
+    buffer = buffer.slice(from);
+    // Inside a word everything scanned is known to be no white space; in white space, start again: it is short.
+    scanned = wordEnd < 0 ? buffer.length : 0;
+  };
+
+  return {
+    push(text) {
+      events = [];
+      buffer += text;
+      drain(false);
+      return events;
+    },
+    end() {
+      events = [];
+      drain(true);
+      if (openMarker !== "") take({ body: openMarker.trimEnd(), space: "", next: "" });
+      endSentence();
+      return { events, text: sent, checked: claims.checked(), supported: claims.supported(), removed };
+    },
+  };
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13) || code === 0xa0 || code === 0x202f || code === 0x2028;
+}
+
+/** Whether a word is to be looked up: `join` words belong to a claim that has begun ("16th of July"). */
+function classify(bare: string, initial: boolean, held: readonly Unit[]): "claim" | "join" | "plain" {
+  if (initial && /^\d{1,3}[.)]$/.test(bare)) return "plain";
+  if (/\p{N}/u.test(bare)) return "claim";
+  const letters = foldText(bare).replace(/[^\p{L}]/gu, "");
+  if (held.length > 0 && monthOf(letters) !== undefined) return "claim";
+  const before = held.at(-1)?.body ?? "";
+  if (/\p{N}/u.test(before)) {
+    if (
+      /^(?:of|de|million|millions|billion|thousand|milliers?|milliards?|mille|%|€|£|\$|k|m)$/.test(
+        letters || bare,
+      )
+    )
+      return "join";
+  }
+  const capital = /^[^\p{L}]*\p{Lu}/u.test(bare);
+  return capital && !initial ? "claim" : "plain";
+}
+
+/** Whether a sentence may end after this word. */
+function stops(bare: string, next: string, words: number): boolean {
+  const tail = /([.!?…])["'»”’)\]*_]*$/.exec(bare);
+  if (!tail) return false;
+  if (words <= 1 && /^\d{1,3}\.$/.test(bare)) return false;
+  if (tail[1] !== ".") return true;
+  return next === "" || !endsInAbbreviation(bare.slice(0, tail.index + 1));
+}
