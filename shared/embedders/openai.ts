@@ -1,0 +1,210 @@
+import type OpenAI from "openai";
+import * as z from "zod/mini";
+import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
+import type { Embedder } from "../ports/embedder.ts";
+import { QuaysideError } from "../ports/errors.ts";
+import type { Factory } from "../ports/host.ts";
+import { estimateTokens } from "../tokens.ts";
+
+/**
+ * Embeddings of OpenAI, or of any host that speaks its protocol (`baseUrl`, `secret`, `dimensions`, `price`).
+ * Limits: OpenAI's API reference, "Create embeddings", 2026-11: 2,048 inputs and 300,000 tokens a request, 8,192 tokens an
+ * input. Prices: OpenAI's model pages, 2026-11, US dollars for a million tokens.
+ */
+
+interface Model {
+  readonly dimensions: number;
+  readonly price: number;
+  /** Whether `dimensions` may be asked for. */
+  readonly shortens: boolean;
+}
+
+const MODELS: Readonly<Record<string, Model>> = {
+  "text-embedding-3-small": { dimensions: 1536, price: 0.02, shortens: true },
+  "text-embedding-3-large": { dimensions: 3072, price: 0.13, shortens: true },
+  "text-embedding-ada-002": { dimensions: 1536, price: 0.1, shortens: false },
+};
+
+const positive = z.number().check(z.int(), z.minimum(1));
+
+const settingsSchema = z.object({
+  model: z.optional(z.string().check(z.regex(/^\S+$/))),
+  /** Shorter vectors than the model's own, or the length of an unknown model's. */
+  dimensions: z.optional(positive),
+  /** With its version path. */
+  baseUrl: z.optional(z.url({ protocol: /^https?$/ })),
+  /** Name of the secret that holds the key; default `OPENAI_API_KEY`. */
+  secret: z.optional(z.string()),
+  /** First part of the embedder's id; default `openai`. Another host under the same name would be another space. */
+  name: z.optional(z.string().check(z.regex(/^[^\s/]+$/))),
+  /** US dollars for a million tokens. */
+  price: z.optional(z.number().check(z.minimum(0))),
+  fusionWeight: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
+  maxBatch: z.optional(positive),
+  maxInputTokens: z.optional(positive),
+});
+
+const PEER = "The embeddings API";
+
+/**
+ * Settings: `{ model?, dimensions?, baseUrl?, secret?, name?, price?, fusionWeight?, maxBatch?, maxInputTokens? }`.
+ * Environment: `OPENAI_API_KEY`; `OPENAI_BASE_URL` (with `/v1`) overrides `baseUrl`, unless `secret` names another key.
+ * @throws QuaysideError `config_invalid`
+ */
+export const openaiEmbedder: Factory<Embedder> = (settings, host) => {
+  const parsed = settingsSchema.safeParse(settings);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw invalid(issue?.path.join(".") ?? "", issue?.message ?? "malformed");
+  }
+  const given = parsed.data;
+  const model = given.model ?? "text-embedding-3-small";
+  const known = MODELS[model];
+  const dimensions = given.dimensions ?? known?.dimensions;
+  if (dimensions === undefined) throw invalid("dimensions", `say how long the vectors of "${model}" are`);
+  const shortened = known !== undefined && dimensions !== known.dimensions;
+  if (shortened && !(known.shortens && dimensions < known.dimensions)) {
+    throw invalid("dimensions", `"${model}" gives vectors of ${known.dimensions}`);
+  }
+  const secret = given.secret ?? "OPENAI_API_KEY";
+  const apiKey = host.secret(secret);
+  if (apiKey === undefined) throw invalid("secret", `${secret} is not set`);
+  const fromEnv = secret === "OPENAI_API_KEY" ? host.secret("OPENAI_BASE_URL") : undefined;
+  const baseURL = fromEnv ?? given.baseUrl ?? "https://api.openai.com/v1";
+  const maxInputTokens = given.maxInputTokens ?? 8192;
+
+  async function client(options: RequestOptions): Promise<OpenAI> {
+    // On first use: a program that never embeds never runs the SDK.
+    const { default: Client } = await import("openai");
+    return new Client({
+      apiKey,
+      baseURL,
+      organization: null,
+      project: null,
+      maxRetries: 0,
+      logLevel: "off",
+      fetch: (url, init) => request(host, url, sdkInput(init), options),
+    });
+  }
+
+  return {
+    id: `${given.name ?? "openai"}/${model}/${dimensions}`,
+    dimensions,
+    maxBatch: given.maxBatch ?? 2048,
+    maxBatchTokens: 300_000,
+    maxInputTokens,
+    pricePerMillionTokens: given.price ?? known?.price ?? 0,
+    // As good as words alone on most tables; measure on yours with `quayside eval` before raising it.
+    fusionWeight: given.fusionWeight ?? 1,
+
+    async embed(texts, purpose, signal) {
+      for (const [i, text] of texts.entries()) {
+        // No text has more tokens than UTF-8 bytes, and none more than three bytes a unit: short ones need no counting.
+        if (text.length * 3 > maxInputTokens && estimateTokens(text) > maxInputTokens) {
+          throw tooLong(`Text ${i + 1} of ${texts.length} is longer than ${maxInputTokens} tokens.`);
+        }
+      }
+      const sdk = await client(callOptions(purpose, texts.length, dimensions));
+      try {
+        const created: Created = await sdk.embeddings.create(
+          {
+            model,
+            input: [...texts],
+            // A third of the bytes that printed numbers take, and no number to parse.
+            encoding_format: "base64",
+            ...(shortened ? { dimensions } : {}),
+          },
+          { signal },
+        );
+        return {
+          vectors: vectorsOf(created, texts.length, dimensions),
+          inputTokens: created.usage?.prompt_tokens,
+        };
+      } catch (error) {
+        if (signal.aborted) throw aborted(signal);
+        throw failureIn(error) ?? unreadable("something other than embeddings", error);
+      }
+    },
+  };
+};
+
+/** A question can't wait; an ingest can, and a rate limit is normal there. */
+function callOptions(purpose: "document" | "query", texts: number, dimensions: number): RequestOptions {
+  return {
+    peer: PEER,
+    codes: { unavailable: "embedder_unavailable", rejected: "embedder_rejected" },
+    deadlineMs: purpose === "query" ? 8000 : 120_000,
+    retries: purpose === "query" ? 1 : 6,
+    // Base64 takes 5.4 bytes a number; a host that ignores the encoding prints up to 25.
+    maxBytes: 64 * 1024 + texts * (dimensions * 25 + 256),
+    failure: (status, body) =>
+      status === 400 && /maximum (context|input) length|too many tokens/i.test(body)
+        ? tooLong("The embeddings API says that a text is too long.")
+        : status === 429 && body.includes("insufficient_quota")
+          ? new QuaysideError("embedder_rejected", `${PEER} says that our quota is used up.`)
+          : undefined,
+  };
+}
+
+/** The part of the answer that is read; hosts that speak the protocol may leave `usage` out. */
+interface Created {
+  readonly data: readonly { readonly index: number; readonly embedding: unknown }[];
+  readonly usage?: { readonly prompt_tokens?: number };
+}
+
+/** In the order asked for: by `index`, whatever order they came in. */
+function vectorsOf(created: Created, count: number, dimensions: number): Float32Array[] {
+  const vectors = Array.from<Float32Array | undefined>({ length: count });
+  if (created.data.length !== count) throw unreadable(`${created.data.length} vectors for ${count} texts`);
+  for (const { index, embedding } of created.data) {
+    const vector = decode(embedding);
+    if (vector.length !== dimensions) {
+      const message = `${PEER} gives vectors of ${vector.length}, not ${dimensions}: check the model and its dimensions.`;
+      throw new QuaysideError("embedder_rejected", message);
+    }
+    vectors[index] = normalised(vector);
+  }
+  return vectors.map((vector) => {
+    if (!vector) throw unreadable("the same vector twice");
+    return vector;
+  });
+}
+
+/** Base64 of little-endian float32; numbers from a host that ignores `encoding_format`. */
+function decode(embedding: unknown): Float32Array {
+  if (typeof embedding !== "string") return Float32Array.from(Array.isArray(embedding) ? embedding : []);
+  const bytes = bytesOf(embedding);
+  return new Float32Array(bytes.buffer, 0, bytes.byteLength >> 2);
+}
+
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** Unit length, in place. @throws QuaysideError for a vector that has no direction. */
+function normalised(vector: Float32Array): Float32Array {
+  let sum = 0;
+  for (const x of vector) sum += x * x;
+  if (!(sum > 0 && sum < Infinity)) throw unreadable("a vector of zeros or of no numbers");
+  if (Math.abs(sum - 1) < 1e-6) return vector;
+  const scale = 1 / Math.sqrt(sum);
+  for (let i = 0; i < vector.length; i++) vector[i] = (vector[i] ?? 0) * scale;
+  return vector;
+}
+
+function unreadable(what: string, cause?: unknown): QuaysideError {
+  return new QuaysideError("embedder_unavailable", `${PEER} answered with ${what}.`, { cause });
+}
+
+function tooLong(message: string): QuaysideError {
+  return new QuaysideError("input_too_long", message);
+}
+
+function invalid(pointer: string, rule: string): QuaysideError {
+  return new QuaysideError("config_invalid", `embedder.${pointer}: ${rule}.`, {
+    violations: [{ pointer: `embedder.${pointer}`, rule }],
+  });
+}
