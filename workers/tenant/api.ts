@@ -104,8 +104,8 @@ export interface LedgerApi {
   config(): Promise<
     { readonly version: number; readonly epoch: number; readonly config: Config } | undefined
   >;
-  /** Validates and stores; a configuration equal to the current one makes no new version. The epoch rises with each version. */
-  publishConfig(config: unknown): Promise<{ readonly version: number; readonly epoch: number }>;
+  /** Stores a parsed configuration; one equal to the current makes no new version. The epoch rises with each version. */
+  publishConfig(config: Config): Promise<{ readonly version: number; readonly epoch: number }>;
   /**
    * Takes the lease for 60 s. A repeated call with the same `key` returns the same run.
    * @throws `run_conflict` (who, since when, `retryAfterMs` until the lease ends), `guard_stopped` when a new space would miss tables.
@@ -125,11 +125,12 @@ export interface LedgerApi {
   ): Promise<{ readonly erasures: number }>;
   /** Which of these rows (hashes, see `hash128`) are erased and must not be staged; remembered for the run's counts. */
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
-  /** A publication that a crash left half done, once its run's lease is over (or its run asks). */
+  /** A publication that was prepared and not finished: under way, or left half done by a crash. Finishing it twice is harmless. */
   pending(): Promise<Publication | undefined>;
   /**
    * Writes down what is about to be published, before any shard flips. `tables` comes back without the rows that were withheld;
-   * `erase` are rows that were erased while runs were writing and have to be erased again before the flip.
+   * `erase` are rows that were erased while runs were writing and have to be erased again before the flip. `done` is the
+   * generation when this run has published already.
    */
   prepare(
     run: Run,
@@ -138,6 +139,7 @@ export interface LedgerApi {
     readonly epoch: number;
     readonly tables: readonly PublishedTable[];
     readonly erase: readonly string[];
+    readonly done: number | undefined;
   }>;
   /** Serves what the shards now serve. Repeating it returns the same generation. */
   publish(

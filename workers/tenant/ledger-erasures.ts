@@ -1,0 +1,121 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Run } from "../../shared/ports/registry.ts";
+import type { ErasureReceipt } from "./api.ts";
+import { metaOf, raiseEpoch } from "./ledger-schema.ts";
+
+/**
+ * Rows erased for good. A row's id may itself be personal (an e-mail address as key), so what is kept in the long run is its
+ * hash. The id is kept until the next publication, which erases it once more: a batch that was on its way when the row was
+ * erased may have staged it again.
+ */
+
+interface ErasureRow {
+  readonly [column: string]: SqlStorageValue;
+  readonly id: string;
+  readonly name: string;
+  readonly requested_at: string;
+  readonly erased_at: string | null;
+  readonly rows: number;
+  readonly chunks: number;
+  readonly residue: number;
+}
+
+const COLUMNS = "id, name, requested_at, erased_at, rows, chunks, residue";
+
+export function suppressRow(
+  sql: SqlStorage,
+  table: string,
+  row: string,
+  hash: string,
+  now: number,
+): { readonly id: string; readonly epoch: number; readonly spaces: readonly string[] } {
+  const [before] = sql.exec<{ id: string }>("SELECT id FROM erasures WHERE hash = ?", hash).toArray();
+  const id = before?.id ?? `era_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
+  if (!before) {
+    sql.exec(
+      "INSERT INTO erasures (id, hash, row, name, requested_at) VALUES (?, ?, ?, ?, ?)",
+      id,
+      hash,
+      row,
+      table,
+      new Date(now).toISOString(),
+    );
+  }
+  return {
+    id,
+    epoch: before ? metaOf(sql).epoch : raiseEpoch(sql),
+    spaces: sql
+      .exec<{ space: string }>("SELECT space FROM spaces")
+      .toArray()
+      .map(({ space }) => space),
+  };
+}
+
+/** Counts add up over repeated calls: a repetition finds nothing more, unless the first was cut short. */
+export function completeErasure(
+  sql: SqlStorage,
+  id: string,
+  removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
+  now: number,
+): ErasureReceipt {
+  sql.exec(
+    `UPDATE erasures SET erased_at = coalesce(erased_at, ?), rows = max(rows, ?), chunks = chunks + ?, residue = ? WHERE id = ?`,
+    new Date(now).toISOString(),
+    removed.rows,
+    removed.chunks,
+    removed.residue,
+    id,
+  );
+  const receipt = erasureById(sql, id);
+  if (!receipt) throw new QuaysideError("not_found", "No such erasure.");
+  return receipt;
+}
+
+export function erasureById(sql: SqlStorage, id: string): ErasureReceipt | undefined {
+  const [row] = sql.exec<ErasureRow>(`SELECT ${COLUMNS} FROM erasures WHERE id = ?`, id).toArray();
+  return (
+    row && {
+      id: row.id,
+      table: row.name,
+      requestedAt: row.requested_at,
+      erasedAt: row.erased_at ?? undefined,
+      removed: { rows: row.rows, chunks: row.chunks },
+      residue: row.residue,
+    }
+  );
+}
+
+export function countErasures(sql: SqlStorage): number {
+  return sql.exec<{ n: number }>("SELECT count(*) AS n FROM erasures").one().n;
+}
+
+/** Which of the hashes are erased; remembered under the run, once each, so that its counts can leave them out. */
+export function withholdRows(
+  sql: SqlStorage,
+  run: Run,
+  table: string,
+  hashes: readonly string[],
+): readonly string[] {
+  const found = sql
+    .exec<{ hash: string }>(
+      "SELECT hash FROM erasures WHERE hash IN (SELECT value FROM json_each(?))",
+      JSON.stringify(hashes),
+    )
+    .toArray()
+    .map(({ hash }) => hash);
+  for (const hash of found) sql.exec("INSERT OR IGNORE INTO withheld VALUES (?, ?, ?)", run.id, hash, table);
+  return found;
+}
+
+/** Rows to erase again before the flip; `sealErasures` forgets their ids once it is done. */
+export function unsealedRows(sql: SqlStorage, run: Run): readonly string[] {
+  sql.exec("UPDATE erasures SET sealing = ? WHERE row IS NOT NULL", run.id);
+  return sql
+    .exec<{ row: string }>("SELECT row FROM erasures WHERE row IS NOT NULL")
+    .toArray()
+    .map(({ row }) => row);
+}
+
+export function sealErasures(sql: SqlStorage, run: Run): void {
+  sql.exec("UPDATE erasures SET row = NULL, sealing = NULL WHERE sealing = ?", run.id);
+}

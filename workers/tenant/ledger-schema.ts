@@ -1,0 +1,62 @@
+/**
+ * The ledger's tables. `meta` has one row. `reserved` is the highest generation that a shard may have flipped to: a number
+ * is never used for a second run, even when the first one's publication was lost half way.
+ */
+export function createLedgerSchema(sql: SqlStorage): void {
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS meta (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      epoch INTEGER NOT NULL, generation INTEGER NOT NULL, reserved INTEGER NOT NULL, fence INTEGER NOT NULL,
+      space TEXT NOT NULL
+    );
+    INSERT OR IGNORE INTO meta VALUES (1, 0, 0, 0, 0, '');
+    CREATE TABLE IF NOT EXISTS configs (version INTEGER PRIMARY KEY, json TEXT NOT NULL, published_at TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS classes (
+      id TEXT PRIMARY KEY, label TEXT NOT NULL, classification TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS served (
+      name TEXT PRIMARY KEY, rows INTEGER NOT NULL, as_of TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS served_classes (
+      name TEXT NOT NULL, class TEXT NOT NULL, PRIMARY KEY (name, class)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS runs (
+      fence INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE,
+      generation INTEGER NOT NULL, space TEXT NOT NULL, "trigger" TEXT NOT NULL, state TEXT NOT NULL,
+      started_at INTEGER NOT NULL, lease_until INTEGER NOT NULL, finished_at INTEGER,
+      served INTEGER, tables TEXT NOT NULL, reason TEXT
+    );
+    CREATE TABLE IF NOT EXISTS withheld (
+      run TEXT NOT NULL, hash TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, hash)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS erasures (
+      id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, row TEXT, name TEXT NOT NULL,
+      requested_at TEXT NOT NULL, erased_at TEXT,
+      rows INTEGER NOT NULL DEFAULT 0, chunks INTEGER NOT NULL DEFAULT 0, residue INTEGER NOT NULL DEFAULT 0,
+      sealing TEXT
+    ) WITHOUT ROWID;
+  `);
+}
+
+export interface Meta {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly reserved: number;
+  readonly fence: number;
+  readonly space: string;
+}
+
+export function metaOf(sql: SqlStorage): Meta {
+  return sql
+    .exec<{ epoch: number; generation: number; reserved: number; fence: number; space: string }>(
+      "SELECT epoch, generation, reserved, fence, space FROM meta",
+    )
+    .one();
+}
+
+/** Everything cached, admitted or memoised before this moment stops holding. @returns the new epoch. */
+export function raiseEpoch(sql: SqlStorage): number {
+  return sql.exec<{ epoch: number }>("UPDATE meta SET epoch = epoch + 1 RETURNING epoch").one().epoch;
+}

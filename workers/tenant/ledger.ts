@@ -1,0 +1,178 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Config } from "../../shared/config.ts";
+import { hash128 } from "../../shared/ids.ts";
+import type { Principal } from "../../shared/ports/answer.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { AccessClass, PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
+import type { Admission, LedgerApi, ShardPublished, TenantStatus } from "./api.ts";
+import {
+  completeErasure,
+  countErasures,
+  erasureById,
+  sealErasures,
+  suppressRow,
+  unsealedRows,
+  withholdRows,
+} from "./ledger-erasures.ts";
+import {
+  admitPrincipal,
+  checkClasses,
+  checkUsed,
+  currentConfig,
+  loadServed,
+  storeClasses,
+  storeConfig,
+  type PublishedConfig,
+  type Served,
+} from "./ledger-policy.ts";
+import {
+  abandonRun,
+  beginRun,
+  lookupRun,
+  pendingPublication,
+  preparePublication,
+  publishedBy,
+  publishRun,
+  recentRuns,
+  renewLease,
+} from "./ledger-runs.ts";
+import { createLedgerSchema, metaOf } from "./ledger-schema.ts";
+import { coded } from "./rpc.ts";
+
+/** One a tenant: configuration, access classes, runs, generation, erasures. It decides; shards hold rows. */
+export class Ledger extends DurableObject implements LedgerApi {
+  readonly #sql: SqlStorage;
+  /** Read from storage on first use; forgotten by whatever changes it. */
+  #config: PublishedConfig | undefined;
+  #served: Served | undefined;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    createLedgerSchema(this.#sql);
+  }
+
+  admit(principal: Principal): Promise<Admission> {
+    return coded(() => {
+      const config = this.#configured();
+      this.#served ??= loadServed(this.#sql);
+      return admitPrincipal(this.#sql, config, this.#served, principal);
+    });
+  }
+
+  config(): ReturnType<LedgerApi["config"]> {
+    return coded(() => {
+      this.#config ??= currentConfig(this.#sql);
+      return this.#config && { ...this.#config, epoch: metaOf(this.#sql).epoch };
+    });
+  }
+
+  publishConfig(config: Config): ReturnType<LedgerApi["publishConfig"]> {
+    return this.#change(() => storeConfig(this.#sql, config, Date.now()));
+  }
+
+  begin(request: RunRequest, key: string): Promise<Run> {
+    return this.#change(() => beginRun(this.#sql, this.#configured().config, request, key, Date.now()));
+  }
+
+  lookup(id: string, fence: number): Promise<Run> {
+    return coded(() => lookupRun(this.#sql, id, fence));
+  }
+
+  renew(
+    run: Run,
+    classes: readonly AccessClass[],
+    used: readonly string[],
+  ): Promise<{ readonly erasures: number }> {
+    return coded(async () => {
+      await checkClasses(classes);
+      return this.#change(() => {
+        renewLease(this.#sql, run, Date.now());
+        storeClasses(this.#sql, classes);
+        checkUsed(this.#sql, used);
+        return { erasures: countErasures(this.#sql) };
+      });
+    });
+  }
+
+  withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]> {
+    return this.#change(() => withholdRows(this.#sql, run, table, hashes));
+  }
+
+  pending(): ReturnType<LedgerApi["pending"]> {
+    return coded(() => pendingPublication(this.#sql));
+  }
+
+  prepare(run: Run, tables: readonly PublishedTable[]): ReturnType<LedgerApi["prepare"]> {
+    return this.#change(() => {
+      const { epoch } = metaOf(this.#sql);
+      const done = publishedBy(this.#sql, run);
+      if (done !== undefined) return { epoch, tables, erase: [], done };
+      const counted = preparePublication(this.#sql, run, tables, Date.now());
+      return { epoch, tables: counted, erase: unsealedRows(this.#sql, run), done };
+    });
+  }
+
+  publish(
+    run: Run,
+    tables: readonly PublishedTable[],
+    served: ShardPublished,
+  ): Promise<{ readonly generation: number }> {
+    return this.#change(() => {
+      const done = publishedBy(this.#sql, run);
+      if (done !== undefined) return { generation: done };
+      const result = publishRun(this.#sql, run, tables, served, Date.now());
+      sealErasures(this.#sql, run);
+      return result;
+    });
+  }
+
+  abandon(run: Run, reason: string): Promise<void> {
+    return this.#change(() => abandonRun(this.#sql, run, reason, Date.now()));
+  }
+
+  status(): Promise<TenantStatus> {
+    return coded(() => {
+      const { epoch, generation, space } = metaOf(this.#sql);
+      this.#config ??= currentConfig(this.#sql);
+      this.#served ??= loadServed(this.#sql);
+      const tables = [...this.#served.tables].map(([table, { rows, asOf }]) => ({ table, rows, asOf }));
+      const runs = recentRuns(this.#sql);
+      return { configVersion: this.#config?.version ?? 0, epoch, generation, space, tables, runs };
+    });
+  }
+
+  suppress(table: string, row: string): ReturnType<LedgerApi["suppress"]> {
+    return coded(async () => {
+      const hash = await hash128(row);
+      return this.#change(() => suppressRow(this.#sql, table, row, hash, Date.now()));
+    });
+  }
+
+  erased(
+    id: string,
+    removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
+  ): ReturnType<LedgerApi["erased"]> {
+    return this.#change(() => completeErasure(this.#sql, id, removed, Date.now()));
+  }
+
+  erasure(id: string): ReturnType<LedgerApi["erasure"]> {
+    return coded(() => erasureById(this.#sql, id));
+  }
+
+  #configured(): PublishedConfig {
+    this.#config ??= currentConfig(this.#sql);
+    if (this.#config) return this.#config;
+    throw new QuaysideError("not_configured", "No configuration is published yet: run `quayside ingest`.");
+  }
+
+  /** All or nothing, and nothing read before is believed after it. */
+  #change<T>(change: () => T): Promise<T> {
+    return coded(() => {
+      const result = this.ctx.storage.transactionSync(change);
+      this.#config = undefined;
+      this.#served = undefined;
+      return result;
+    });
+  }
+}
