@@ -37,6 +37,8 @@ export interface IndexEntry {
   readonly table: string;
   /** Access class id. */
   readonly accessClass: string;
+  /** Values that `Filter.cells` may ask for, as text, by column; a row without them is never found by such a filter. */
+  readonly cells?: Readonly<Record<string, string>> | undefined;
   /** The chunk's text: kept beside the vector for operators; answers take theirs from the registry. */
   readonly text: string;
 }
