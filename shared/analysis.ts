@@ -36,31 +36,45 @@ export function fold(text: string): string {
     .replace(/[’‘ʼ＇`´]/g, "'");
 }
 
-/** Words, and words joined by one of the signs that identifiers, dates, decimals and addresses are joined by. */
-const RUN = /[\p{L}\p{N}\p{M}]+(?:[-_./:@+][\p{L}\p{N}\p{M}]+|,\d{3}(?!\d))*|\p{Extended_Pictographic}/gu;
+/**
+ * Words; words joined by one of the signs that identifiers, dates, decimals and addresses are joined by, or followed by the
+ * signs of `C++` and `C#`; pictographs; and words that are signs alone (`--version` is a word, `==` is one of these).
+ */
+const RUN =
+  /[\p{L}\p{N}\p{M}]+(?:(?:[-_./:@+][\p{L}\p{N}\p{M}]+|,\d{3}(?!\d))+|(?:\+\+|#)(?![\p{L}\p{N}]))?|\p{Extended_Pictographic}|(?<!\S)[^\s\p{L}\p{N}\p{M}]{2,}(?!\S)/gu;
 const PART = /[\p{L}\p{N}\p{M}]+/gu;
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
-const GROUPED = /^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/;
+const DECIMAL = /^(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?$/;
+/** Longer tokens are cut: they are base64 or noise, and would only bloat an index. */
+const MAX_TOKEN_CHARS = 64;
 
 /**
  * Folded surface tokens in order, stop words kept, nothing stemmed. A joined run with a digit in it gives the whole, then its
- * parts; one without a digit gives its parts. Scripts that write without spaces give pairs of letters.
+ * parts (`2024-05-12`, `2024`, `05`, `12`); one without a digit gives its parts. A decimal is one token, without group
+ * separators and trailing zeros (`1,234.50` is `1234.5`). Scripts that write without spaces give pairs of letters.
  */
 export function tokenise(text: string): string[] {
   const tokens: string[] = [];
   for (const [run] of fold(text).matchAll(RUN)) {
-    if (GROUPED.test(run)) {
-      tokens.push(run.replaceAll(",", ""));
+    if (DECIMAL.test(run)) {
+      tokens.push(plainNumber(run).slice(0, MAX_TOKEN_CHARS));
       continue;
     }
-    const parts = run.match(PART) ?? [run];
-    if (parts.length > 1 && /\d/.test(run)) tokens.push(run);
+    const parts = run.match(PART) ?? [];
+    if (parts.length === 0 || parts[0] !== run) {
+      if (parts.length === 0 || /\d|[+#]$/.test(run)) tokens.push(run.slice(0, MAX_TOKEN_CHARS));
+    }
     for (const part of parts) {
       if (UNSPACED.test(part)) tokens.push(...pairs(part));
-      else tokens.push(part);
+      else tokens.push(part.slice(0, MAX_TOKEN_CHARS));
     }
   }
   return tokens;
+}
+
+function plainNumber(run: string): string {
+  const digits = run.replaceAll(",", "");
+  return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
 }
 
 function pairs(text: string): string[] {
