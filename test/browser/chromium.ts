@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+
+const path = process.env["CHROMIUM_PATH"] || "/usr/bin/chromium";
+
+/**
+ * Whether there is a Chromium to test in. Where there is none, says so loudly; under `CI` that is a failure, because a browser
+ * test that nobody ran proves nothing.
+ */
+export function haveChromium(): boolean {
+  if (existsSync(path)) return true;
+  if (process.env["CI"]) throw new Error(`No Chromium at ${path}: set CHROMIUM_PATH.`);
+  console.warn(`\nSKIPPED: the pages were NOT tested. No Chromium at ${path}; set CHROMIUM_PATH.\n`);
+  return false;
+}
+
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: path,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+export interface Watched {
+  readonly page: Page;
+  /** Everything that should not happen: errors, dialogs, violations of the content policy, requests to another host. */
+  readonly trouble: string[];
+  close(): Promise<void>;
+}
+
+/** A fresh page of the console, in English unless told otherwise, whose troubles are written down. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Watched> {
+  const context = await browser.newContext({
+    locale: "en-GB",
+    timezoneId: "Europe/London",
+    viewport: { width: 1280, height: 900 },
+    ...options,
+  });
+  const page = await context.newPage();
+  const trouble: string[] = [];
+  page.setDefaultTimeout(10_000);
+  page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    // A failed fetch is logged by the browser itself, and is what the error tests are about.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      trouble.push(`console: ${message.text()}`);
+    }
+  });
+  page.on("dialog", (dialog) => {
+    trouble.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) {
+      trouble.push(`request: ${request.url()}`);
+    }
+  });
+  context.on("page", (other) => {
+    if (other !== page) trouble.push(`opened: ${other.url()}`);
+  });
+  await page.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => {
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+    });
+  });
+  await page.goto(url);
+  await page.locator("body.loaded").waitFor();
+  return { page, trouble, close: () => context.close() };
+}

@@ -1,0 +1,193 @@
+import { button, h, icon } from "./dom.ts";
+import { cellText, type Context, moment, nameOf, usedCells } from "./format.ts";
+import { languageOf, webLink } from "./prose.ts";
+import type { Cell, Citation } from "./wire.ts";
+
+/** The rows to leaf through, and what was made of them. */
+export interface Opened {
+  readonly citations: readonly Citation[];
+  readonly marker: number;
+  /** The answer's text: decides which cells are shown as used. */
+  readonly text: string;
+}
+
+export interface EvidencePanel {
+  open(opened: Opened, context: Context): void;
+  close(): void;
+  /** Shows the same row in another language. */
+  translate(context: Context): void;
+}
+
+/**
+ * The row behind a citation: beside the conversation where there is room, over it (and modal) where there is not.
+ * Focus goes to its heading, and back to where it came from when it closes.
+ */
+export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
+  const narrow = matchMedia("(width < 66rem)");
+  let opened: Opened | undefined;
+  let context: Context | undefined;
+  let back: HTMLElement | undefined;
+
+  const show = (): void => {
+    if (dialog.open) dialog.close();
+    if (narrow.matches) dialog.showModal();
+    else dialog.show();
+    document.body.classList.toggle("beside", !narrow.matches);
+  };
+  const close = (): void => {
+    if (!opened) return;
+    opened = undefined;
+    dialog.close();
+    document.body.classList.remove("beside");
+    back?.focus();
+  };
+  const turnTo = (marker: number): void => {
+    if (opened) opened = { ...opened, marker };
+    fill();
+    dialog.querySelector<HTMLElement>("h2")?.focus();
+  };
+  const fill = (): void => {
+    if (!opened || !context) return;
+    const { citations, marker } = opened;
+    const at = citations.findIndex((c) => c.marker === marker);
+    const citation = citations[at];
+    if (!citation) return;
+    const { s } = context;
+    const step = (by: number, label: string, symbol: string): HTMLButtonElement => {
+      const target = citations[at + by];
+      return button(
+        { class: "quiet", "aria-label": label, title: label, disabled: target === undefined },
+        () => target && turnTo(target.marker),
+        icon(symbol),
+      );
+    };
+    dialog.replaceChildren(
+      h(
+        "div",
+        { class: "panel-bar" },
+        h("p", { class: "panel-count" }, s.evidenceOf(at + 1, citations.length)),
+        citations.length > 1 && step(-1, s.previous, "left"),
+        citations.length > 1 && step(1, s.next, "right"),
+        button({ class: "quiet", "aria-label": s.close, title: s.close }, close, icon("cross")),
+      ),
+      ...rowView(citation, opened.text, context),
+    );
+    dialog.scrollTop = 0;
+    for (const mark of document.querySelectorAll("[data-marker]")) mark.removeAttribute("aria-current");
+    back
+      ?.closest(".turn")
+      ?.querySelectorAll(`[data-marker="${marker}"]`)
+      .forEach((mark) => mark.setAttribute("aria-current", "true"));
+  };
+
+  dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    close();
+  });
+  dialog.addEventListener("click", (event) => {
+    // The backdrop of a modal dialog is the dialog itself.
+    if (event.target === dialog && narrow.matches) close();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && opened && !event.defaultPrevented) close();
+  });
+  dialog.addEventListener("close", () => {
+    for (const mark of document.querySelectorAll("[data-marker][aria-current]"))
+      mark.removeAttribute("aria-current");
+  });
+  narrow.addEventListener("change", () => {
+    if (opened) {
+      show();
+      fill();
+    }
+  });
+
+  return {
+    open(next, speaking) {
+      const active = document.activeElement;
+      if (active instanceof HTMLElement && !dialog.contains(active)) back = active;
+      opened = next;
+      context = speaking;
+      fill();
+      show();
+      fill();
+      dialog.querySelector<HTMLElement>("h2")?.focus();
+    },
+    close,
+    translate(speaking) {
+      context = speaking;
+      fill();
+    },
+  };
+}
+
+function rowView(citation: Citation, answer: string, context: Context): HTMLElement[] {
+  const { s, language } = context;
+  const used = usedCells(citation, answer);
+  const link = webLink(citation.url);
+  const key = citation.key.map(([name, value]) => `${name} ${value}`).join(", ");
+  const fact = (term: string, ...value: (Node | string)[]): HTMLElement =>
+    h("div", {}, h("dt", {}, term), h("dd", {}, ...value));
+  return [
+    h(
+      "h2",
+      { tabindex: -1, id: "evidence-title", lang: languageOf(citation.title) },
+      h("span", { class: "cite", "aria-hidden": "true" }, String(citation.marker)),
+      nameOf(citation),
+    ),
+    h(
+      "dl",
+      { class: "facts" },
+      fact(s.table, h("code", {}, citation.table)),
+      key !== "" && fact(s.key, h("code", {}, key)),
+      citation.changedAt !== "" && fact(s.rowChanged, moment(citation.changedAt, language)),
+      citation.asOf !== "" && fact(s.rowAsOf, moment(citation.asOf, language)),
+    ),
+    ...(citation.excerpt === ""
+      ? []
+      : [h("h3", {}, s.excerpt), h("blockquote", { lang: languageOf(citation.excerpt) }, citation.excerpt)]),
+    ...(citation.cells.length === 0 ? [] : [h("h3", {}, s.cells), cellTable(citation.cells, used, context)]),
+    ...(link
+      ? [
+          h(
+            "a",
+            { class: "out", href: link.href, target: "_blank", rel: "noopener noreferrer" },
+            s.openIn(link.host),
+            icon("out"),
+            h("span", { class: "sr" }, ` (${s.opensNew})`),
+          ),
+        ]
+      : []),
+  ];
+}
+
+function cellTable(cells: readonly Cell[], used: ReadonlySet<Cell>, context: Context): HTMLTableElement {
+  const { s } = context;
+  return h(
+    "table",
+    { class: "cells" },
+    h(
+      "thead",
+      { class: "sr" },
+      h("tr", {}, h("th", { scope: "col" }, s.cellColumn), h("th", { scope: "col" }, s.cellValue)),
+    ),
+    h(
+      "tbody",
+      {},
+      ...cells.map((cell) => {
+        const value = cellText(cell.value);
+        return h(
+          "tr",
+          { class: used.has(cell) && "used" },
+          h("th", { scope: "row" }, cell.column),
+          h(
+            "td",
+            { lang: value.length > 40 ? languageOf(value) : undefined },
+            value === "" ? h("span", { class: "soft" }, s.cellEmpty) : value,
+            used.has(cell) && h("span", { class: "tag" }, s.cellUsed),
+          ),
+        );
+      }),
+    ),
+  );
+}

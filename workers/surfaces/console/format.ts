@@ -1,0 +1,164 @@
+import { h } from "./dom.ts";
+import { en, type Strings } from "./strings-en.ts";
+import { fr } from "./strings-fr.ts";
+import type { Cell, Citation, DemoUser } from "./wire.ts";
+
+export type Language = "en" | "fr";
+
+/** What every view needs to speak: the language, its sentences, and the people of the demo. */
+export interface Context {
+  readonly language: Language;
+  readonly s: Strings;
+  readonly users: readonly DemoUser[];
+}
+
+export function stringsOf(language: Language): Strings {
+  return language === "fr" ? fr : en;
+}
+
+/** A demo user's label; the name itself when it is not among them. */
+export function labelOf(context: Context, user: string | undefined): string {
+  return context.users.find((u) => u.name === user)?.label ?? user ?? "";
+}
+
+/** Position among the demo users: which flag. */
+export function positionOf(context: Context, user: string | undefined): number {
+  return context.users.findIndex((u) => u.name === user);
+}
+
+const locale = (language: Language): string => (language === "fr" ? "fr-FR" : "en-GB");
+
+const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** "3 minutes ago" for the last two days, a date before; empty when it is no time. */
+function relative(iso: string, language: Language): string {
+  const time = Date.parse(iso);
+  if (Number.isNaN(time)) return "";
+  const seconds = Math.round((time - Date.now()) / 1000);
+  if (Math.abs(seconds) < 10) return language === "fr" ? "à l’instant" : "just now";
+  if (Math.abs(seconds) >= 2 * 86_400) {
+    const date = new Intl.DateTimeFormat(locale(language), { dateStyle: "medium" }).format(time);
+    return language === "fr" ? `le ${date}` : date;
+  }
+  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+  return new Intl.RelativeTimeFormat(locale(language), { numeric: "always" }).format(
+    Math.trunc(seconds / size),
+    unit,
+  );
+}
+
+function absolute(iso: string, language: Language): string {
+  const time = Date.parse(iso);
+  if (Number.isNaN(time)) return iso;
+  return new Intl.DateTimeFormat(locale(language), { dateStyle: "long", timeStyle: "short" }).format(time);
+}
+
+/** A moment as people say it, with the exact one behind it; undefined when the input is no time. */
+export function ago(iso: string, language: Language): HTMLTimeElement | undefined {
+  const text = relative(iso, language);
+  return text ? h("time", { datetime: iso, title: absolute(iso, language) }, text) : undefined;
+}
+
+/** A moment in full, and how long ago that is. */
+export function moment(iso: string, language: Language): HTMLTimeElement {
+  const near = Math.abs(Date.parse(iso) - Date.now()) < 2 * 86_400_000;
+  return h(
+    "time",
+    { datetime: iso },
+    absolute(iso, language),
+    near && h("span", { class: "soft" }, ` (${relative(iso, language)})`),
+  );
+}
+
+/** A sentence with a `time` element where its argument stands. */
+export function around(sentence: (when: string) => string, when: Node | undefined): (Node | string)[] {
+  if (!when) return [];
+  const [before = "", after = ""] = sentence("\u0000").split("\u0000");
+  return [before, when, after];
+}
+
+export function dollars(amount: number, context: Context): string {
+  if (amount === 0) return context.s.modelFree;
+  return new Intl.NumberFormat(locale(context.language), {
+    style: "currency",
+    currency: "USD",
+    maximumSignificantDigits: 2,
+  }).format(amount);
+}
+
+export function count(n: number | undefined, language: Language): string {
+  return n === undefined ? "?" : new Intl.NumberFormat(locale(language)).format(n);
+}
+
+/** A cell as text: the characters that the warehouse holds, JSON for what is nested. */
+export function cellText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** A citation's name: its title, or table and key. */
+export function nameOf(citation: Citation): string {
+  return citation.title || `${citation.table} ${citation.key.map(([, value]) => value).join(" | ")}`;
+}
+
+const fold = (text: string): string =>
+  text
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .replace(/(\d)[\s,.’'](?=\d{3}(?!\d))/gu, "$1");
+
+/** Sentences of an answer that carry a marker, folded for comparison. */
+function sentencesCiting(answer: string, marker: number): string {
+  const sentences = answer.split(/(?<=[.!?]["»”)]?(?:\s*\[[\d,\s]+\])*)\s+(?=\S)|\n+/u);
+  const cited = sentences.filter((sentence) =>
+    [...sentence.matchAll(/\[([\d,\s]+)\]/g)].some((m) => m[1]?.split(",").some((n) => Number(n) === marker)),
+  );
+  return fold(cited.join(" "));
+}
+
+/** Which cells an answer used: those whose value its sentences that cite the row repeat. */
+export function usedCells(citation: Citation, answer: string): ReadonlySet<Cell> {
+  const said = sentencesCiting(answer, citation.marker);
+  const says = (value: string): boolean => {
+    if (value.length === 0) return false;
+    for (let at = said.indexOf(value); at >= 0; at = said.indexOf(value, at + 1)) {
+      const alone =
+        !/[\p{L}\p{N}]/u.test(said[at - 1] ?? " ") && !/[\p{L}\p{N}]/u.test(said[at + value.length] ?? " ");
+      if (alone) return true;
+    }
+    return false;
+  };
+  return new Set(citation.cells.filter((cell) => spellings(cell.value).some((form) => says(fold(form)))));
+}
+
+const MONTHS = Array.from({ length: 12 }, (_, month) =>
+  (["en-GB", "fr-FR"] as const).map((l) =>
+    new Intl.DateTimeFormat(l, { month: "long", timeZone: "UTC" }).format(Date.UTC(2026, month, 1)),
+  ),
+);
+
+/** How a cell's value may be written in an answer: as it is, a date also with its month's name, a timestamp by its day. */
+function spellings(value: unknown): readonly string[] {
+  const text = cellText(value).trim();
+  const date = /^(\d{4})-(\d{2})-(\d{2})(?:[T ]|$)/.exec(text);
+  if (!date) {
+    // A looked-up name in brackets, "17 (Dover)", may be said without its key.
+    const label = /^\S+ \((.+)\)$/.exec(text)?.[1];
+    return label ? [text, label] : [text];
+  }
+  const [, year = "", month = "", day = ""] = date;
+  const d = String(Number(day));
+  const names = MONTHS[Number(month) - 1] ?? [];
+  return [
+    text,
+    `${year}-${month}-${day}`,
+    `${day}/${month}/${year}`,
+    ...names.flatMap((m) => [`${d} ${m} ${year}`, `${m} ${d} ${year}`, `${m} ${d}, ${year}`]),
+  ];
+}
