@@ -75,7 +75,11 @@ export interface ErasureReceipt {
 /** A run that may have flipped its shards without the ledger hearing of it: the next writer finishes it first. */
 export interface Publication {
   readonly run: Run;
+  /** Without the rows that were withheld. */
   readonly tables: readonly PublishedTable[];
+  readonly epoch: number;
+  /** Rows that were erased while runs were writing: to be erased again before the flip. */
+  readonly erase: readonly string[];
 }
 
 /** What a shard says after a publish about one table that it serves. */
@@ -105,7 +109,9 @@ export interface LedgerApi {
     { readonly version: number; readonly epoch: number; readonly config: Config } | undefined
   >;
   /** Stores a parsed configuration; one equal to the current makes no new version. The epoch rises with each version. */
-  publishConfig(config: Config): Promise<{ readonly version: number; readonly epoch: number }>;
+  publishConfig(
+    config: Config,
+  ): Promise<{ readonly version: number; readonly epoch: number; readonly space: string }>;
   /**
    * Takes the lease for 60 s. A repeated call with the same `key` returns the same run.
    * @throws `run_conflict` (who, since when, `retryAfterMs` until the lease ends), `guard_stopped` when a new space would miss tables.
@@ -127,20 +133,8 @@ export interface LedgerApi {
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
   /** A publication that was prepared and not finished: under way, or left half done by a crash. Finishing it twice is harmless. */
   pending(): Promise<Publication | undefined>;
-  /**
-   * Writes down what is about to be published, before any shard flips. `tables` comes back without the rows that were withheld;
-   * `erase` are rows that were erased while runs were writing and have to be erased again before the flip. `done` is the
-   * generation when this run has published already.
-   */
-  prepare(
-    run: Run,
-    tables: readonly PublishedTable[],
-  ): Promise<{
-    readonly epoch: number;
-    readonly tables: readonly PublishedTable[];
-    readonly erase: readonly string[];
-    readonly done: number | undefined;
-  }>;
+  /** Writes down what is about to be published, before any shard flips. A number when this run has published already: its generation. */
+  prepare(run: Run, tables: readonly PublishedTable[]): Promise<Publication | number>;
   /** Serves what the shards now serve. Repeating it returns the same generation. */
   publish(
     run: Run,

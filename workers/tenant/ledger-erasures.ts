@@ -59,7 +59,7 @@ export function completeErasure(
   now: number,
 ): ErasureReceipt {
   sql.exec(
-    `UPDATE erasures SET erased_at = coalesce(erased_at, ?), rows = max(rows, ?), chunks = chunks + ?, residue = ? WHERE id = ?`,
+    `UPDATE erasures SET erased_at = coalesce(erased_at, ?), rows = rows + ?, chunks = chunks + ?, residue = ? WHERE id = ?`,
     new Date(now).toISOString(),
     removed.rows,
     removed.chunks,

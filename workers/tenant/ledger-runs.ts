@@ -1,7 +1,7 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { PublishedTable, Run, RunRequest, TableCounts } from "../../shared/ports/registry.ts";
-import type { Publication, RunRecord, ShardPublished } from "./api.ts";
+import type { RunRecord, ShardPublished } from "./api.ts";
 import { metaOf } from "./ledger-schema.ts";
 
 /**
@@ -145,7 +145,9 @@ export function renewLease(sql: SqlStorage, run: Run, now: number): void {
   sql.exec("UPDATE runs SET lease_until = ? WHERE id = ?", now + LEASE_MS, run.id);
 }
 
-export function pendingPublication(sql: SqlStorage): Publication | undefined {
+export function pendingPublication(
+  sql: SqlStorage,
+): { readonly run: Run; readonly tables: readonly PublishedTable[] } | undefined {
   const [row] = runsWhere(sql, "state = 'publishing'");
   if (!row) return undefined;
   const tables: PublishedTable[] = JSON.parse(row.tables);

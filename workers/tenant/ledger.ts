@@ -4,7 +4,7 @@ import { hash128 } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
-import type { Admission, LedgerApi, ShardPublished, TenantStatus } from "./api.ts";
+import type { Admission, LedgerApi, Publication, ShardPublished, TenantStatus } from "./api.ts";
 import {
   completeErasure,
   countErasures,
@@ -68,7 +68,10 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   publishConfig(config: Config): ReturnType<LedgerApi["publishConfig"]> {
-    return this.#change(() => storeConfig(this.#sql, config, Date.now()));
+    return this.#change(() => ({
+      ...storeConfig(this.#sql, config, Date.now()),
+      space: metaOf(this.#sql).space,
+    }));
   }
 
   begin(request: RunRequest, key: string): Promise<Run> {
@@ -100,17 +103,18 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   pending(): ReturnType<LedgerApi["pending"]> {
-    return coded(() => pendingPublication(this.#sql));
+    return this.#change(() => {
+      const started = pendingPublication(this.#sql);
+      return started && this.#publication(started.run, started.tables);
+    });
   }
 
   prepare(run: Run, tables: readonly PublishedTable[]): ReturnType<LedgerApi["prepare"]> {
-    return this.#change(() => {
-      const { epoch } = metaOf(this.#sql);
-      const done = publishedBy(this.#sql, run);
-      if (done !== undefined) return { epoch, tables, erase: [], done };
-      const counted = preparePublication(this.#sql, run, tables, Date.now());
-      return { epoch, tables: counted, erase: unsealedRows(this.#sql, run), done };
-    });
+    return this.#change(
+      () =>
+        publishedBy(this.#sql, run) ??
+        this.#publication(run, preparePublication(this.#sql, run, tables, Date.now())),
+    );
   }
 
   publish(
@@ -158,6 +162,10 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   erasure(id: string): ReturnType<LedgerApi["erasure"]> {
     return coded(() => erasureById(this.#sql, id));
+  }
+
+  #publication(run: Run, tables: readonly PublishedTable[]): Publication {
+    return { run, tables, epoch: metaOf(this.#sql).epoch, erase: unsealedRows(this.#sql, run) };
   }
 
   #configured(): PublishedConfig {

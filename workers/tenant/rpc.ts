@@ -56,7 +56,7 @@ export function overRpc<Api extends object>(
   const call = async (name: string, args: readonly unknown[]): Promise<unknown> => {
     for (let attempt = 0; ; attempt++) {
       try {
-        const target = stub();
+        const target: object = stub();
         // Not `method.apply`: on a stub that would be a call to a remote property of that name.
         const method: (...args: unknown[]) => Promise<unknown> = Reflect.get(target, name);
         return await Reflect.apply(method, target, args);

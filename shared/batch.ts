@@ -1,0 +1,217 @@
+import * as z from "zod/mini";
+import { parseId } from "./ids.ts";
+import { QuaysideError, type Violation } from "./ports/errors.ts";
+import type { Batch, Run, StagedChunk, StagedRow } from "./ports/registry.ts";
+import type { Cell } from "./ports/source.ts";
+
+/**
+ * One batch of a run as bytes, for `PUT /v1/admin/batches/:run/:seq`. All numbers little-endian:
+ *
+ *     0   4  magic "QSBT"
+ *     4   2  format version, 1
+ *     6   2  dimensions of every vector; 0 when the batch carries none
+ *     8   4  length of the header in bytes
+ *     12     header: JSON, UTF-8: run, seq, table, classes, rows (a chunk says `v: true` where a vector is its own), gone
+ *            zero bytes up to a multiple of 4
+ *            the vectors as float32, in the order of their chunks
+ */
+
+/** Most bytes of an encoded batch; a larger one is refused (`body_too_large`). Writers cut batches well below it. */
+export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+export const BATCH_MEDIA_TYPE = "application/vnd.quayside.batch";
+
+const MAGIC = 0x54425351; // "QSBT", read as a little-endian integer
+const FORMAT = 1;
+const PREFIX_BYTES = 12;
+const MAX_ITEMS = 20_000;
+const MAX_DEPTH = 32;
+
+const text = z.string();
+const short = text.check(z.minLength(1), z.maxLength(500));
+const longId = text.check(z.minLength(3), z.maxLength(8192));
+const hash = text.check(z.regex(/^[A-Za-z0-9_-]{22}$/));
+const count = z.int().check(z.minimum(0));
+const grants = z.array(text.check(z.minLength(1), z.maxLength(2000))).check(z.maxLength(1000));
+
+export const runSchema = z.strictObject({
+  id: short,
+  fence: count.check(z.minimum(1)),
+  generation: count.check(z.minimum(1)),
+  space: short,
+});
+
+const chunk = z.strictObject({
+  n: count,
+  text,
+  lexical: z.strictObject({ title: text, body: text, labels: text, meta: text }),
+  v: z.optional(z.literal(true)),
+});
+
+const row = z.strictObject({
+  row: longId,
+  view: short,
+  version: short,
+  accessClass: hash,
+  title: text,
+  // JSON.parse made the value, so it is a Cell already; only its depth is open.
+  cells: z.array(
+    z.strictObject({ column: short, value: z.custom<Cell>((value) => depthOf(value) <= MAX_DEPTH) }),
+  ),
+  changedAt: z.optional(short),
+  url: z.optional(text),
+  chunks: z.array(chunk).check(z.maxLength(MAX_ITEMS)),
+});
+
+const header = z.strictObject({
+  run: runSchema,
+  seq: count,
+  table: short,
+  classes: z
+    .array(
+      z.strictObject({
+        id: hash,
+        label: z.strictObject({
+          allowAny: z.array(grants).check(z.maxLength(1000)),
+          allowAll: grants,
+          deny: grants,
+        }),
+        classification: z.enum(["public", "internal", "confidential", "restricted"]),
+      }),
+    )
+    .check(z.maxLength(MAX_ITEMS)),
+  rows: z.array(row).check(z.maxLength(MAX_ITEMS)),
+  gone: z.array(z.strictObject({ row: longId, view: short })).check(z.maxLength(MAX_ITEMS)),
+});
+
+/**
+ * @throws QuaysideError `invalid_request` when two vectors differ in length, `body_too_large` above `MAX_BATCH_BYTES`.
+ */
+export function encodeBatch(run: Run, batch: Batch): Uint8Array<ArrayBuffer> {
+  const vectors = batch.rows.flatMap((r) => r.chunks.flatMap((c) => c.vector ?? []));
+  const dimensions = vectors[0]?.length ?? 0;
+  if (vectors.some((vector) => vector.length !== dimensions || dimensions > 0xffff)) {
+    throw invalid([{ pointer: "/rows", rule: "vectors of one batch have one length, at most 65535" }]);
+  }
+  const json = new TextEncoder().encode(
+    JSON.stringify({
+      run,
+      ...batch,
+      rows: batch.rows.map(({ chunks, ...r }) => ({ ...r, chunks: chunks.map(bare) })),
+    }),
+  );
+  const start = padded(PREFIX_BYTES + json.byteLength);
+  const length = start + vectors.length * dimensions * 4;
+  if (length > MAX_BATCH_BYTES) {
+    throw new QuaysideError(
+      "body_too_large",
+      `A batch of ${length} bytes is more than the ${MAX_BATCH_BYTES} that the registry takes.`,
+    );
+  }
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint16(4, FORMAT, true);
+  view.setUint16(6, dimensions, true);
+  view.setUint32(8, json.byteLength, true);
+  bytes.set(json, PREFIX_BYTES);
+  // Typed arrays have the machine's byte order; every machine that V8 runs on in practice is little-endian.
+  const floats = new Float32Array(bytes.buffer, start);
+  for (const [i, vector] of vectors.entries()) floats.set(vector, i * dimensions);
+  return bytes;
+}
+
+function bare({ n, text, lexical, vector }: StagedChunk): object {
+  return { n, text, lexical, ...(vector ? { v: true } : {}) };
+}
+
+/**
+ * Inverse of `encodeBatch`, strict. The vectors share one buffer of their own, so the input may be let go.
+ * @throws QuaysideError `malformed_json` (not the format), `body_too_large`, `invalid_request` (every rule that is broken).
+ */
+export function decodeBatch(bytes: Uint8Array): { readonly run: Run; readonly batch: Batch } {
+  if (bytes.byteLength > MAX_BATCH_BYTES) {
+    throw new QuaysideError("body_too_large", `A batch may have ${MAX_BATCH_BYTES} bytes.`);
+  }
+  const frame = unframe(bytes);
+  const parsed = header.safeParse(frame.json);
+  if (!parsed.success) {
+    throw invalid(
+      parsed.error.issues.slice(0, 20).map((issue) => ({
+        pointer: `/${issue.path.map(String).join("/")}`,
+        rule: issue.code,
+      })),
+    );
+  }
+  const { run, rows, ...rest } = parsed.data;
+  const foreign = [...rows, ...rest.gone].some(({ row }) => parseId(row)?.table !== rest.table);
+  if (foreign) throw invalid([{ pointer: "/rows", rule: "a row id starts with the batch's table" }]);
+
+  const expected = rows.reduce((sum, r) => sum + r.chunks.filter((c) => c.v).length, 0) * frame.dimensions;
+  if (
+    frame.floats.length !== expected ||
+    (frame.dimensions === 0 && rows.some((r) => r.chunks.some((c) => c.v)))
+  ) {
+    throw invalid([{ pointer: "/rows", rule: "as many vectors as chunks that announce one" }]);
+  }
+  if (!frame.floats.every(Number.isFinite)) {
+    throw invalid([{ pointer: "/rows", rule: "vectors hold finite numbers" }]);
+  }
+  let at = 0;
+  const next = (): Float32Array => frame.floats.subarray(at, (at += frame.dimensions));
+  const staged = rows.map((r): StagedRow => ({
+    ...r,
+    changedAt: r.changedAt,
+    url: r.url,
+    chunks: r.chunks.map(({ v, ...c }) => ({ ...c, vector: v ? next() : undefined })),
+  }));
+  return { run, batch: { ...rest, rows: staged } };
+}
+
+interface Frame {
+  readonly json: unknown;
+  readonly dimensions: number;
+  readonly floats: Float32Array;
+}
+
+function unframe(bytes: Uint8Array): Frame {
+  if (bytes.byteLength < PREFIX_BYTES) throw malformed();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerEnd = PREFIX_BYTES + view.getUint32(8, true);
+  const start = padded(headerEnd);
+  const known = view.getUint32(0, true) === MAGIC && view.getUint16(4, true) === FORMAT;
+  if (!known || start > bytes.byteLength || (bytes.byteLength - start) % 4 !== 0) throw malformed();
+  if (bytes.subarray(headerEnd, start).some((byte) => byte !== 0)) throw malformed();
+  try {
+    const json: unknown = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+        bytes.subarray(PREFIX_BYTES, headerEnd),
+      ),
+    );
+    // A copy: the floats need an address that is a multiple of 4, and a buffer without the rest of the body.
+    const floats = new Float32Array(bytes.slice(start).buffer);
+    return { json, dimensions: view.getUint16(6, true), floats };
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
+
+function malformed(cause?: unknown): QuaysideError {
+  return new QuaysideError("malformed_json", "The body is not a batch.", { cause });
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / 4) * 4;
+}
+
+function depthOf(value: unknown): number {
+  let depth = 0;
+  for (let level: unknown[] = [value]; depth <= MAX_DEPTH; depth++) {
+    level = level.flatMap((v) => (typeof v === "object" && v !== null ? Object.values(v) : []));
+    if (level.length === 0) break;
+  }
+  return depth;
+}
+
+function invalid(violations: readonly Violation[]): QuaysideError {
+  return new QuaysideError("invalid_request", "The batch breaks the format's rules.", { violations });
+}

@@ -1,0 +1,140 @@
+import * as z from "zod/mini";
+import { runSchema } from "./batch.ts";
+import type { KnownRow, PublishedTable, RunRequest } from "./ports/registry.ts";
+
+/**
+ * The JSON of `/v1/admin/…` and `/v1/erase`, as both ends parse it: the Worker's admin surface and the CLI's client.
+ * Batches have a binary form of their own (`batch.ts`).
+ */
+
+const count = z.int().check(z.minimum(0));
+const id = z.string().check(z.minLength(1), z.maxLength(500));
+const time = z.string().check(z.minLength(1), z.maxLength(40));
+const table = z.string().check(z.minLength(1), z.maxLength(63));
+const trigger = z.enum(["cli", "api", "cron", "webhook"]);
+
+export { runSchema as runBody };
+
+export const beginBody = z.strictObject({
+  tables: z.array(table).check(z.minLength(1), z.maxLength(10_000)),
+  space: id,
+  trigger,
+  /** Any unique text: a repeated request with it gets the same run. */
+  idempotency_key: id,
+  /** Takes a lease that is still alive; for a caller who knows that its holder is dead. */
+  take_over: z.optional(z.boolean()),
+});
+
+const countsFields = {
+  table,
+  read: count,
+  added: count,
+  changed: count,
+  deleted: count,
+  unchanged: count,
+  failed: count,
+};
+
+export const publishBody = z.strictObject({
+  run: runSchema,
+  tables: z
+    .array(
+      z.strictObject({
+        ...countsFields,
+        as_of: time,
+        key: z.array(z.string()).check(z.minLength(1)),
+        rollup: z.boolean(),
+      }),
+    )
+    .check(z.maxLength(10_000)),
+});
+
+export const abandonBody = z.strictObject({ run: runSchema, reason: z.string().check(z.maxLength(500)) });
+
+export const configAnswer = z.object({ version: count });
+export const publishAnswer = z.object({ generation: count });
+
+/** One page of known rows; `more` says that another may follow. */
+export const knownAnswer = z.object({
+  rows: z.array(z.tuple([z.string(), z.string(), z.string(), count])),
+  more: z.boolean(),
+});
+
+export const statusAnswer = z.object({
+  config_version: count,
+  epoch: count,
+  generation: count,
+  space: z.string(),
+  tables: z.array(z.object({ table: z.string(), rows: count, as_of: time })),
+  runs: z.array(
+    z.object({
+      id,
+      state: z.enum(["running", "published", "unchanged", "failed", "cancelled"]),
+      trigger,
+      started_at: time,
+      finished_at: z.nullable(time),
+      generation: z.nullable(count),
+      tables: z.array(z.object(countsFields)),
+      reason: z.nullable(z.string()),
+    }),
+  ),
+});
+
+/** What the registry says about itself to an operator. */
+export type StatusAnswer = z.infer<typeof statusAnswer>;
+
+export const eraseBody = z.strictObject({
+  table: z.string().check(z.minLength(1), z.maxLength(63)),
+  /** The row's key in text form (values joined by `|`, reserved characters percent-encoded), or by column. */
+  key: z.union([
+    z.string().check(z.minLength(1), z.maxLength(4096)),
+    z.record(z.string(), z.union([z.string().check(z.maxLength(4096)), z.number(), z.boolean()])),
+  ]),
+});
+
+export const receiptAnswer = z.object({
+  id,
+  table: z.string(),
+  requested_at: time,
+  /** Null while a part of the index has still to confirm; ask again. */
+  erased_at: z.nullable(time),
+  removed: z.object({ rows: count, chunks: count }),
+  residue: count,
+});
+
+/** Proof of an erasure. It never repeats the row's key. */
+export type ReceiptAnswer = z.infer<typeof receiptAnswer>;
+
+export function beginToWire(request: RunRequest, key: string): z.infer<typeof beginBody> {
+  const { tables, space, trigger, takeOver } = request;
+  return {
+    tables: [...tables],
+    space,
+    trigger,
+    idempotency_key: key,
+    ...(takeOver === undefined ? {} : { take_over: takeOver }),
+  };
+}
+
+export function tableToWire(published: PublishedTable): z.infer<typeof publishBody>["tables"][number] {
+  const { counts, asOf, key, rollup } = published;
+  return { ...counts, as_of: asOf, key: [...key], rollup };
+}
+
+export function tableFromWire(wire: z.infer<typeof publishBody>["tables"][number]): PublishedTable {
+  const { as_of, key, rollup, ...counts } = wire;
+  return { counts, asOf: as_of, key, rollup };
+}
+
+export function knownToWire(row: KnownRow): [string, string, string, number] {
+  return [row.row, row.view, row.version, row.chunks];
+}
+
+export function knownFromWire([row, view, version, chunks]: readonly [
+  string,
+  string,
+  string,
+  number,
+]): KnownRow {
+  return { row, view, version, chunks };
+}
