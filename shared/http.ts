@@ -25,7 +25,7 @@ export interface StreamOptions {
    * A closer reading of an error status, for a peer whose bodies say more than their status; it is final (not retried).
    * Undefined keeps the default. `body` is at most 64 KiB of text, possibly not JSON.
    */
-  readonly failure?: (status: number, body: string) => QuaysideError | undefined;
+  readonly failure?: (status: number, body: string, headers: Headers) => QuaysideError | undefined;
 }
 
 export interface RequestOptions extends StreamOptions {
@@ -227,7 +227,7 @@ async function attemptHeaders(
     const message = `${options.peer} can't be reached.`;
     return { failure: new QuaysideError(options.codes.unavailable, message, { cause }), again: true };
   }
-  const own = options.failure?.(response.status, body);
+  const own = options.failure?.(response.status, body, response.headers);
   return own ? { failure: own, again: false } : ofStatus(response, body, host.now(), options);
 }
 
