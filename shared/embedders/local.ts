@@ -12,7 +12,7 @@ import { estimateTokens } from "../tokens.ts";
  */
 
 const settingsSchema = z.object({
-  dimensions: z._default(z.number().check(z.int(), z.minimum(128), z.maximum(1536)), 384),
+  dimensions: z.optional(z.number().check(z.int(), z.minimum(128), z.maximum(1536))),
 });
 
 const GRAM = 4;
@@ -27,7 +27,7 @@ export const localEmbedder: Factory<Embedder> = (settings) => {
       violations: [{ pointer: "embedder.dimensions", rule: "a whole number, 128 to 1536" }],
     });
   }
-  const { dimensions } = parsed.data;
+  const dimensions = parsed.data.dimensions ?? 384;
   const embedder: Embedder = {
     id: `local/lexical-v1/${dimensions}`,
     dimensions,
