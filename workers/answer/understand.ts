@@ -185,6 +185,10 @@ function mayAsk(question: string, words: readonly Word[], i: number, none: boole
   return none && word.folded !== "that" && word.folded !== "qui";
 }
 
+function simple(type: AnswerType): Wanted {
+  return { terms: [], type, which: false };
+}
+
 function askedBy(
   question: string,
   words: readonly Word[],
@@ -193,7 +197,6 @@ function askedBy(
 ): Wanted | undefined {
   const at = (n: number): string => words[i + n]?.folded ?? "";
   const phrase = (n: number): readonly Term[] => nounPhrase(question, words, i + n, terms, false);
-  const simple = (type: AnswerType): Wanted => ({ terms: [], type, which: false });
   switch (at(0)) {
     case "who":
     case "whom":
@@ -341,7 +344,7 @@ function intentOf(
       text,
     );
   if (wanted[0]?.terms.length === 0 && wanted[0].type === "thing" && !ASKING.has(first)) {
-    if (AUXILIARIES.has(first) || inverted || /^est ce qu/.test(text)) return "yes-no";
+    if (AUXILIARIES.has(first) || inverted || text.startsWith("est ce qu")) return "yes-no";
   }
   return "lookup";
 }

@@ -1,0 +1,198 @@
+import { isGenericHead, TYPE_CONCEPTS } from "../answer/understand-lexicon.ts";
+import type { Term, Understanding, Wanted } from "../answer/understand.ts";
+import type { Fact, Field } from "./local-facts.ts";
+import { type Account, accountOf, type Cover, inBag, inKind, inName, isHard } from "./local-match.ts";
+
+/** A possible answer: a field of a row, or the row itself (its title). */
+export interface Candidate {
+  readonly cover: Cover;
+  readonly fact: Fact;
+  /** undefined: the row's title answers. */
+  readonly field: Field | undefined;
+  /** How well the field is what was asked for. */
+  readonly fit: number;
+  readonly account: Account;
+  readonly score: number;
+}
+
+/** Share of the question that a row must hold before one of its cells is given as the answer. */
+const ENOUGH = 0.7;
+
+/** Every acceptable answer from cells and titles, best first. */
+export function candidatesOf(
+  covers: readonly Cover[],
+  question: Understanding,
+  wanted: Wanted,
+  ignored: ReadonlySet<string>,
+): Candidate[] {
+  const out: Candidate[] = [];
+  for (const cover of covers) {
+    for (const field of [...cover.fact.fields, undefined]) {
+      const candidate = candidateOf(cover, question, wanted, field, ignored);
+      if (candidate) out.push(candidate);
+    }
+  }
+  return out.sort((a, b) => b.score - a.score || a.fact.marker - b.fact.marker);
+}
+
+function candidateOf(
+  cover: Cover,
+  question: Understanding,
+  wanted: Wanted,
+  field: Field | undefined,
+  ignored: ReadonlySet<string>,
+): Candidate | undefined {
+  const { fact } = cover;
+  if (field && (field.reference || field.shape === "prose")) return undefined;
+  const account = accountOf(cover, question, field, ignored);
+  if (!account.pinned || account.coverage < ENOUGH) return undefined;
+  const fit = field ? fieldFit(cover, question, wanted, field) : titleFit(cover, question, wanted);
+  if (fit === undefined) return undefined;
+  // What only repeats the question answers nothing.
+  if (field && isGiven(field, cover, question)) return undefined;
+  if (!field && question.terms.length > 0 && isTitleGiven(fact, question)) return undefined;
+  return { cover, fact, field, fit, account, score: account.coverage * 3 + fit + fact.evidence.score * 0.2 };
+}
+
+/** Terms of the phrase asked for that must be met: heads such as "number" say nothing beside a modifier. */
+function needed(wanted: Wanted): readonly Term[] {
+  const telling = wanted.terms.filter((t) => !isGenericHead(t.stem));
+  return telling.length > 0 ? telling : wanted.terms;
+}
+
+/** How well a field is what was asked for; undefined when it is something else. */
+function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: Field): number | undefined {
+  const kind = typeFit(wanted, field, question);
+  if (kind === undefined) return undefined;
+  const need = needed(wanted);
+  const generic = wanted.terms.some((t) => isGenericHead(t.stem));
+  let fit = kind;
+  let met = 0;
+  for (const term of need) {
+    const name = inName(term, field);
+    if (name > 0) {
+      met += 1;
+      fit += name > 0.85 ? 2 : 1.4;
+    } else if (inBag(term, field.content, 0.6) > 0 && field.shape === "text" && !wanted.which) {
+      met += 0.5;
+      fit += 0.4;
+    } else if (generic || (cover.values[term.index]?.strength ?? 0) === 0) {
+      // A modifier of "number" or "address" decides which; elsewhere a row may hold it in another cell.
+      if (generic && need.length > 0) return undefined;
+    }
+  }
+  if (need.length > 0 && met === 0) return undefined;
+  let verbs = 0;
+  for (const term of question.terms) {
+    if (term.labels || wanted.terms.includes(term) || isHard(term)) continue;
+    const value = cover.values[term.index]?.strength ?? 0;
+    if (value >= 0.9) continue;
+    const name = inName(term, field);
+    if (name > 0) verbs += name > 0.85 ? 1.2 : 0.9;
+  }
+  for (const term of wanted.terms) if (!need.includes(term)) fit += inName(term, field) * 0.6;
+  fit += verbs;
+  // Without a phrase, a verb or the kind of value must point at the field.
+  if (need.length === 0 && verbs === 0 && kind < 0.5) return undefined;
+  const asked = [...question.terms, ...wanted.terms];
+  for (const stem of field.name.stems) {
+    if (!isGenericHead(stem) && !asked.some((t) => t.stem === stem || inName(t, field) > 0)) fit -= 0.15;
+  }
+  if (field.key) fit -= 0.8;
+  return fit;
+}
+
+/** How well a field's kind of value suits the question word; undefined when it can't be the answer. */
+function typeFit(wanted: Wanted, field: Field, question: Understanding): number | undefined {
+  const concepts = TYPE_CONCEPTS[wanted.type];
+  const meant = concepts.some((c) => field.name.concepts.has(c));
+  switch (wanted.type) {
+    case "date":
+      if (field.shape === "date") return meant ? 1 : 0.6;
+      return meant && /\d/.test(field.value) ? 0.8 : undefined;
+    case "money":
+      if (!/\d/.test(field.value)) return undefined;
+      return meant ? 1 : 0;
+    case "count":
+      if (!/\d/.test(field.value) || field.shape === "date") return undefined;
+      if (TYPE_CONCEPTS.money.some((c) => field.name.concepts.has(c)) && !asksMoney(question))
+        return undefined;
+      return meant ? 0.3 : 0;
+    case "person":
+      if (field.shape === "date" || field.shape === "number") return undefined;
+      if (field.name.concepts.has("role") && !field.name.concepts.has("play")) return undefined;
+      return meant ? 0.8 + (looksLikeName(field.value) ? 0.2 : -0.3) : 0;
+    case "place":
+      if (field.shape === "date" || field.shape === "number") return undefined;
+      return meant ? placeRank(field) : 0;
+    case "duration":
+      if (!/\d/.test(field.value) || field.shape === "date") return undefined;
+      return meant ? 0.8 : 0;
+    case "cause":
+      return meant ? 1 : undefined;
+    case "manner":
+      return meant ? 0.5 : 0;
+    case "thing":
+      return 0;
+    default:
+      return wanted.type satisfies never;
+  }
+}
+
+function asksMoney(question: Understanding): boolean {
+  return question.terms.some((t) => t.concepts.some((c) => TYPE_CONCEPTS.money.includes(c)));
+}
+
+/** "Where" means the town first. */
+function placeRank(field: Field): number {
+  if (field.name.concepts.has("city")) return 1;
+  if (field.name.words.has("location") || field.name.concepts.has("site") || field.name.concepts.has("port"))
+    return 0.95;
+  return field.name.concepts.has("country") ? 0.8 : 0.7;
+}
+
+/** Two or more words with capitals, no digits. */
+export function looksLikeName(value: string): boolean {
+  return /^\p{Lu}[\p{L}.'’-]*(?:\s+(?:d[eiu]|v[ao]n|der|la|le)?\s*\p{Lu}[\p{L}.'’-]*){0,4}$/u.test(
+    value.trim(),
+  );
+}
+
+/** How well the row itself is what was asked for: "which customers …" wants the titles of customers. */
+function titleFit(cover: Cover, question: Understanding, wanted: Wanted): number | undefined {
+  const { fact } = cover;
+  if (fact.title === "") return undefined;
+  const need = needed(wanted);
+  if (need.length > 0) {
+    if (!wanted.which && question.intent !== "list") return undefined;
+    const kind = Math.max(...need.map((t) => inKind(t, fact)));
+    if (kind > 0) return 1.2 * kind + 0.6;
+    const title = Math.max(...need.map((t) => inBag(t, fact.titleBag, 0)));
+    if (title > 0) return 1;
+    const value = Math.max(...need.map((t) => cover.values[t.index]?.strength ?? 0));
+    if (value >= 0.6) return 0.9;
+    // A phrase that nothing in the row explains may still be a kind of thing that only people would recognise.
+    return question.terms.length - need.length >= 2 ? 0.3 : undefined;
+  }
+  if (wanted.type === "person") {
+    const people = ["employee", "person", "customer", "contact", "manager", "supplier"].some((c) =>
+      fact.kind.concepts.has(c),
+    );
+    return people || looksLikeName(fact.title) ? 0.5 : undefined;
+  }
+  return undefined;
+}
+
+/** A cell whose every word the question already says. */
+function isGiven(field: Field, cover: Cover, question: Understanding): boolean {
+  if (question.intent === "yes-no") return false;
+  const said = new Set(question.terms.map((t) => t.folded));
+  const words = [...field.content.words];
+  return words.length > 0 && words.every((w) => said.has(w)) && cover.values.some((v) => v.strength >= 1);
+}
+
+function isTitleGiven(fact: Fact, question: Understanding): boolean {
+  const said = new Set(question.terms.filter(isHard).map((t) => t.folded));
+  const words = [...fact.titleBag.words].filter((w) => w.length > 1);
+  return words.length > 0 && words.every((w) => said.has(w));
+}

@@ -1,0 +1,170 @@
+import type { Term, Understanding } from "../answer/understand.ts";
+import type { Bag, Fact, Field } from "./local-facts.ts";
+
+/** How well rows hold what a question says. Strengths are 0 to 1; 1 is the same word. */
+
+/** Weight of a term in coverage: names, numbers and codes pin a row down, other words describe it. */
+export function weightOf(term: Term): number {
+  if (term.light) return 0;
+  if (term.labels) return 0.4;
+  return term.kind === "word" ? 1 : 2;
+}
+
+/** Whether a row must hold the term for any answer to stand. */
+export function isHard(term: Term): boolean {
+  return term.kind !== "word";
+}
+
+/** Strength of a term in a bag of words. */
+export function inBag(term: Term, bag: Bag, concepts: number): number {
+  if (bag.words.has(term.folded)) return 1;
+  if (term.kind === "number" || term.kind === "code") return 0;
+  if (bag.stems.has(term.stem)) return 0.9;
+  if (concepts > 0 && term.concepts.some((c) => bag.concepts.has(c))) return concepts;
+  return 0;
+}
+
+const CONCEPT_IN_VALUE = 0.6;
+const CONCEPT_IN_NAME = 0.8;
+
+/** Strength of a term in a field's value. */
+export function inValue(term: Term, field: Field): number {
+  // The lexicon translates countries even where the question writes them like names.
+  const concepts =
+    term.kind === "name" && !term.concepts.some((c) => c.startsWith("country-")) ? 0 : CONCEPT_IN_VALUE;
+  const found = inBag(term, field.content, field.shape === "number" || field.shape === "date" ? 0 : concepts);
+  if (found > 0 || term.kind !== "number") return found;
+  const value = Number(term.folded);
+  if (field.number !== undefined) return field.number === value ? 1 : 0;
+  if (field.time !== undefined) return new Date(field.time).getUTCFullYear() === value ? 1 : 0;
+  return term.folded.length === 4 && inYears(field.value, value) ? 0.9 : 0;
+}
+
+/** Whether a year lies in a span of years that the value writes, as in `2008–2012` or `2011-12`. */
+function inYears(value: string, year: number): boolean {
+  for (const match of value.matchAll(/\b(\d{4})\s?[-\u2013\u2014/]\s?(\d{4}|\d{2})\b/g)) {
+    const from = Number(match[1]);
+    const to = match[2]?.length === 2 ? Math.floor(from / 100) * 100 + Number(match[2]) : Number(match[2]);
+    if (year >= from && year <= to) return true;
+  }
+  return false;
+}
+
+/** Strength of a term in a field's name. */
+export function inName(term: Term, field: Field): number {
+  return inBag(term, field.name, CONCEPT_IN_NAME);
+}
+
+/** Strength of a term in what kind of thing the row is. */
+export function inKind(term: Term, fact: Fact): number {
+  return term.kind === "word" ? inBag(term, fact.kind, CONCEPT_IN_NAME) : 0;
+}
+
+/** A row's answer to every term of the question, computed once. */
+export interface Cover {
+  readonly fact: Fact;
+  /** Per term, strength in the best value and that field; -1 for the title alone. */
+  readonly values: readonly { readonly strength: number; readonly field: number }[];
+  readonly kinds: readonly number[];
+  /** The row has a date within a span that the question speaks of. */
+  readonly inDates: boolean;
+}
+
+export function coverOf(fact: Fact, question: Understanding): Cover {
+  const inDates =
+    question.dates.length > 0 &&
+    question.dates.every((range) => {
+      const from = Date.parse(`${range.from}T00:00:00Z`);
+      const to = Date.parse(`${range.to}T23:59:59Z`);
+      return fact.fields.some((f) => f.time !== undefined && f.time >= from && f.time <= to);
+    });
+  return {
+    fact,
+    inDates,
+    kinds: question.terms.map((term) => inKind(term, fact)),
+    values: question.terms.map((term) => {
+      let best = {
+        strength: inBag(term, fact.titleBag, term.kind === "word" ? CONCEPT_IN_VALUE : 0),
+        field: -1,
+      };
+      for (const [i, field] of fact.fields.entries()) {
+        const strength = inValue(term, field);
+        if (strength > best.strength) best = { strength, field: i };
+      }
+      return best;
+    }),
+  };
+}
+
+/** Whether a number or yes-no cell says that the thing its column names is so. */
+export function isTrue(field: Field): boolean {
+  if (field.number !== undefined) return field.number > 0;
+  return /^(?:true|yes|oui|y|o)$/i.test(field.value);
+}
+
+/** How a row, with one field taken as the answer, accounts for the question. */
+export interface Account {
+  /** Weighted share of the terms accounted for, 0 to 1. */
+  readonly coverage: number;
+  /** Every number and code, and enough of the names, are in the row. */
+  readonly pinned: boolean;
+  /** Terms that the answer field's name accounts for. */
+  readonly named: readonly Term[];
+  /** Terms that nothing accounts for. */
+  readonly missing: readonly Term[];
+}
+
+/** @param answer the field taken as the answer; undefined when the row's title, or all of the row, is. */
+export function accountOf(
+  cover: Cover,
+  question: Understanding,
+  answer: Field | undefined,
+  ignored: ReadonlySet<string>,
+): Account {
+  let have = 0;
+  let all = 0;
+  let names = 0;
+  let namesFound = 0;
+  let pinned = true;
+  const named: Term[] = [];
+  const missing: Term[] = [];
+  for (const term of question.terms) {
+    const weight = ignored.has(term.folded) ? 0 : weightOf(term);
+    const value = cover.values[term.index];
+    const inAnswer = answer ? inName(term, answer) : 0;
+    const inRow = term.inDate && cover.inDates ? 1 : (value?.strength ?? 0);
+    const condition = term.kind === "word" && inAnswer === 0 ? conditionOf(term, cover, question) : 0;
+    const strength = Math.max(inRow, inAnswer, cover.kinds[term.index] ?? 0, condition);
+    if (inAnswer > 0 && inRow < 1) named.push(term);
+    all += weight;
+    have += weight * strength;
+    if (weight === 0) continue;
+    if (strength === 0) missing.push(term);
+    if (!isHard(term)) continue;
+    if (term.kind === "name") {
+      names += 1;
+      if (strength > 0) namesFound += 1;
+    } else if (strength === 0) pinned = false;
+  }
+  return {
+    coverage: all === 0 ? 0 : have / all,
+    pinned: pinned && namesFound >= names * ENOUGH_NAMES,
+    named,
+    missing,
+  };
+}
+
+/** A name of several words may be shortened or misspelt in one of them. */
+const ENOUGH_NAMES = 0.66;
+
+/** A word that names a number or yes-no column asks for rows where it is so: "discontinued products", "units in stock". */
+function conditionOf(term: Term, cover: Cover, question: Understanding): number {
+  if (question.intent !== "list") return 0;
+  let best = 0;
+  for (const field of cover.fact.fields) {
+    if ((field.shape === "number" || field.shape === "boolean") && !field.key && isTrue(field)) {
+      best = Math.max(best, inName(term, field) * 0.9);
+    }
+  }
+  return best;
+}

@@ -1,0 +1,85 @@
+import { readableDate } from "../answer/understand-values.ts";
+import { type Fact, type Field, nameOf } from "./local-facts.ts";
+
+/** The built-in answerers' own words, English and French. Values and titles stay as the rows have them. */
+
+export type Language = "en" | "fr";
+
+/** A cell as a sentence shows it: dates in words, everything else as stored. */
+export function shown(field: Field, language: Language): string {
+  return field.shape === "date" ? readableDate(field.value, language) : field.value;
+}
+
+export function mark(fact: Fact): string {
+  return `[${fact.marker}]`;
+}
+
+/** `The unit price of Chang is 19 [1].` */
+export function cellSentence(fact: Fact, label: string, value: string, language: Language): string {
+  const name = nameOf(fact);
+  return language === "fr"
+    ? `${capital(name)} — ${label} : ${value} ${mark(fact)}.`
+    : `${capital(name)} — ${label}: ${value} ${mark(fact)}.`;
+}
+
+/** `A [1], B [2] and C [3].` */
+export function listSentence(
+  items: readonly { readonly text: string; readonly fact: Fact }[],
+  language: Language,
+): string {
+  const parts = items.map(({ text, fact }) => `${text} ${mark(fact)}`);
+  const last = parts.pop() ?? "";
+  const and = language === "fr" ? " et " : " and ";
+  const joined = parts.length > 0 ? `${parts.join(", ")}${and}${last}` : last;
+  return `${capital(joined)}.`;
+}
+
+/** `Name: "sentence" [1]` */
+export function quoteSentence(fact: Fact, text: string, language: Language, named: boolean): string {
+  const quote = language === "fr" ? `« ${text} »` : `"${text}"`;
+  const lead = named ? `${capital(nameOf(fact))}${language === "fr" ? " : " : ": "}` : "";
+  return `${lead}${quote} ${mark(fact)}`;
+}
+
+/** The day that a row speaks for, as `(16 July 1996)`. */
+export function dated(day: string, language: Language): string {
+  return `(${readableDate(day, language)})`;
+}
+
+export function conflictLead(language: Language): string {
+  return language === "fr"
+    ? "Les lignes ne disent pas la même chose ; la plus récente d'abord :"
+    : "The rows disagree; the newest comes first:";
+}
+
+/** Said before the winner of a comparison. */
+export function comparisonEnd(
+  name: string,
+  label: string,
+  most: boolean,
+  time: boolean,
+  language: Language,
+): string {
+  if (language === "fr") {
+    if (time) return `${capital(name)} : ${most ? "le plus récent" : "le plus ancien"} (${label}).`;
+    return `${capital(name)} : ${most ? "la valeur la plus haute" : "la valeur la plus basse"} (${label}).`;
+  }
+  if (time) return `${capital(name)} comes ${most ? "later" : "earlier"} (${label}).`;
+  return `${capital(name)} has the ${most ? "higher" : "lower"} ${label}.`;
+}
+
+export function comparisonTie(label: string, language: Language): string {
+  return language === "fr" ? `Les deux ont la même valeur (${label}).` : `Both have the same ${label}.`;
+}
+
+export function yes(language: Language): string {
+  return language === "fr" ? "Oui" : "Yes";
+}
+
+export function no(language: Language): string {
+  return language === "fr" ? "Non" : "No";
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
