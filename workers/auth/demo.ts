@@ -1,0 +1,64 @@
+import type { Config } from "../../shared/config.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import { unauthenticated, type Authenticator } from "./authenticate.ts";
+import { principalOf } from "./claims.ts";
+
+export interface DemoSettings {
+  readonly tenant: string;
+  /** The published configuration; undefined before the first. */
+  config(): Promise<Config | undefined>;
+}
+
+export const DEMO_USER_HEADER = "x-quayside-demo-user";
+
+const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
+
+/**
+ * Demo mode: whoever sits at this machine acts as one of the configuration's demo users, without a credential. Any page open
+ * in a browser here can send requests to loopback, and a foreign name can be made to resolve to it; so the request must name
+ * a loopback host and come from the Worker's own page or from no page at all. Mount it under `QUAYSIDE_DEMO` only.
+ */
+export function demoUser(settings: DemoSettings): Authenticator {
+  return {
+    claims: (request) => !request.headers.has("authorization") || request.headers.has(DEMO_USER_HEADER),
+    async verify(request) {
+      requireLocal(request);
+      const config = await settings.config();
+      if (!config) {
+        throw new QuaysideError(
+          "not_configured",
+          "No configuration is published yet: run `quayside ingest`.",
+        );
+      }
+      const users = Object.entries(config.demo?.users ?? {});
+      const wanted = request.headers.get(DEMO_USER_HEADER);
+      const [name, user] = users.find(([id]) => wanted === null || id === wanted) ?? [];
+      if (name === undefined || !user) throw unauthenticated("There is no such demo user.");
+      return principalOf({
+        tenant: settings.tenant,
+        subject: name,
+        groups: user.groups,
+        attributes: user.attributes ?? {},
+        scopes: ["ask"],
+      });
+    },
+  };
+}
+
+/** @throws QuaysideError `origin_not_allowed`. */
+export function requireLocal(request: Request): void {
+  const url = new URL(request.url);
+  const host = request.headers.get("host") ?? url.host;
+  const origin = request.headers.get("origin");
+  const site = request.headers.get("sec-fetch-site");
+  const local = LOOPBACK.test(host) && LOOPBACK.test(url.host);
+  const own = origin === null || origin === `${url.protocol}//${host}`;
+  // "same-site" is another port of localhost: not ours.
+  const direct = site === null || site === "same-origin" || site === "none";
+  if (!local || !own || !direct) {
+    throw new QuaysideError(
+      "origin_not_allowed",
+      "Demo mode answers this machine's own page and tools only.",
+    );
+  }
+}
