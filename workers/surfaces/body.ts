@@ -1,30 +1,37 @@
-import type * as z from "zod/mini";
+import * as z from "zod/mini";
 import { QuaysideError, type Violation } from "../../shared/ports/errors.ts";
 
+/** Deepest nesting of a JSON body. */
 const MAX_DEPTH = 32;
+/** Most violations that one problem document lists. */
+const MAX_VIOLATIONS = 20;
 
 /**
- * Reads a request's body, at most `maxBytes` of it.
- * @throws QuaysideError `unsupported_media_type` (another content type, or a content encoding), `body_too_large`.
+ * Reads a JSON body as hostile input: type, coding, size (while it arrives, never beyond the limit), UTF-8, depth, syntax.
+ * @throws QuaysideError `unsupported_media_type`, `body_too_large`, `malformed_json`.
+ */
+export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  return parseJson(decode(await readBytes(request, "application/json", maxBytes)));
+}
+
+/**
+ * Reads a body of one media type, uncompressed. @throws QuaysideError `unsupported_media_type`, `body_too_large`.
+ * @param mediaType lower case, without parameters.
  */
 export async function readBytes(
   request: Request,
   mediaType: string,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const [type, ...parameters] = (request.headers.get("content-type") ?? "").split(";");
-  const charset = parameters.map((p) => p.trim().toLowerCase()).find((p) => p.startsWith("charset="));
-  const plain = ["", "identity"].includes(request.headers.get("content-encoding") ?? "");
-  const utf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);
-  if (type?.trim().toLowerCase() !== mediaType || !plain || !utf8) {
-    throw new QuaysideError("unsupported_media_type", `Send an uncompressed body of type ${mediaType}.`);
+  requireType(request.headers, mediaType);
+  const tooLarge = (): QuaysideError => new QuaysideError("body_too_large", "The body exceeds the limit.");
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) {
+    await request.body?.cancel();
+    throw tooLarge();
   }
-  const tooLarge = (): QuaysideError =>
-    new QuaysideError("body_too_large", `This route takes at most ${maxBytes} bytes.`);
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
-
   const chunks: Uint8Array[] = [];
   let length = 0;
+  // The header may lie or be absent: what arrives is what counts.
   for await (const chunk of request.body ?? []) {
     length += chunk.byteLength;
     if (length > maxBytes) throw tooLarge();
@@ -39,44 +46,119 @@ export async function readBytes(
   return bytes;
 }
 
-/**
- * Reads one JSON value in UTF-8, at most 32 levels deep.
- * @throws QuaysideError as `readBytes`, and `malformed_json`.
- */
-export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  const bytes = await readBytes(request, "application/json", maxBytes);
+function requireType(headers: Headers, mediaType: string): void {
+  const [type = "", ...parameters] = (headers.get("content-type") ?? "").toLowerCase().split(";");
+  const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith("charset="));
+  const coding = headers.get("content-encoding");
+  const fits =
+    type.trim() === mediaType &&
+    (charset === undefined || /^charset="?utf-8"?$/.test(charset)) &&
+    (coding === null || coding.trim().toLowerCase() === "identity");
+  if (!fits) {
+    throw new QuaysideError("unsupported_media_type", `The body must be uncompressed ${mediaType}.`);
+  }
+}
+
+function malformed(cause?: unknown): QuaysideError {
+  return new QuaysideError("malformed_json", "The body is not acceptable JSON.", { cause });
+}
+
+function decode(bytes: Uint8Array): string {
   try {
-    const value: unknown = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
-    );
-    if (deeperThan(MAX_DEPTH, value)) throw new RangeError("too deep");
-    return value;
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new QuaysideError("malformed_json", "The body is not one JSON value.", { cause });
+    throw malformed(cause);
   }
 }
 
-/** @throws QuaysideError `invalid_request` with every rule that is broken. Rules never repeat the input. */
-export function parseBody<T>(schema: z.ZodMiniType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
+function parseJson(text: string): unknown {
+  if (depthOf(text) > MAX_DEPTH) throw malformed();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
+
+/** Deepest nesting, brackets in strings apart; for text that is no JSON, some number. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 92) i += 1;
+      else if (c === 34) inString = false;
+    } else if (c === 34) inString = true;
+    else if (c === 91 || c === 123) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if (c === 93 || c === 125) depth -= 1;
+  }
+  return deepest;
+}
+
+/**
+ * Parses a body. @throws QuaysideError `invalid_request` with everything that is wrong; rules are named, input is not repeated
+ * except for the names of unknown fields in their pointers.
+ */
+export function parseBody<T>(schema: z.ZodMiniType<T>, body: unknown): T {
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
-  const violations = result.error.issues.slice(0, 50).map((issue): Violation => ({
-    pointer: issue.path.map((part) => `/${escaped(String(part))}`).join(""),
-    rule: issue.code,
-  }));
-  throw new QuaysideError("invalid_request", "The body breaks the rules listed.", { violations });
+  const violations = result.error.issues.flatMap((issue): Violation[] => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({ pointer: pointerOf([...issue.path, key]), rule: "unknown field" }));
+    }
+    return [{ pointer: pointerOf(issue.path), rule: ruleOf(issue) }];
+  });
+  throw invalid(violations);
 }
 
-/** RFC 6901, section 3. */
-function escaped(part: string): string {
-  return part.replaceAll("~", "~0").replaceAll("/", "~1");
+export function invalid(violations: readonly Violation[]): QuaysideError {
+  return new QuaysideError("invalid_request", "The body breaks the rules of this route.", {
+    violations: violations.slice(0, MAX_VIOLATIONS),
+  });
 }
 
-function deeperThan(limit: number, value: unknown): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > limit) return true;
-    level = level.flatMap((v) => (typeof v === "object" && v !== null ? Object.values(v) : []));
+/** RFC 6901; names that a caller made up are cut. */
+function pointerOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((part) => `/${String(part).slice(0, 64).toWellFormed().replaceAll("~", "~0").replaceAll("/", "~1")}`)
+    .join("");
+}
+
+/** Fixed words for each kind of issue, so that no library's message, which may quote input, gets out. */
+function ruleOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${article(issue.expected)}`;
+    case "too_small":
+      return `at least ${String(issue.minimum)}`;
+    case "too_big":
+      return `at most ${String(issue.maximum)}`;
+    case "invalid_value":
+      return `one of ${issue.values.map(String).join(", ")}`;
+    case "custom":
+      return issue.message ?? "not allowed";
+    default:
+      return "not allowed";
   }
-  return false;
 }
+
+function article(type: string): string {
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+}
+
+/** Text that can be stored and shown: no NUL, no lone surrogate. */
+export const text = z
+  .string()
+  .check(
+    z.refine((value) => value.isWellFormed() && !value.includes("\u0000"), "no NUL and no lone surrogate"),
+  );
+
+/** Text with something to see in it. */
+export const visibleText = text.check(z.refine((value) => !BLANK.test(value), "not blank"));
+
+/** White space and what is never drawn: controls, zero-width and filler characters. */
+const BLANK = /^[\s\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;

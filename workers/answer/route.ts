@@ -1,0 +1,143 @@
+import type { Config, ModelConfig } from "../../shared/config.ts";
+import type { ChatProvider, Usage } from "../../shared/ports/chat-provider.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
+
+/** The answerer that is always there: needs no key, sends nothing anywhere. */
+export const BUILT_IN_DEFAULT = "local/compose";
+
+/** What the built-in answerers may receive: they run here, so everything. */
+export const BUILT_IN: ModelConfig = {
+  classes: ["public", "internal", "confidential", "restricted"],
+  contextTokens: 32_000,
+  price: { input: 0, output: 0 },
+  region: "here",
+  retention: "none",
+  trainsOnData: false,
+};
+
+/** The providers that this Worker has, by model id (`provider/model`). `workers/registry.ts` makes it. */
+export interface Providers {
+  /** Ids of the built-in answerers. */
+  readonly builtIn: readonly string[];
+  /** Why a registered model can't be called here (no adapter, no key), as a sentence; undefined when it can. */
+  whyNot(id: string, config: Config): string | undefined;
+  /** @throws QuaysideError `config_invalid` when `whyNot` has a reason. */
+  open(id: string, config: Config): Promise<ChatProvider>;
+}
+
+/** What was asked for, resolved to model ids, before anything is known of the rows. */
+export interface ModelChoice {
+  /** As requested: `auto` when nothing was. */
+  readonly requested: string;
+  /** In order of preference, each once. */
+  readonly candidates: readonly string[];
+  /** Whether the last candidate was added here, so that `auto` always has someone to ask. */
+  readonly auto: boolean;
+}
+
+/** @throws QuaysideError `unknown_model` for a model or fallback that is neither registered, an alias nor built in. */
+export function chooseModels(
+  config: Config,
+  builtIn: readonly string[],
+  requested: string | undefined,
+  fallbacks: readonly string[],
+): ModelChoice {
+  const wanted = requested ?? "auto";
+  const first = resolve(config, builtIn, wanted);
+  const auto = wanted === "auto" || first === undefined;
+  const chain = [first ?? presetOf(config, builtIn), ...fallbacks.map((id) => resolve(config, builtIn, id))];
+  if (auto) chain.push(BUILT_IN_DEFAULT);
+  const candidates = [...new Set(chain.map((id) => id ?? BUILT_IN_DEFAULT))];
+  return { requested: wanted, candidates, auto };
+}
+
+/** The model that answers when none is asked for. */
+export function presetOf(config: Config, builtIn: readonly string[]): string {
+  const preset = config.models?.default;
+  return (preset === undefined ? undefined : resolve(config, builtIn, preset)) ?? BUILT_IN_DEFAULT;
+}
+
+/** A model id; undefined for `auto`. */
+function resolve(config: Config, builtIn: readonly string[], name: string): string | undefined {
+  const target = ownEntry(config.models?.aliases, name) ?? name;
+  if (target === "auto") return undefined;
+  if (builtIn.includes(target) || ownEntry(config.models?.register, target)) return target;
+  throw new QuaysideError("unknown_model", "The model is neither registered nor built in.");
+}
+
+export function modelConfig(config: Config, id: string): ModelConfig {
+  return ownEntry(config.models?.register, id) ?? BUILT_IN;
+}
+
+/** Names come from requests: `constructor` is not a model. */
+function ownEntry<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+export interface Attempt {
+  readonly model: string;
+  /** `ok`, `not_permitted`, `not_available`, or the code of the failure. */
+  readonly outcome: string;
+}
+
+export interface Route {
+  /** Models that may receive every one of the rows and can be called, in order; at least one. */
+  readonly candidates: readonly string[];
+  /** Those that were left out, with the reason. */
+  readonly skipped: readonly Attempt[];
+}
+
+/**
+ * Decides who may write the answer: the rows' classifications decide what leaves, whoever asks and whatever fails.
+ * @throws QuaysideError `provider_not_permitted`, or `no_provider_available` when those that may receive the rows can't be called.
+ */
+export function routeFor(
+  choice: ModelChoice,
+  config: Config,
+  providers: Providers,
+  evidence: readonly Evidence[],
+): Route {
+  const classes = new Set(evidence.map((item) => item.classification));
+  const skipped: Attempt[] = [];
+  const candidates = choice.candidates.filter((id) => {
+    const outcome = !mayReceive(modelConfig(config, id), classes)
+      ? "not_permitted"
+      : providers.whyNot(id, config) !== undefined
+        ? "not_available"
+        : undefined;
+    if (outcome !== undefined) skipped.push({ model: id, outcome });
+    return outcome === undefined;
+  });
+  if (candidates.length > 0) return { candidates, skipped };
+  throw skipped.every((attempt) => attempt.outcome === "not_permitted")
+    ? new QuaysideError("provider_not_permitted", "No model asked for may receive rows of this class.")
+    : new QuaysideError("no_provider_available", "No model asked for can be called: see GET /v1/models.");
+}
+
+function mayReceive(model: ModelConfig, classes: ReadonlySet<Classification>): boolean {
+  return [...classes].every((classification) => model.classes.includes(classification));
+}
+
+/** One line for people: why this model wrote the answer. */
+export function whyOf(choice: ModelChoice, attempts: readonly Attempt[], model: string): string {
+  const failed = attempts.filter((attempt) => attempt.model !== model && attempt.outcome !== "ok");
+  if (failed.length > 0) {
+    return `fallback: ${failed.map((attempt) => `${attempt.model} ${attempt.outcome}`).join(", ")}`;
+  }
+  return choice.requested === "auto" ? "the default" : "as requested";
+}
+
+/** US dollars; unknown token counts cost nothing here, and are told as unknown. */
+export function costOf(config: Config, model: string, usage: Usage): number {
+  const { price } = modelConfig(config, model);
+  return ((usage.inputTokens ?? 0) * price.input + (usage.outputTokens ?? 0) * price.output) / 1e6;
+}
+
+/** Which model may receive what, as text: part of every cache key. */
+export function policyOf(config: Config): string {
+  const register = Object.entries(config.models?.register ?? {})
+    .map(([id, model]) => [id, [...model.classes].sort(), model.region, model.retention, model.trainsOnData])
+    .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  return JSON.stringify([config.models?.default ?? "", config.models?.aliases ?? {}, register]);
+}

@@ -1,0 +1,137 @@
+import * as z from "zod/mini";
+import type { Answer, Citation } from "../../shared/ports/answer.ts";
+import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
+
+/** Answers as the API sends them: snake_case, in the contract's names and order. The schemas document what the functions make. */
+
+const cell = z.object({ column: z.string(), value: z.unknown() });
+
+export const citationSchema = z.object({
+  /** 0 while nothing cites it (candidates of an `evidence` event). */
+  marker: z.number(),
+  id: z.string(),
+  table: z.string(),
+  key: z.record(z.string(), z.string()),
+  title: z.string(),
+  excerpt: z.string(),
+  cells: z.array(cell),
+  as_of: z.string(),
+  changed_at: z.string(),
+  url: z.nullable(z.string()),
+});
+
+const tokens = z.nullable(z.number());
+
+export const answerSchema = z.object({
+  id: z.string(),
+  outcome: z.enum(["answered", "no_evidence", "refused"]),
+  reason: z.nullable(z.enum(["none_found", "unsupported", "needs_total", "stale", "safety"])),
+  text: z.string(),
+  ai_generated: z.literal(true),
+  citations: z.array(citationSchema),
+  verification: z.object({
+    checked: z.number(),
+    supported: z.number(),
+    removed: z.array(
+      z.object({
+        text: z.string(),
+        why: z.enum(["number", "date", "identifier", "name", "marker", "uncited"]),
+      }),
+    ),
+  }),
+  model: z.string(),
+  route: z.object({ requested: z.string(), why: z.string() }),
+  attempts: z.array(z.object({ model: z.string(), outcome: z.string() })),
+  cache: z.enum(["miss", "exact", "evidence", "bypass"]),
+  generation: z.number(),
+  as_of: z.nullable(z.string()),
+  usage: z.object({ input_tokens: tokens, output_tokens: tokens, cost_usd: z.number() }),
+  timings: z.object({ total_ms: z.number(), retrieve_ms: z.number(), first_token_ms: z.number() }),
+});
+
+export const matchSchema = z.object({
+  id: z.string(),
+  table: z.string(),
+  key: z.record(z.string(), z.string()),
+  title: z.string(),
+  text: z.string(),
+  /** Id of the passage: the row's with its number. */
+  passage: z.string(),
+  cells: z.array(cell),
+  score: z.number(),
+  as_of: z.string(),
+  changed_at: z.string(),
+  url: z.nullable(z.string()),
+});
+
+export const searchSchema = z.object({ matches: z.array(matchSchema), generation: z.number() });
+
+export function citationJson(citation: Citation): z.infer<typeof citationSchema> {
+  return {
+    marker: citation.marker,
+    id: citation.id,
+    table: citation.table,
+    key: citation.key,
+    title: citation.title,
+    excerpt: citation.excerpt,
+    cells: cellsJson(citation.cells),
+    as_of: citation.asOf,
+    changed_at: citation.changedAt,
+    url: citation.url ?? null,
+  };
+}
+
+export function answerJson(answer: Answer): z.infer<typeof answerSchema> {
+  const { usage, timings, verification } = answer;
+  return {
+    id: answer.id,
+    outcome: answer.outcome,
+    reason: answer.reason,
+    text: answer.text,
+    ai_generated: true,
+    citations: answer.citations.map(citationJson),
+    verification: {
+      checked: verification.checked,
+      supported: verification.supported,
+      removed: verification.removed.map(({ text, why }) => ({ text, why })),
+    },
+    model: answer.model,
+    route: { requested: answer.route.requested, why: answer.route.why },
+    attempts: answer.attempts.map(({ model, outcome }) => ({ model, outcome })),
+    cache: answer.cache,
+    generation: answer.generation,
+    // Empty where the caller sees no table at all: then nothing is known of any time.
+    as_of: answer.asOf === "" ? null : answer.asOf,
+    usage: {
+      input_tokens: usage.inputTokens ?? null,
+      output_tokens: usage.outputTokens ?? null,
+      cost_usd: usage.costUsd,
+    },
+    timings: {
+      total_ms: timings.totalMs,
+      retrieve_ms: timings.retrieveMs,
+      first_token_ms: timings.firstTokenMs,
+    },
+  };
+}
+
+/** One row as a search match, told by its best passage. */
+export function matchJson(item: Evidence): z.infer<typeof matchSchema> {
+  return {
+    id: item.row,
+    table: item.table,
+    key: item.key,
+    title: item.title,
+    text: item.text,
+    passage: item.id,
+    cells: cellsJson(item.cells),
+    score: item.score,
+    as_of: item.asOf,
+    changed_at: item.changedAt,
+    url: item.url ?? null,
+  };
+}
+
+function cellsJson(cells: readonly EvidenceCell[]): z.infer<typeof cell>[] {
+  return cells.map(({ column, value }) => ({ column, value }));
+}
