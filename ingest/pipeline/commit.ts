@@ -1,0 +1,184 @@
+import { storedId } from "../../shared/ids.ts";
+import type { AccessClass, Batch, Registry, Run, StagedRow } from "../../shared/ports/registry.ts";
+import type { IndexEntry, VectorIndex } from "../../shared/ports/vector-index.ts";
+import type { Work } from "./embed.ts";
+import type { Gone } from "./scan.ts";
+
+/** Rows with their vectors go to the registry here, in numbered batches, one after the other. */
+export interface Committer {
+  /** Takes a row with its vectors; returns once there is room for another. */
+  add(work: Work): Promise<void>;
+  /** Stages removals, after all that was added before; an outside index forgets them once they are committed. */
+  remove(table: string, views: readonly Gone[]): Promise<void>;
+  /** Renews the run's lease when nothing was committed for a while. */
+  beat(table: string): Promise<void>;
+  /** Commits all that waits. */
+  drain(): Promise<void>;
+  readonly stats: CommitStats;
+}
+
+export interface CommitStats {
+  /** Requests that carried vectors: to the outside index, or to the registry where it holds the index. */
+  readonly upserts: number;
+  /** Requests that carried removals, counted likewise. */
+  readonly deletes: number;
+  /** Stored ids written to an outside index in this run: all of the first ones, then a random sample. */
+  readonly sample: readonly string[];
+  /** Chunks written in this run. */
+  readonly chunks: number;
+}
+
+export interface CommitterOptions {
+  readonly registry: Registry;
+  /** Undefined where vectors ride with the rows. */
+  readonly index: VectorIndex | undefined;
+  readonly run: Run;
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** What one request to the registry carries at most, unless a single row is larger. */
+const BATCH_BYTES = 1_500_000;
+const BATCH_ROWS = 1000;
+/** Batches handed over but not yet committed; more, and reading waits. */
+const QUEUE = 2;
+const BEAT_MS = 20_000;
+const DELETE_IDS = 1000;
+const SAMPLE = 2000;
+
+interface Open {
+  readonly table: string;
+  readonly classes: Map<string, AccessClass>;
+  readonly rows: StagedRow[];
+  /** Stored ids of chunks that the rows no longer have. */
+  readonly surplus: Gone[];
+  bytes: number;
+}
+
+export function makeCommitter(options: CommitterOptions): Committer {
+  const { registry, index, run, signal } = options;
+  const stats = { upserts: 0, deletes: 0, sample: [] as string[], chunks: 0 };
+  let open: Open | undefined;
+  let seq = 0;
+  let queued: Promise<void>[] = [];
+  let tail: Promise<void> = Promise.resolve();
+  let last = options.now();
+  let written = 0;
+
+  /** Keeps all ids up to SAMPLE, then replaces at random, so that the read-back is fair. */
+  const remember = (id: string): void => {
+    written += 1;
+    const at = stats.sample.length < SAMPLE ? stats.sample.length : Math.floor(Math.random() * written);
+    if (at < SAMPLE) stats.sample[at] = id;
+  };
+
+  /** Runs after everything handed over before; returns once at most QUEUE are waiting. */
+  const enqueue = async (work: () => Promise<void>): Promise<void> => {
+    const done = tail.then(work);
+    done.catch(() => undefined);
+    tail = done;
+    queued.push(done);
+    while (queued.length > QUEUE) await queued.shift();
+  };
+  const commit = async (batch: Omit<Batch, "seq">): Promise<void> => {
+    await registry.commit(run, { ...batch, seq: seq++ }, signal);
+    last = options.now();
+  };
+  const deleteIds = async (store: VectorIndex, views: readonly Gone[]): Promise<void> => {
+    const ids: string[] = [];
+    for (const { row, view, chunks, from } of views) {
+      for (let n = from ?? 0; n < chunks; n++) ids.push(await storedId(row, view, n));
+    }
+    for (let i = 0; i < ids.length; i += DELETE_IDS) {
+      stats.deletes += 1;
+      await store.delete(ids.slice(i, i + DELETE_IDS), signal);
+    }
+  };
+  const upsert = async (store: VectorIndex, batch: Open): Promise<void> => {
+    const entries: IndexEntry[] = [];
+    for (const row of batch.rows) {
+      for (const { n, text, vector } of row.chunks) {
+        if (!vector) continue;
+        const id = await storedId(row.row, row.view, n);
+        entries.push({ id, vector, table: batch.table, accessClass: row.accessClass, text });
+        remember(id);
+      }
+    }
+    for (let i = 0; i < entries.length; i += store.maxUpsert) {
+      stats.upserts += 1;
+      await store.upsert(entries.slice(i, i + store.maxUpsert), signal);
+    }
+    // Before the commit: once the registry knows fewer chunks, nobody would know that these exist.
+    await deleteIds(store, batch.surplus);
+  };
+  const flush = async (): Promise<void> => {
+    const batch = open;
+    if (!batch) return;
+    open = undefined;
+    const { table } = batch;
+    const classes = [...batch.classes.values()];
+    stats.chunks += batch.rows.reduce((sum, row) => sum + row.chunks.length, 0);
+    if (!index) {
+      stats.upserts += 1;
+      await enqueue(() => commit({ table, classes, rows: batch.rows, gone: [] }));
+      return;
+    }
+    // The index is written while earlier batches are committed; the commit waits for both.
+    const upserted = upsert(index, batch);
+    upserted.catch(() => undefined);
+    const rows = batch.rows.map((row) => ({
+      ...row,
+      chunks: row.chunks.map((chunk) => ({ ...chunk, vector: undefined })),
+    }));
+    await enqueue(async () => {
+      await upserted;
+      await commit({ table, classes, rows, gone: [] });
+    });
+  };
+
+  return {
+    stats,
+    async add({ table, row, accessClass, bytes, surplus }) {
+      const size = sizeOf(row, bytes, index !== undefined);
+      const full = open && (open.bytes + size > BATCH_BYTES || open.rows.length >= BATCH_ROWS);
+      if (open && (full || open.table !== table)) await flush();
+      open ??= { table, classes: new Map(), rows: [], surplus: [], bytes: 0 };
+      open.classes.set(accessClass.id, accessClass);
+      open.rows.push(row);
+      open.bytes += size;
+      if (surplus > 0) {
+        const from = row.chunks.length;
+        open.surplus.push({ row: row.row, view: row.view, chunks: from + surplus, from });
+      }
+    },
+    async remove(table, views) {
+      await flush();
+      for (let i = 0; i < views.length; i += BATCH_ROWS) {
+        const part = views.slice(i, i + BATCH_ROWS);
+        if (!index) stats.deletes += 1;
+        await enqueue(async () => {
+          const gone = part.map(({ row, view }) => ({ row, view }));
+          await commit({ table, classes: [], rows: [], gone });
+          if (index) await deleteIds(index, part);
+        });
+      }
+    },
+    async beat(table) {
+      if (options.now() - last < BEAT_MS) return;
+      last = options.now();
+      await enqueue(() => commit({ table, classes: [], rows: [], gone: [] }));
+    },
+    async drain() {
+      await flush();
+      await tail;
+      queued = [];
+    },
+  };
+}
+
+/** Bytes of a row in a batch, about: cells, chunk texts, lexical fields, vectors. */
+function sizeOf(row: StagedRow, bytes: number, outside: boolean): number {
+  const dimensions = outside ? 0 : (row.chunks[0]?.vector?.length ?? 0);
+  const meta = row.chunks[0]?.lexical.meta.length ?? 0;
+  return bytes * 3 + row.chunks.length * (dimensions * 4 + meta + row.title.length * 2 + 400) + 200;
+}

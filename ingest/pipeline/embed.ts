@@ -1,0 +1,141 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Embedder } from "../../shared/ports/embedder.ts";
+import type { AccessClass, StagedRow } from "../../shared/ports/registry.ts";
+import { estimateTokens } from "../../shared/tokens.ts";
+import { costGuard, stopAt } from "./guards.ts";
+
+/** One view of a row on its way to the registry. */
+export interface Work {
+  readonly table: string;
+  readonly row: StagedRow;
+  readonly accessClass: AccessClass;
+  /** UTF-8 bytes of the row's cells as JSON, about. */
+  readonly bytes: number;
+  /** How many chunks its earlier version had beyond the new one's. */
+  readonly surplus: number;
+}
+
+/** Rows wait here for their vectors, pooled over pages and tables so that calls to the embedder are full. */
+export interface EmbedPool {
+  /** Takes a row without vectors; returns once there is room for another. Rows leave in the order they came. */
+  add(work: Work): Promise<void>;
+  /** Embeds and hands on all that waits. */
+  drain(): Promise<void>;
+  readonly stats: EmbedStats;
+}
+
+export interface EmbedStats {
+  /** Texts that were sent to the embedder; each distinct text once. */
+  readonly texts: number;
+  readonly requests: number;
+  /** Tokens billed, or estimated where the embedder does not say. */
+  readonly tokens: number;
+}
+
+export interface EmbedPoolOptions {
+  readonly embedder: Embedder;
+  /** Calls under way at once. */
+  readonly concurrency: number;
+  readonly maxCostUsd: number;
+  /** Where a row goes once it has its vectors; the pool waits for it. */
+  readonly onReady: (work: Work) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Shared by all chunks with the same text. */
+interface Slot {
+  vector: Float32Array | undefined;
+}
+
+interface Waiting {
+  readonly work: Work;
+  readonly slots: readonly Slot[];
+}
+
+/** Memory for texts embedded earlier in the run, vectors and texts together. */
+const CACHE_BYTES = 32 * 1024 * 1024;
+
+/** @throws from `add` and `drain`: what the embedder throws, `guard_stopped` above the cap, `embedder_rejected` for nonsense. */
+export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
+  const { embedder, signal } = options;
+  const stats = { texts: 0, requests: 0, tokens: 0 };
+  const cache = new Map<string, Slot>();
+  const cacheEntries = Math.max(1000, Math.floor(CACHE_BYTES / (embedder.dimensions * 4 + 2500)));
+  const waiting: Waiting[] = [];
+  const underWay: Promise<void>[] = [];
+  let texts: string[] = [];
+  let slots: Slot[] = [];
+  let tokens = 0;
+  let forecast = 0;
+
+  const call = async (batch: readonly string[], into: readonly Slot[], estimate: number): Promise<void> => {
+    const { vectors, inputTokens } = await embedder.embed(batch, "document", signal);
+    if (vectors.length !== batch.length || vectors.some((v) => v.length !== embedder.dimensions)) {
+      throw new QuaysideError(
+        "embedder_rejected",
+        `The embedder ${embedder.id} did not return one vector of ${embedder.dimensions} dimensions for each text.`,
+      );
+    }
+    stats.texts += batch.length;
+    stats.tokens += inputTokens ?? estimate;
+    for (const [i, slot] of into.entries()) slot.vector = vectors[i];
+  };
+  const deliver = async (): Promise<void> => {
+    while (waiting[0]?.slots.every((slot) => slot.vector !== undefined)) {
+      const ready = waiting.shift();
+      if (!ready) return;
+      const { row } = ready.work;
+      const chunks = row.chunks.map((chunk, i) => ({ ...chunk, vector: ready.slots[i]?.vector }));
+      await options.onReady({ ...ready.work, row: { ...row, chunks } });
+    }
+  };
+  const dispatch = async (): Promise<void> => {
+    if (texts.length > 0) {
+      forecast += tokens;
+      const stop = costGuard(forecast, embedder.pricePerMillionTokens, options.maxCostUsd);
+      if (stop) stopAt([stop]);
+      stats.requests += 1;
+      const embedding = call(texts, slots, tokens);
+      // Awaited in order below; a later one that fails first must not count as unhandled.
+      embedding.catch(() => undefined);
+      underWay.push(embedding);
+      texts = [];
+      slots = [];
+      tokens = 0;
+    }
+    if (underWay.length >= options.concurrency) await underWay.shift();
+    await deliver();
+  };
+
+  return {
+    stats,
+    async add(work) {
+      const own: Slot[] = [];
+      for (const { text } of work.row.chunks) {
+        const known = cache.get(text);
+        if (known) {
+          own.push(known);
+          continue;
+        }
+        const cost = estimateTokens(text);
+        if (texts.length >= embedder.maxBatch || tokens + cost > embedder.maxBatchTokens) await dispatch();
+        const slot: Slot = { vector: undefined };
+        own.push(slot);
+        cache.set(text, slot);
+        if (cache.size > cacheEntries) cache.delete(cache.keys().next().value ?? "");
+        texts.push(text);
+        slots.push(slot);
+        tokens += cost;
+      }
+      waiting.push({ work, slots: own });
+      // Rows whose texts were all seen before need no call, but must not pile up behind one that does.
+      if (waiting.length > embedder.maxBatch * 4) await dispatch();
+      else if (waiting.length === 1) await deliver();
+    },
+    async drain() {
+      await dispatch();
+      while (underWay.length > 0) await underWay.shift();
+      await deliver();
+    },
+  };
+}

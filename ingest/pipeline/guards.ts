@@ -1,0 +1,76 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { TableCounts } from "../../shared/ports/registry.ts";
+
+/** The limits of the configuration that can stop a run. */
+export interface GuardLimits {
+  /** Largest share, 0 to 1, of a table's rows that a run may delete. */
+  readonly deleteShare: number;
+  /** Largest share, 0 to 1, of a table's rows that may be held back. */
+  readonly failedShare: number;
+  readonly maxCostUsd: number;
+}
+
+/** Why a run stops before it publishes, and which flag accepts it. */
+export interface Stop {
+  readonly guard: "empty_table" | "mass_delete" | "failed_rows" | "cost";
+  readonly table: string | undefined;
+  /** Safe to show; names the flag or the limit to change. */
+  readonly message: string;
+}
+
+/** A handful of bad rows never stops a run, however small the table. */
+const FAILED_FLOOR = 10;
+
+/**
+ * What would stop a table's part of a run, once the table is read.
+ * @param counts final, `deleted` included.
+ * @param known distinct rows that the registry knew before.
+ */
+export function tableGuards(counts: TableCounts, known: number, limits: GuardLimits): readonly Stop[] {
+  const { table, deleted } = counts;
+  const stops: Stop[] = [];
+  if (counts.read === 0 && known > 0) {
+    stops.push({
+      guard: "empty_table",
+      table,
+      message: `${table}: the warehouse gave no rows, the index has ${known}. If they really are gone, run again with --yes.`,
+    });
+  } else if (known > 0 && deleted / known > limits.deleteShare) {
+    stops.push({
+      guard: "mass_delete",
+      table,
+      message: `${table}: ${deleted} of ${known} rows would be deleted (limit ${percent(limits.deleteShare)}). If that is right, run again with --yes.`,
+    });
+  }
+  if (counts.failed > Math.max(FAILED_FLOOR, limits.failedShare * counts.read)) {
+    stops.push({
+      guard: "failed_rows",
+      table,
+      message: `${table}: ${counts.failed} of ${counts.read} rows can't be stored (limit ${percent(limits.failedShare)}). See the reasons; --yes publishes the rest.`,
+    });
+  }
+  return stops;
+}
+
+/** What would stop a run for its price; undefined while it is within the cap. */
+export function costGuard(tokens: number, pricePerMillion: number, maxCostUsd: number): Stop | undefined {
+  const costUsd = (tokens * pricePerMillion) / 1e6;
+  if (costUsd <= maxCostUsd) return undefined;
+  return {
+    guard: "cost",
+    table: undefined,
+    message: `Embedding would cost about $${costUsd.toFixed(2)}, more than the cap of $${maxCostUsd.toFixed(2)}. Raise it with --max-cost or limits.maxCostUsd.`,
+  };
+}
+
+/** @throws QuaysideError `guard_stopped` naming every stop. */
+export function stopAt(stops: readonly Stop[]): void {
+  if (stops.length === 0) return;
+  throw new QuaysideError("guard_stopped", stops.map((stop) => stop.message).join("\n"), {
+    violations: stops.map((stop) => ({ pointer: stop.table ?? "", rule: stop.guard })),
+  });
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(2))} %`;
+}

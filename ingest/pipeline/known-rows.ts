@@ -1,0 +1,176 @@
+import type { KnownRow } from "../../shared/ports/registry.ts";
+
+/** How a row's view compares with what the registry knows. `duplicate`: this run has met it before. */
+export type State = "added" | "changed" | "unchanged" | "duplicate";
+
+/** What is known of one table, as hashes: at most about 70 bytes a row, whatever its key and text. */
+export interface KnownRows {
+  /** Takes one page of `Registry.known`. */
+  learn(page: readonly KnownRow[]): void;
+  /** Compares and remembers that this run met it. */
+  see(row: string, view: string, version: string): State;
+  /** What `see` said when this run met it; undefined when it has not. */
+  stateOf(row: string, view: string): Exclude<State, "duplicate"> | undefined;
+  /** How many chunks the registry knows it with; 0 when it does not know it. */
+  chunksOf(row: string, view: string): number;
+  /** Distinct rows known, rows whose removal is staged already left out. */
+  readonly rows: number;
+  /** Views known that this run has not met yet, staged removals included. */
+  readonly unseen: number;
+}
+
+const SEEN = 1;
+const KNOWN = 2;
+/** Two bits: index into STATES of what this run found. */
+const STATE_SHIFT = 2;
+const STATES = ["added", "changed", "unchanged"] as const;
+const CHUNKS_SHIFT = 4;
+/** Words a slot: three of the key's hash, two of the version's, one of flags and chunk count. */
+const SLOT = 6;
+const MAX_CHUNKS = 0x7ff_ffff;
+
+/**
+ * An open-addressing table of 96-bit keys. The key's hash is seeded at random for each run, so that nobody can choose row
+ * keys that collide; two of a million rows do so once in 10^17 runs.
+ * @param options `seed`: 32 random bits, default from the platform's generator; `full`: known rows count as changed.
+ */
+export function makeKnownRows(options: { readonly seed?: number; readonly full?: boolean } = {}): KnownRows {
+  const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  let capacity = 1024;
+  let slots = new Int32Array(capacity * SLOT);
+  let used = 0;
+  let rows = 0;
+  let unseen = 0;
+  let lastRow: string | undefined;
+  const key = new Int32Array(3);
+
+  /** Offset of the slot that holds `key`, or of the free one where it belongs. */
+  const find = (array: Int32Array, size: number, a: number, b: number, c: number): number => {
+    let index = (a >>> 0) % size;
+    for (;;) {
+      const at = index * SLOT;
+      if (array[at + 5] === 0) return at;
+      if (array[at] === a && array[at + 1] === b && array[at + 2] === c) return at;
+      index = index + 1 === size ? 0 : index + 1;
+    }
+  };
+  const locate = (row: string, view: string): number => {
+    hashKey(row, view, seed, key);
+    return find(slots, capacity, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0);
+  };
+  const occupy = (at: number): void => {
+    slots[at] = key[0] ?? 0;
+    slots[at + 1] = key[1] ?? 0;
+    slots[at + 2] = key[2] ?? 0;
+    used += 1;
+  };
+  const growIfFull = (): void => {
+    if (used < capacity * 0.7) return;
+    const size = capacity * 2;
+    const wider = new Int32Array(size * SLOT);
+    for (let at = 0; at < slots.length; at += SLOT) {
+      if (slots[at + 5] === 0) continue;
+      const to = find(wider, size, slots[at] ?? 0, slots[at + 1] ?? 0, slots[at + 2] ?? 0);
+      wider.set(slots.subarray(at, at + SLOT), to);
+    }
+    slots = wider;
+    capacity = size;
+  };
+
+  return {
+    get rows() {
+      return rows;
+    },
+    get unseen() {
+      return unseen;
+    },
+    learn(page) {
+      for (const { row, view, version, chunks } of page) {
+        growIfFull();
+        const at = locate(row, view);
+        if (slots[at + 5] !== 0) continue;
+        occupy(at);
+        // An empty version is a staged removal: nothing in the warehouse can equal it.
+        const [high, low] = version === "" ? [0, 0] : versionWords(version);
+        slots[at + 3] = high;
+        slots[at + 4] = low;
+        slots[at + 5] = KNOWN | (Math.min(chunks, MAX_CHUNKS) << CHUNKS_SHIFT);
+        unseen += 1;
+        if (version !== "" && row !== lastRow) {
+          rows += 1;
+          lastRow = row;
+        }
+      }
+    },
+    see(row, view, version) {
+      growIfFull();
+      const at = locate(row, view);
+      const flags = slots[at + 5] ?? 0;
+      if ((flags & SEEN) !== 0) return "duplicate";
+      if (flags === 0) {
+        occupy(at);
+        slots[at + 5] = SEEN;
+        return "added";
+      }
+      unseen -= 1;
+      const [high, low] = versionWords(version);
+      const removed = slots[at + 3] === 0 && slots[at + 4] === 0;
+      const same = slots[at + 3] === high && slots[at + 4] === low && options.full !== true;
+      const state = removed ? 0 : same ? 2 : 1;
+      slots[at + 5] = flags | SEEN | (state << STATE_SHIFT);
+      return STATES[state];
+    },
+    stateOf(row, view) {
+      const flags = slots[locate(row, view) + 5] ?? 0;
+      return (flags & SEEN) === 0 ? undefined : STATES[(flags >>> STATE_SHIFT) & 3];
+    },
+    chunksOf(row, view) {
+      return (slots[locate(row, view) + 5] ?? 0) >>> CHUNKS_SHIFT;
+    },
+  };
+}
+
+/** Three 32-bit lanes, each mixed over every character, in the manner of MurmurHash3's body and finaliser. */
+function hashKey(row: string, view: string, seed: number, out: Int32Array): void {
+  let a = seed ^ 0x9e3779b9;
+  let b = Math.imul(seed, 0x85ebca6b) ^ 0x7f4a7c15;
+  let c = Math.imul(seed, 0xc2b2ae35) ^ 0x165667b1;
+  const mix = (unit: number): void => {
+    a = Math.imul(a ^ unit, 0xcc9e2d51);
+    a = (a << 15) | (a >>> 17);
+    b = Math.imul(b + unit, 0x1b873593) ^ a;
+    b = (b << 13) | (b >>> 19);
+    c = Math.imul(c ^ unit ^ b, 0xe6546b64);
+    c = (c << 11) | (c >>> 21);
+  };
+  for (let i = 0; i < view.length; i++) mix(view.charCodeAt(i));
+  mix(0x1_0000);
+  for (let i = 0; i < row.length; i++) mix(row.charCodeAt(i));
+  out[0] = finish(a ^ c);
+  out[1] = finish(b ^ a);
+  out[2] = finish(c ^ b);
+}
+
+function finish(word: number): number {
+  let x = word ^ (word >>> 16);
+  x = Math.imul(x, 0x85ebca6b);
+  x ^= x >>> 13;
+  x = Math.imul(x, 0xc2b2ae35);
+  return x ^ (x >>> 16);
+}
+
+/** The first 60 bits of a base64url hash, as two words; never both zero. */
+function versionWords(version: string): [number, number] {
+  let high = 0;
+  let low = 0;
+  for (let i = 0; i < 5; i++) high = (high << 6) | sextet(version.charCodeAt(i));
+  for (let i = 5; i < 10; i++) low = (low << 6) | sextet(version.charCodeAt(i));
+  return [high | 0x4000_0000, low];
+}
+
+function sextet(code: number): number {
+  if (code >= 97) return code - 71;
+  if (code >= 65) return code === 95 ? 63 : code - 65;
+  if (code >= 48) return code + 4;
+  return 62;
+}

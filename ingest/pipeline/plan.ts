@@ -1,0 +1,118 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { AccessClass, Run, TableCounts } from "../../shared/ports/registry.ts";
+import { spaceOf } from "../../shared/space.ts";
+import { estimateTokens } from "../../shared/tokens.ts";
+import { costGuard, tableGuards, type Stop } from "./guards.ts";
+import { makeKnownRows } from "./known-rows.ts";
+import { makeLookups } from "./lookup.ts";
+import { makeRowReader, type Failure } from "./rows.ts";
+import { guardLimits, renderChange, type IngestDeps, type IngestOptions } from "./run.ts";
+import { changes, findGone, newScan } from "./scan.ts";
+import { openTables } from "./table.ts";
+
+/** What `ingest` would do now. */
+export interface IngestPlan {
+  readonly tables: readonly PlannedTable[];
+  /** Texts to embed; those embedded once for several rows are counted each time. */
+  readonly texts: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+  readonly replacedCharacters: number;
+  readonly failures: readonly Failure[];
+  /** Every guard that would stop the run; a schema that drifted among them. */
+  readonly stops: readonly PlannedStop[];
+}
+
+export interface PlannedTable {
+  readonly counts: TableCounts;
+  readonly texts: number;
+  readonly tokens: number;
+  /** Bytes that the warehouse scans for it, where its source can tell. */
+  readonly bytes: number | undefined;
+}
+
+export interface PlannedStop {
+  readonly guard: Stop["guard"] | "schema_drift";
+  readonly table: string | undefined;
+  readonly message: string;
+}
+
+export type PlanDeps = Pick<IngestDeps, "sourceOf" | "embedder" | "indexKind" | "maskKey" | "now"> & {
+  /** Only asked what it knows. */
+  readonly registry: Pick<IngestDeps["registry"], "known">;
+};
+
+/**
+ * Reads the warehouse as `runIngest` would and compares it with the registry, but takes no lease, embeds nothing and writes
+ * nothing.
+ * @throws QuaysideError of its ports; `config_invalid`, `too_many_labels`, `cancelled`. A drifted schema is a stop, not an error.
+ */
+export async function planIngest(
+  options: Omit<IngestOptions, "trigger">,
+  deps: PlanDeps,
+): Promise<IngestPlan> {
+  const { config, signal } = options;
+  const { embedder } = deps;
+  const limits = guardLimits(options);
+  const run: Run = { ...NO_RUN, space: spaceOf(embedder.id, deps.indexKind) };
+  const tally = { replaced: 0 };
+  const failures: Failure[] = [];
+  const stops: PlannedStop[] = [];
+  const planned: PlannedTable[] = [];
+  const lookup = makeLookups(config, deps.sourceOf, signal);
+  const classes = new Map<string, AccessClass>();
+
+  for (const table of await opened(options, deps, stops)) {
+    const { rows: expected, bytes } = await table.source.estimate(table.shape, signal);
+    const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
+    const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
+    const known = makeKnownRows({ full: options.full === true });
+    for await (const page of deps.registry.known(run, table.name, signal)) known.learn(page);
+    const scan = newScan(table.name);
+    let texts = 0;
+    let tokens = 0;
+    for await (const batch of changes(table, reader, known, scan, signal)) {
+      for (const change of batch) {
+        for (const { row } of renderChange(table, change, known, embedder)) {
+          texts += row.chunks.length;
+          for (const chunk of row.chunks) tokens += estimateTokens(chunk.text);
+        }
+      }
+      const costUsd = (tokens * embedder.pricePerMillionTokens) / 1e6;
+      options.onProgress?.({ counts: { ...scan.counts }, expected, tokens, costUsd });
+    }
+    scan.counts.deleted = (await findGone(deps.registry, run, table.name, known, scan, signal)).rows;
+    stops.push(...tableGuards(scan.counts, known.rows, limits));
+    failures.push(...scan.failures);
+    planned.push({ counts: scan.counts, texts, tokens, bytes });
+  }
+  const tokens = planned.reduce((sum, table) => sum + table.tokens, 0);
+  const cost = costGuard(tokens, embedder.pricePerMillionTokens, limits.maxCostUsd);
+  if (cost) stops.push(cost);
+  return {
+    tables: planned,
+    texts: planned.reduce((sum, table) => sum + table.texts, 0),
+    tokens,
+    costUsd: (tokens * embedder.pricePerMillionTokens) / 1e6,
+    replacedCharacters: tally.replaced,
+    failures,
+    stops,
+  };
+}
+
+/** Stands for "no run" where the registry is only read. */
+export const NO_RUN: Run = { id: "plan", fence: 0, generation: 0, space: "" };
+
+async function opened(
+  options: Omit<IngestOptions, "trigger">,
+  deps: PlanDeps,
+  stops: PlannedStop[],
+): ReturnType<typeof openTables> {
+  try {
+    return await openTables(options.config, options.tables, deps.sourceOf, options.signal);
+  } catch (error) {
+    if (!(error instanceof QuaysideError) || error.code !== "schema_drift") throw error;
+    stops.push({ guard: "schema_drift", table: undefined, message: error.message });
+    return [];
+  }
+}

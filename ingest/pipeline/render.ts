@@ -1,0 +1,121 @@
+import type { EvidenceCell } from "../../shared/ports/evidence.ts";
+import type { StagedRow } from "../../shared/ports/registry.ts";
+import type { Cell } from "../../shared/ports/source.ts";
+import { estimateTokens } from "../../shared/tokens.ts";
+import { cellText, readable } from "./cells.ts";
+import { chunk, shorten, type Passage } from "./chunk.ts";
+import type { PreparedRow, PreparedView } from "./rows.ts";
+import { placeholders, titleColumns, type ColumnPlan, type OpenTable } from "./table.ts";
+
+const TITLE_UNITS = 200;
+const CONTEXT_UNITS = 240;
+
+/**
+ * One view of a row as it is stored and searched, its chunks still without vectors. The text is: the table's context, the
+ * title, a `label: value` line for each cell that says something, prose last; names looked up stand for their keys.
+ * @param maxTokens longest chunk, at least 64; see `chunk`.
+ * @returns undefined when no visible cell says anything.
+ */
+export function render(
+  table: OpenTable,
+  prepared: PreparedRow,
+  view: PreparedView,
+  maxTokens: number,
+): StagedRow | undefined {
+  const { plan } = view;
+  const cells = new Map(view.cells.map((cell) => [cell.column, cell.value] as const));
+  const title = titleOf(table, prepared, plan.columns, cells);
+  const titleColumn = table.config.title;
+  const short: Passage[] = [];
+  const prose: Passage[] = [];
+  const labels: string[] = [];
+  let says = false;
+  for (const column of plan.columns) {
+    const value = readable(cells.get(column.name) ?? null, column.type);
+    if (value === "") continue;
+    says = true;
+    // The title heads every chunk already.
+    if (column.name === titleColumn && value === title) continue;
+    const lookup = table.lookups.find((l) => l.column === column.name);
+    const name = lookup ? cells.get(lookup.as) : undefined;
+    if (lookup && typeof name === "string") {
+      labels.push(name);
+      short.push({ label: lookup.as.replaceAll("_", " "), value: `${name} (${column.name} ${value})` });
+    } else {
+      (column.prose ? prose : short).push({ label: column.label, value });
+    }
+  }
+  if (!says) return undefined;
+  const header = headerOf(plan.context, title, maxTokens);
+  const chunks = chunk(header, [...short, ...prose], maxTokens);
+  return {
+    row: prepared.row,
+    view: plan.name,
+    version: view.version,
+    accessClass: view.accessClass.id,
+    title,
+    cells: view.cells,
+    changedAt: changeTime(cells.get(table.config.changedAt ?? "")),
+    url: linkOf(table, cells),
+    chunks: chunks.map(({ text, body }, n) => ({
+      n,
+      text,
+      lexical: { title, body, labels: labels.join("\n"), meta: plan.meta },
+      vector: undefined,
+    })),
+  };
+}
+
+/** Context and title, shortened so that at least half of a chunk is the row's own. */
+function headerOf(context: string, title: string, maxTokens: number): string {
+  let head = shorten(context, CONTEXT_UNITS);
+  let name = title;
+  while (estimateTokens(head) + estimateTokens(name) > maxTokens / 2) {
+    head = shorten(head, Math.floor(head.length / 2));
+    name = shorten(name, Math.max(8, Math.floor(name.length / 2)));
+  }
+  return `${head}\n${name}`;
+}
+
+/**
+ * The title as configured, when the view shows all of its columns; else, or when it comes out blank, the table's name and
+ * the row's key. On one line, at most 200 units.
+ */
+function titleOf(
+  table: OpenTable,
+  prepared: PreparedRow,
+  columns: readonly ColumnPlan[],
+  cells: ReadonlyMap<string, Cell>,
+): string {
+  const fallback = shorten(`${table.label} ${prepared.key}`, TITLE_UNITS);
+  const template = table.config.title;
+  if (template === undefined) return fallback;
+  const types = new Map(columns.map((column) => [column.name, column.type]));
+  if (!titleColumns(template).every((name) => types.has(name))) return fallback;
+  const text = (name: string): string => readable(cells.get(name) ?? null, types.get(name) ?? "string");
+  const filled = template.includes("{")
+    ? template.replace(/\{([^{}]+)\}/g, (_, name: string) => text(name))
+    : text(template);
+  const line = filled.replace(/\s+/gu, " ").trim();
+  return line === "" ? fallback : shorten(line, TITLE_UNITS);
+}
+
+/** The row's link, when every column that it names is visible. */
+function linkOf(table: OpenTable, cells: ReadonlyMap<string, Cell>): string | undefined {
+  const template = table.config.url;
+  if (template === undefined) return undefined;
+  if (!placeholders(template).every((name) => cells.has(name))) return undefined;
+  return template.replace(/\{([^{}]+)\}/g, (_, name: string) =>
+    encodeURIComponent(cellText(cells.get(name) ?? null)),
+  );
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z$/;
+
+/** ISO 8601 UTC; undefined for anything that is no time. */
+function changeTime(cell: EvidenceCell["value"] | undefined): string | undefined {
+  if (typeof cell !== "string") return undefined;
+  if (DATE.test(cell)) return `${cell}T00:00:00Z`;
+  return TIME.test(cell) ? cell : undefined;
+}

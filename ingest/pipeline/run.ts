@@ -1,0 +1,227 @@
+import { limitsOf, type Config } from "../../shared/config.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Embedder } from "../../shared/ports/embedder.ts";
+import type { LogEvent } from "../../shared/ports/host.ts";
+import type {
+  AccessClass,
+  PublishedTable,
+  Registry,
+  Run,
+  RunRequest,
+  TableCounts,
+} from "../../shared/ports/registry.ts";
+import type { Source } from "../../shared/ports/source.ts";
+import type { VectorIndex } from "../../shared/ports/vector-index.ts";
+import { spaceOf } from "../../shared/space.ts";
+import { CHUNK_TOKENS } from "./chunk.ts";
+import { makeCommitter } from "./commit.ts";
+import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
+import { stopAt, tableGuards, type GuardLimits } from "./guards.ts";
+import { makeKnownRows, type KnownRows } from "./known-rows.ts";
+import { makeLookups } from "./lookup.ts";
+import { readBack } from "./read-back.ts";
+import { render } from "./render.ts";
+import { makeRowReader, type Failure } from "./rows.ts";
+import { changes, findGone, newScan, type Change } from "./scan.ts";
+import { openTables, type OpenTable } from "./table.ts";
+
+/** What a run works with; all of it is lent. Nothing here knows on which machine it runs. */
+export interface IngestDeps {
+  /** A source by its name in the configuration; asked once a table, so it should remember. */
+  readonly sourceOf: (name: string) => Source;
+  readonly embedder: Embedder;
+  /** Undefined where the registry holds the vectors too (the embedded index). */
+  readonly index: VectorIndex | undefined;
+  /** `kind` of the index in the configuration; part of the space's identity. */
+  readonly indexKind: string;
+  readonly registry: Registry;
+  /** Keys the `hash` mask. */
+  readonly maskKey: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  /** Rejects with `cancelled` once the signal aborts. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly log: (event: LogEvent) => void;
+}
+
+export interface IngestOptions {
+  readonly config: Config;
+  /** Only these; undefined for all indexed tables. */
+  readonly tables?: readonly string[] | undefined;
+  /** Makes and embeds every row anew, changed or not. */
+  readonly full?: boolean;
+  /** US dollars; default: the configuration's `limits.maxCostUsd`. */
+  readonly maxCostUsd?: number | undefined;
+  /** Accepts what the guards on empty tables, mass deletes and bad rows would stop. */
+  readonly yes?: boolean;
+  readonly trigger: RunRequest["trigger"];
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Where a run is; sent after every batch read. */
+export interface Progress {
+  readonly counts: TableCounts;
+  /** Rows that the table has, where its source could tell. */
+  readonly expected: number | undefined;
+  readonly tokens: number;
+  readonly costUsd: number;
+}
+
+export interface IngestReport {
+  readonly runId: string;
+  readonly generation: number;
+  readonly tables: readonly TableCounts[];
+  readonly embeddedTexts: number;
+  readonly embedRequests: number;
+  readonly upsertRequests: number;
+  readonly deleteRequests: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+  /** Characters that could not be stored as they came and became U+FFFD. */
+  readonly replacedCharacters: number;
+  /** Rows held back: the first 100 of each table. */
+  readonly failures: readonly Failure[];
+}
+
+const EMBED_CONCURRENCY = 4;
+const ABANDON_MS = 5000;
+
+/**
+ * One ingest run, from the warehouse to the next generation. What it stages stays when it is killed, and the next run goes on
+ * from there: nothing is embedded again but what was under way.
+ * @throws QuaysideError of its ports; `schema_drift`, `guard_stopped`, `config_invalid`, `too_many_labels`, `cancelled`.
+ * Nothing is published then, and the lease is given back.
+ */
+export async function runIngest(options: IngestOptions, deps: IngestDeps): Promise<IngestReport> {
+  const { config } = options;
+  const { registry, embedder, index } = deps;
+  // Whatever fails first stops everything else that is under way.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const tables = await openTables(config, options.tables, deps.sourceOf, signal);
+  const run = await registry.begin(requestOf(options, deps, tables), signal);
+  try {
+    const limits = guardLimits(options);
+    const committer = makeCommitter({ registry, index, run, now: deps.now, signal });
+    const pool = makeEmbedPool({
+      embedder,
+      concurrency: EMBED_CONCURRENCY,
+      maxCostUsd: limits.maxCostUsd,
+      onReady: (work) => committer.add(work),
+      signal,
+    });
+    const lookup = makeLookups(config, deps.sourceOf, signal);
+    const classes = new Map<string, AccessClass>();
+    const tally = { replaced: 0 };
+    const failures: Failure[] = [];
+    const published: PublishedTable[] = [];
+
+    for (const table of tables) {
+      const asOf = new Date(deps.now()).toISOString();
+      const { rows: expected } = await table.source.estimate(table.shape, signal);
+      const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
+      const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
+      const known = makeKnownRows({ full: options.full === true });
+      for await (const page of registry.known(run, table.name, signal)) known.learn(page);
+      const scan = newScan(table.name);
+
+      for await (const batch of changes(table, reader, known, scan, signal)) {
+        for (const change of batch) {
+          for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
+        }
+        await committer.beat(table.name);
+        options.onProgress?.({ counts: { ...scan.counts }, expected, ...spent(pool, embedder) });
+      }
+
+      const removal = await findGone(registry, run, table.name, known, scan, signal);
+      scan.counts.deleted = removal.rows;
+      failures.push(...scan.failures);
+      if (options.yes !== true) stopAt(tableGuards(scan.counts, known.rows, limits));
+      // What was staged of an ambiguous row must be committed before it can be taken back.
+      if (scan.ambiguous.size > 0) await pool.drain();
+      for await (const views of removal.pages()) await committer.remove(table.name, views);
+      published.push({
+        counts: scan.counts,
+        asOf,
+        key: table.config.key,
+        rollup: table.config.rollup ?? false,
+      });
+    }
+
+    await pool.drain();
+    await committer.drain();
+    if (index && committer.stats.chunks > 0) {
+      await readBack(index, committer.stats.sample, committer.stats.chunks, deps.wait, signal);
+    }
+    const { generation } = await registry.publish(run, published, signal);
+    return {
+      runId: run.id,
+      generation,
+      tables: published.map((table) => table.counts),
+      embeddedTexts: pool.stats.texts,
+      embedRequests: pool.stats.requests,
+      upsertRequests: committer.stats.upserts,
+      deleteRequests: committer.stats.deletes,
+      ...spent(pool, embedder),
+      replacedCharacters: tally.replaced,
+      failures,
+    };
+  } catch (error) {
+    stop.abort(error);
+    await giveBack(registry, run, error, deps.log);
+    if (options.signal.aborted)
+      throw new QuaysideError("cancelled", "The run was interrupted.", { cause: error });
+    throw error;
+  }
+}
+
+/** The views of a row that changed, rendered and cut, ready to be embedded. */
+export function renderChange(
+  table: OpenTable,
+  { prepared, views }: Change,
+  known: KnownRows,
+  embedder: Embedder,
+): readonly Work[] {
+  // A tenth of a small model's window is left for what its own tokenizer counts otherwise.
+  const maxTokens = Math.min(CHUNK_TOKENS, Math.floor(embedder.maxInputTokens * 0.9));
+  const made: Work[] = [];
+  for (const view of views) {
+    const row = render(table, prepared, view, maxTokens);
+    if (!row) continue;
+    const surplus = Math.max(0, known.chunksOf(row.row, row.view) - row.chunks.length);
+    made.push({ table: table.name, row, accessClass: view.accessClass, bytes: view.bytes, surplus });
+  }
+  return made;
+}
+
+/** The limits that apply, flags before configuration. */
+export function guardLimits(options: Pick<IngestOptions, "config" | "maxCostUsd">): GuardLimits {
+  const limits = limitsOf(options.config);
+  return { ...limits, maxCostUsd: options.maxCostUsd ?? limits.maxCostUsd };
+}
+
+function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly OpenTable[]): RunRequest {
+  return {
+    tenant: options.config.tenant ?? "default",
+    tables: tables.map((table) => table.name),
+    space: spaceOf(deps.embedder.id, deps.indexKind),
+    trigger: options.trigger,
+  };
+}
+
+function spent(pool: EmbedPool, embedder: Embedder): { tokens: number; costUsd: number } {
+  const { tokens } = pool.stats;
+  return { tokens, costUsd: (tokens * embedder.pricePerMillionTokens) / 1e6 };
+}
+
+/** Best effort: a lease that is not given back runs out by itself. */
+async function giveBack(registry: Registry, run: Run, error: unknown, log: IngestDeps["log"]): Promise<void> {
+  const code = error instanceof QuaysideError ? error.code : "internal";
+  if (code === "run_fenced") return;
+  try {
+    await registry.abandon(run, code, AbortSignal.timeout(ABANDON_MS));
+  } catch {
+    log({ level: "warn", event: "lease-not-returned", run: run.id });
+  }
+}

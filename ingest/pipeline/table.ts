@@ -1,0 +1,252 @@
+import type { AccessConfig, Config, TableConfig } from "../../shared/config.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Classification } from "../../shared/ports/evidence.ts";
+import type { Column, Source, Table, TableRef } from "../../shared/ports/source.ts";
+
+/** A configured table, described by its warehouse and checked against its configuration. */
+export interface OpenTable {
+  readonly name: string;
+  readonly config: TableConfig;
+  readonly source: Source;
+  /** As `describe` gave it, reduced to the columns that this run needs: nothing else is ever read. */
+  readonly shape: Table;
+  readonly views: readonly ViewPlan[];
+  /** Foreign keys shown by name. */
+  readonly lookups: readonly LookupPlan[];
+  /** How people call the table. */
+  readonly label: string;
+}
+
+/** One view of a table: what of a row is rendered, for whom. */
+export interface ViewPlan {
+  readonly name: string;
+  /** In the table's column order. */
+  readonly columns: readonly ColumnPlan[];
+  readonly access: AccessConfig;
+  readonly classification: Classification;
+  /** Heads every chunk: the table's name and description. */
+  readonly context: string;
+  /** Table and column names and descriptions, for the lexical index. */
+  readonly meta: string;
+  /** Everything in the configuration that a record of this view derives from, as one string. */
+  readonly fingerprint: string;
+}
+
+export interface ColumnPlan {
+  readonly name: string;
+  readonly label: string;
+  readonly type: Column["type"];
+  /** Prose: rendered last, one passage of its own. */
+  readonly prose: boolean;
+  readonly mask: "redact" | "hash" | undefined;
+}
+
+export interface LookupPlan {
+  readonly column: string;
+  /** How the looked-up name is called among the cells: `supplier` for `supplier_id`. */
+  readonly as: string;
+  readonly table: string;
+  readonly target: string;
+}
+
+/**
+ * Describes and checks every table of a run before anything is read or embedded.
+ * @param only the tables to ingest; undefined for all that are indexed.
+ * @throws QuaysideError `config_invalid` (no such table), `source_rejected`, `schema_drift` listing every column that a
+ * configuration names and its table lacks.
+ */
+export async function openTables(
+  config: Config,
+  only: readonly string[] | undefined,
+  sourceOf: (name: string) => Source,
+  signal: AbortSignal,
+): Promise<readonly OpenTable[]> {
+  for (const name of only ?? []) {
+    if (config.tables[name]?.index === false || !config.tables[name]) {
+      const names = Object.keys(config.tables).filter((t) => config.tables[t]?.index !== false);
+      throw new QuaysideError(
+        "config_invalid",
+        `There is no indexed table "${name}". Indexed are: ${names.join(", ")}.`,
+      );
+    }
+  }
+  const missing: string[] = [];
+  const tables: OpenTable[] = [];
+  for (const [name, table] of Object.entries(config.tables)) {
+    if (table.index === false || (only && !only.includes(name))) continue;
+    const source = sourceOf(table.source);
+    const described = await source.describe(refOf(name, table), signal);
+    const known = new Set(described.columns.map((column) => column.name));
+    for (const [column, uses] of columnsNamed(table)) {
+      if (!known.has(column)) missing.push(`  ${name}.${column}: named by ${uses.join(", ")}`);
+    }
+    if (missing.length === 0) tables.push(plan(config, name, table, source, described));
+  }
+  if (missing.length > 0) {
+    throw new QuaysideError(
+      "schema_drift",
+      `The warehouse lacks columns that the configuration names; correct the names, or take them out:\n${missing.join("\n")}`,
+    );
+  }
+  return tables;
+}
+
+/** Where the warehouse keeps a configured table. */
+export function refOf(name: string, table: TableConfig): TableRef {
+  if (table.query !== undefined) return { query: table.query };
+  const from = table.from ?? name;
+  return { name: typeof from === "string" ? from.split(".") : from };
+}
+
+/** The columns in `{braces}`. */
+export function placeholders(template: string): string[] {
+  return [...template.matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? "");
+}
+
+/** Columns of a title: those in braces, or the whole of it when it has none. */
+export function titleColumns(title: string): string[] {
+  return title.includes("{") ? placeholders(title) : [title];
+}
+
+/** Every column that a table's configuration names, with the settings that name it. */
+function columnsNamed(table: TableConfig): Map<string, string[]> {
+  const named = new Map<string, string[]>();
+  const add = (columns: readonly string[], use: string): void => {
+    for (const column of columns) named.set(column, [...(named.get(column) ?? []), use]);
+  };
+  add(table.key, "key");
+  if (table.title !== undefined) add(titleColumns(table.title), "title");
+  add(table.text ?? [], "text");
+  add(Object.keys(table.columns ?? {}), "columns");
+  add(Object.keys(table.lookups ?? {}), "lookups");
+  add(table.filters ?? [], "filters");
+  if (table.changedAt !== undefined) add([table.changedAt], "changedAt");
+  add(placeholders(table.url ?? ""), "url");
+  add(accessColumns(table), "access");
+  for (const view of table.views ?? []) if (view.columns !== "*") add(view.columns, `views.${view.name}`);
+  return named;
+}
+
+function accessColumns(table: TableConfig): string[] {
+  const rules = [...(table.access ? [table.access] : []), ...(table.views ?? []).map((view) => view.access)];
+  return rules.flatMap((rule) =>
+    [...rule.allowAny, ...(rule.allowAll ?? []), ...(rule.deny ?? [])].flatMap(placeholders),
+  );
+}
+
+function plan(config: Config, name: string, table: TableConfig, source: Source, described: Table): OpenTable {
+  const excluded = (column: string): boolean => table.columns?.[column]?.exclude === true;
+  const visible = described.columns.filter((column) => !excluded(column.name));
+  // An excluded column may still decide who sees the row; it goes no further than the label.
+  const needed = new Set([...visible.map((c) => c.name), ...table.key, ...accessColumns(table)]);
+  const lookups = Object.entries(table.lookups ?? {})
+    .filter(([column]) => !excluded(column) && table.columns?.[column]?.mask === undefined)
+    .map(([column, target]) => lookupPlan(column, target, described));
+  const label = humanize(name);
+  const views = table.views ?? [{ name: "all", columns: "*" as const, access: table.access ?? NOBODY }];
+  return {
+    name,
+    config: table,
+    source,
+    shape: { ...described, columns: described.columns.filter((column) => needed.has(column.name)) },
+    lookups,
+    label,
+    views: views.map((view) => {
+      const shown = visible.filter((c) => view.columns === "*" || view.columns.includes(c.name));
+      const columns = shown.map((column): ColumnPlan => {
+        const options = table.columns?.[column.name];
+        return {
+          name: column.name,
+          label: options?.label ?? humanize(column.name),
+          type: column.type,
+          prose: table.text?.includes(column.name) ?? false,
+          mask: options?.mask,
+        };
+      });
+      const own = "classification" in view ? view.classification : undefined;
+      const description = table.description ?? described.description ?? "";
+      const context = description === "" ? label : `${label}: ${description}`;
+      const meta = [
+        label,
+        description,
+        ...shown.map((c) => {
+          const options = table.columns?.[c.name];
+          return [options?.label ?? humanize(c.name), options?.description ?? c.description ?? ""]
+            .join(" ")
+            .trim();
+        }),
+      ];
+      return {
+        name: view.name,
+        columns,
+        access: view.access,
+        classification: highest([
+          own ?? table.classification,
+          ...columns.map((column) => table.columns?.[column.name]?.classification),
+          ...lookups
+            .filter((lookup) => columns.some((column) => column.name === lookup.column))
+            .map((lookup) => classificationOf(config, lookup)),
+        ]),
+        context,
+        meta: meta.filter((text) => text !== "").join("\n"),
+        fingerprint: JSON.stringify([
+          RENDERER,
+          name,
+          view.name,
+          context,
+          table.title ?? "",
+          table.url ?? "",
+          table.changedAt ?? "",
+          // Sorted: a warehouse that reorders its columns changes nothing.
+          columns.map((c) => [c.name, c.label, c.type, c.prose, c.mask ?? ""]).sort(byName),
+          lookups.map((l) => [l.column, l.as, l.table, l.target]).sort(byName),
+        ]),
+      };
+    }),
+  };
+}
+
+/** Raised when rendering changes: every record is then made anew. */
+const RENDERER = 1;
+const NOBODY: AccessConfig = { allowAny: [] };
+const byName = (a: readonly unknown[], b: readonly unknown[]): number =>
+  String(a[0]) < String(b[0]) ? -1 : 1;
+
+const LEVELS: readonly Classification[] = ["public", "internal", "confidential", "restricted"];
+
+function highest(found: readonly (Classification | undefined)[]): Classification {
+  return LEVELS[Math.max(...found.map((level) => (level ? LEVELS.indexOf(level) : 0)))] ?? "restricted";
+}
+
+/** A looked-up name is as sensitive as the least sensitive view of its table that shows it. */
+function classificationOf(config: Config, lookup: LookupPlan): Classification {
+  const other = config.tables[lookup.table];
+  const options = other?.columns?.[lookup.target];
+  if (!other || options?.exclude === true || options?.mask !== undefined) {
+    throw new QuaysideError(
+      "config_invalid",
+      `The lookup of ${lookup.column} names ${lookup.table}.${lookup.target}, which is excluded or masked.`,
+    );
+  }
+  if (options?.classification) return options.classification;
+  const shown = (other.views ?? []).filter((v) => v.columns === "*" || v.columns.includes(lookup.target));
+  const levels = shown.map((view) => LEVELS.indexOf(view.classification ?? other.classification));
+  return levels.length > 0 ? (LEVELS[Math.min(...levels)] ?? other.classification) : other.classification;
+}
+
+function lookupPlan(column: string, target: string, described: Table): LookupPlan {
+  const [table = "", name = ""] = target.split(".");
+  const stem = column.replace(/[_ ]?(?:id|ID|Id|key|code)$/, "");
+  const free = (as: string): boolean => as !== "" && !described.columns.some((c) => c.name === as);
+  const as = [stem, `${column}_name`, `${column} (${name})`].find(free) ?? `${column} (${table}.${name})`;
+  return { column, as, table, target: name };
+}
+
+/** `unitPrice`, `UNIT_PRICE` and `unit-price` -> `unit price`. */
+export function humanize(name: string): string {
+  const spaced = name
+    .replace(/[_-]+/g, " ")
+    .replace(/([\p{Ll}\d])(\p{Lu})/gu, "$1 $2")
+    .trim();
+  return spaced === "" ? name : spaced.toLowerCase();
+}

@@ -1,0 +1,164 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type {
+  AccessClass,
+  Batch,
+  KnownRow,
+  PublishedTable,
+  Registry,
+  Run,
+  StagedRow,
+} from "../../shared/ports/registry.ts";
+
+/** A registry in memory, with what tests look into. Knows one tenant. */
+export interface MemoryRegistry extends Registry {
+  /** What is served of a table, by row and view. */
+  served(table: string): readonly StagedRow[];
+  /** Everything staged or served, as one comparable value. */
+  dump(): unknown;
+  readonly generation: number;
+  readonly classes: ReadonlyMap<string, AccessClass>;
+  readonly published: readonly PublishedTable[];
+  /** Calls of `commit` so far, repeats included. */
+  readonly commits: readonly Batch[];
+  /** Ends the lease of a run that died. */
+  expireLease(): void;
+}
+
+interface Entry {
+  readonly table: string;
+  served: StagedRow | undefined;
+  /** `gone`: a removal is staged. */
+  staged: StagedRow | "gone" | undefined;
+}
+
+const PAGE = 100;
+
+export function memoryRegistry(): MemoryRegistry {
+  const spaces = new Map<string, Map<string, Entry>>();
+  const classes = new Map<string, AccessClass>();
+  const commits: Batch[] = [];
+  let servedSpace = "";
+  let generation = 0;
+  let fence = 0;
+  let lastSeq = -1;
+  let lease: string | undefined;
+  let published: readonly PublishedTable[] = [];
+
+  const entriesOf = (space: string): Map<string, Entry> => {
+    const entries = spaces.get(space) ?? new Map<string, Entry>();
+    spaces.set(space, entries);
+    return entries;
+  };
+  const idOf = (row: string, view: string): string => `${row}\u0000${view}`;
+  const sorted = (space: string, table: string): [string, Entry][] =>
+    [...entriesOf(space)].filter(([, e]) => e.table === table).sort(([a], [b]) => (a < b ? -1 : 1));
+  const hold = (run: Run): void => {
+    if (run.fence !== fence || lease !== run.id) {
+      throw new QuaysideError("run_fenced", "Another run holds the lease now.");
+    }
+  };
+  const check = (signal: AbortSignal): void => {
+    if (signal.aborted) throw new QuaysideError("cancelled", "Cancelled.");
+  };
+
+  return {
+    get generation() {
+      return generation;
+    },
+    get published() {
+      return published;
+    },
+    classes,
+    commits,
+    expireLease: () => void (lease = undefined),
+    served: (table) => sorted(servedSpace, table).flatMap(([, entry]) => entry.served ?? []),
+    dump: () =>
+      [...spaces].map(([space, entries]) => [space, [...entries].sort(([a], [b]) => (a < b ? -1 : 1))]),
+
+    async begin(request, signal) {
+      check(signal);
+      if (lease !== undefined) {
+        throw new QuaysideError("run_conflict", "Another run holds the lease.", { retryAfterMs: 1000 });
+      }
+      fence += 1;
+      lastSeq = -1;
+      lease = `run_${fence}`;
+      return { id: lease, fence, generation: generation + 1, space: request.space };
+    },
+
+    async *known(run, table, signal) {
+      let page: KnownRow[] = [];
+      for (const [, { served, staged }] of sorted(run.space, table)) {
+        check(signal);
+        const current = staged === "gone" ? served : (staged ?? served);
+        if (!current) continue;
+        const version = staged === "gone" ? "" : current.version;
+        page.push({ row: current.row, view: current.view, version, chunks: current.chunks.length });
+        if (page.length < PAGE) continue;
+        yield page;
+        page = [];
+      }
+      if (page.length > 0) yield page;
+    },
+
+    async commit(run, batch, signal) {
+      check(signal);
+      hold(run);
+      commits.push(batch);
+      if (batch.seq <= lastSeq) return;
+      if (batch.seq !== lastSeq + 1) throw new QuaysideError("invalid_request", "A batch is missing.");
+      lastSeq = batch.seq;
+      for (const made of batch.classes) classes.set(made.id, made);
+      const entries = entriesOf(run.space);
+      for (const row of structuredClone(batch.rows)) {
+        if (!classes.has(row.accessClass)) throw new QuaysideError("invalid_request", "Unknown class.");
+        const id = idOf(row.row, row.view);
+        const entry = entries.get(id) ?? { table: batch.table, served: undefined, staged: undefined };
+        entry.staged = row;
+        entries.set(id, entry);
+      }
+      for (const { row, view } of batch.gone) {
+        const id = idOf(row, view);
+        const entry = entries.get(id);
+        if (!entry) continue;
+        entry.staged = "gone";
+        if (!entry.served) entries.delete(id);
+      }
+    },
+
+    async publish(run, tables, signal) {
+      check(signal);
+      hold(run);
+      for (const { counts } of tables) {
+        const rows = new Set(
+          sorted(run.space, counts.table)
+            .map(([, entry]) => (entry.staged === "gone" ? undefined : (entry.staged ?? entry.served)?.row))
+            .filter((row) => row !== undefined),
+        );
+        if (rows.size !== counts.added + counts.changed + counts.unchanged) {
+          throw new QuaysideError("guard_stopped", `${counts.table}: ${rows.size} rows are staged.`);
+        }
+      }
+      const entries = entriesOf(run.space);
+      let changed = servedSpace !== run.space;
+      for (const [id, entry] of entries) {
+        if (entry.staged === undefined) continue;
+        changed = true;
+        if (entry.staged === "gone") entries.delete(id);
+        else {
+          entry.served = entry.staged;
+          entry.staged = undefined;
+        }
+      }
+      servedSpace = run.space;
+      published = tables;
+      if (changed) generation += 1;
+      lease = undefined;
+      return { generation };
+    },
+
+    async abandon(run) {
+      if (lease === run.id) lease = undefined;
+    },
+  };
+}

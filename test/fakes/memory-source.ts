@@ -1,0 +1,46 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Cell, Column, Row, Source } from "../../shared/ports/source.ts";
+
+/** Tables of a fake warehouse; change them between runs. Column types are as given, else guessed from the first value. */
+export interface MemoryTable {
+  columns: Record<string, Column["type"]>;
+  rows: Row[];
+}
+
+/** A source over arrays. Ordered ones sort by the key's text. */
+export function memorySource(tables: Record<string, MemoryTable>, ordered = true): Source {
+  const find = (name: string): MemoryTable => {
+    const table = tables[name];
+    if (!table) throw new QuaysideError("source_rejected", `There is no table ${name}.`);
+    return table;
+  };
+  return {
+    ordered,
+    async describe(ref) {
+      const name = ref.name?.join(".") ?? "";
+      const { columns } = find(name);
+      return {
+        ref,
+        columns: Object.entries(columns).map(([column, type]) => ({ name: column, type, nullable: true })),
+        primaryKey: [],
+      };
+    },
+    async *read(table, { key, batchSize, signal }) {
+      const { rows } = find(table.ref.name?.join(".") ?? "");
+      const text = (row: Row): string => JSON.stringify(key.map((column) => row[column]));
+      const inOrder = ordered ? [...rows].sort((a, b) => (text(a) < text(b) ? -1 : 1)) : rows;
+      const names = table.columns.map((column) => column.name);
+      for (let i = 0; i < inOrder.length; i += batchSize) {
+        if (signal.aborted) throw new QuaysideError("cancelled", "Cancelled.");
+        yield inOrder.slice(i, i + batchSize).map((row) => {
+          const entries = names.map((name): [string, Cell] => [name, row[name] ?? null]);
+          return Object.fromEntries(entries);
+        });
+      }
+    },
+    async estimate(table) {
+      return { rows: find(table.ref.name?.join(".") ?? "").rows.length };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
