@@ -43,7 +43,11 @@ export function labelOf(rule: AccessConfig, row: Row): Label | undefined {
     if (grants !== null) allowAny.push(grants);
   }
   const allowAll = expandAll(rule.allowAll ?? [], row);
-  const deny = expandAll(rule.deny ?? [], row);
+  // Each grant of a deny denies by itself, so one whose column is null takes no other along.
+  const deny = expandAll(
+    (rule.deny ?? []).flatMap((item) => item.split("&")),
+    row,
+  );
   if (allowAll === undefined || deny === undefined) return undefined;
   // A requirement whose column is null can't be met by anyone; a deny of a null value denies no one.
   if (allowAll.includes(null)) return { allowAny: [], allowAll: [], deny: [] };
@@ -87,6 +91,8 @@ function expandAll(list: readonly string[], row: Row): (string[] | null)[] | und
 /** Grants of one alternative; null when a column is null; undefined when it can't be computed. */
 function expand(alternative: string, row: Row): string[] | null | undefined {
   const grants: string[] = [];
+  let missing = false;
+  let empty = false;
   for (const part of alternative.split("&").map((p) => p.trim())) {
     const colon = part.indexOf(":");
     if (colon < 0) {
@@ -95,19 +101,17 @@ function expand(alternative: string, row: Row): string[] | null | undefined {
       continue;
     }
     const namespace = encodeGrant(part.slice(0, colon));
-    let missing = false;
-    let empty = false;
     const value = part.slice(colon + 1).replace(/\{([^{}]+)\}/g, (_, name: string) => {
       const cell = Object.hasOwn(row, name) ? row[name] : undefined;
       if (cell === undefined || (cell !== null && typeof cell === "object")) missing = true;
       if (cell === null || cell === "") empty = true;
       return scalar(cell);
     });
-    if (missing) return undefined;
-    if (empty) return null;
     grants.push(`${namespace}:${encodeGrant(value)}`);
   }
-  return grants;
+  // Missing first: a null beside it must not hide that the row can't be judged.
+  if (missing) return undefined;
+  return empty ? null : grants;
 }
 
 function scalar(cell: Cell | undefined): string {
