@@ -28,7 +28,7 @@ const MAX_DEPTH = 32;
 
 const text = z.string();
 const short = text.check(z.minLength(1), z.maxLength(500));
-const longId = text.check(z.minLength(3), z.maxLength(8192));
+const longId = text.check(z.minLength(2), z.maxLength(8192));
 const hash = text.check(z.regex(/^[A-Za-z0-9_-]{22}$/));
 const count = z.int().check(z.minimum(0));
 const grants = z.array(text.check(z.minLength(1), z.maxLength(2000))).check(z.maxLength(1000));
@@ -143,7 +143,10 @@ export function decodeBatch(bytes: Uint8Array): { readonly run: Run; readonly ba
     );
   }
   const { run, rows, ...rest } = parsed.data;
-  const foreign = [...rows, ...rest.gone].some(({ row }) => parseId(row)?.table !== rest.table);
+  const foreign = [...rows, ...rest.gone].some(({ row }) => {
+    const id = parseId(row);
+    return id?.table !== rest.table || id.n !== undefined;
+  });
   if (foreign) throw invalid([{ pointer: "/rows", rule: "a row id starts with the batch's table" }]);
 
   const expected = rows.reduce((sum, r) => sum + r.chunks.filter((c) => c.v).length, 0) * frame.dimensions;

@@ -45,8 +45,9 @@ export function storeConfig(
   return { version, epoch: raiseEpoch(sql) };
 }
 
-/** @throws `invalid_request` when an id is not its label's: a class registered under another's id would open rows. */
-export async function checkClasses(classes: readonly AccessClass[]): Promise<void> {
+/** The classes in canonical form. @throws `invalid_request` when an id is not its label's: a class registered under another's id would open rows. */
+export async function checkClasses(classes: readonly AccessClass[]): Promise<readonly AccessClass[]> {
+  const checked: AccessClass[] = [];
   for (const { id, label, classification } of classes) {
     const made = await classOf(label, classification);
     if (made.id !== id) {
@@ -54,7 +55,9 @@ export async function checkClasses(classes: readonly AccessClass[]): Promise<voi
         violations: [{ pointer: "/classes", rule: "id is not the hash of label and classification" }],
       });
     }
+    checked.push(made);
   }
+  return checked;
 }
 
 export function storeClasses(sql: SqlStorage, classes: readonly AccessClass[]): void {

@@ -88,10 +88,10 @@ export class Ledger extends DurableObject implements LedgerApi {
     used: readonly string[],
   ): Promise<{ readonly erasures: number }> {
     return coded(async () => {
-      await checkClasses(classes);
+      const checked = await checkClasses(classes);
       return this.#change(() => {
         renewLease(this.#sql, run, Date.now());
-        storeClasses(this.#sql, classes);
+        storeClasses(this.#sql, checked);
         checkUsed(this.#sql, used);
         return { erasures: countErasures(this.#sql) };
       });
