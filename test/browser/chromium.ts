@@ -10,7 +10,7 @@ const path = process.env["CHROMIUM_PATH"] || "/usr/bin/chromium";
 export function haveChromium(): boolean {
   if (existsSync(path)) return true;
   if (process.env["CI"]) throw new Error(`No Chromium at ${path}: set CHROMIUM_PATH.`);
-  console.warn(`\nSKIPPED: the pages were NOT tested. No Chromium at ${path}; set CHROMIUM_PATH.\n`);
+  process.stderr.write(`\nSKIPPED: the pages were NOT tested. No Chromium at ${path}; set CHROMIUM_PATH.\n`);
   return false;
 }
 
@@ -71,11 +71,13 @@ export async function openPage(
   context.on("page", (other) => {
     if (other !== page) trouble.push(`opened: ${other.url()}`);
   });
+  await page.exposeFunction("reportViolation", (text: string) => trouble.push(`policy: ${text}`));
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {
-      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+      Reflect.get(globalThis, "reportViolation")(`${event.violatedDirective} ${event.blockedURI}`);
     });
   });
+  await context.clock.setFixedTime("2026-11-23T09:44:00Z");
   await page.goto(url);
   await page.locator("body.loaded").waitFor();
   return { page, trouble, close: () => context.close() };

@@ -209,19 +209,23 @@ const TYPES: Readonly<Record<string, string>> = {
   "/favicon.svg": "image/svg+xml",
 };
 
+/** Worker-side code, by path: another TypeScript project, so its types are said here. */
+async function imported<T>(path: string): Promise<T> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller names what the module exports
+  return (await import(pathToFileURL(join(root, path)).href)) as T;
+}
+
 /** Builds the page and serves it with the stub on a free port of 127.0.0.1. */
 export async function startStubApi(): Promise<StubApi> {
-  const load = (path: string): Promise<unknown> => import(pathToFileURL(join(root, path)).href);
-  const { buildConsole } = (await load("workers/surfaces/console/build.ts")) as {
-    buildConsole(): Promise<unknown>;
-  };
-  const { CONSOLE_HEADERS } = (await load("workers/surfaces/console-assets.ts")) as {
-    CONSOLE_HEADERS: Readonly<Record<string, string>>;
-  };
-  await buildConsole();
-  let gone: () => void = () => undefined;
-  const hungUp = new Promise<void>((resolve) => (gone = resolve));
-  const stub = { asked: [] as Asked[], answer: (): readonly Step[] => steps(), demo: true };
+  const page = await imported<{ readonly buildConsole: () => Promise<unknown> }>(
+    "workers/surfaces/console/build.ts",
+  );
+  const { CONSOLE_HEADERS } = await imported<{
+    readonly CONSOLE_HEADERS: Readonly<Record<string, string>>;
+  }>("workers/surfaces/console-assets.ts");
+  await page.buildConsole();
+  const { promise: hungUp, resolve: gone } = Promise.withResolvers<void>();
+  const stub: Pick<StubApi, "asked" | "answer" | "demo"> = { asked: [], answer: () => steps(), demo: true };
 
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.destroy());
@@ -252,6 +256,7 @@ export async function startStubApi(): Promise<StubApi> {
     if (path !== "/v1/ask") return json(response, 404, problem("not_found", 404));
     let body = "";
     for await (const chunk of request) body += String(chunk);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the page's own request, and what the tests look at
     const asked = { ...(JSON.parse(body) as Omit<Asked, "user">), user: name };
     stub.asked.push(asked);
     response.on("close", gone);

@@ -1,5 +1,14 @@
 import { readEvents } from "./sse.ts";
-import { type Answer, type Citation, type Problem, readAnswer, readCitations, readProblem } from "./wire.ts";
+import {
+  type Answer,
+  type Citation,
+  type Problem,
+  readAnswer,
+  readCitations,
+  readDelta,
+  readProblem,
+  readRetraction,
+} from "./wire.ts";
 
 /** Who the page speaks as: a demo user, or the holder of a key; a single sign-on in front of the page needs neither. */
 export interface Caller {
@@ -108,14 +117,13 @@ export async function* ask(
 }
 
 function toEvent(event: string, data: unknown, requestId: string): AskEvent | undefined {
-  const fields = (typeof data === "object" && data !== null ? data : {}) as Readonly<Record<string, unknown>>;
   switch (event) {
     case "evidence":
       return { type: "evidence", citations: readCitations(data) };
     case "delta":
-      return { type: "delta", text: typeof fields["text"] === "string" ? fields["text"] : "" };
+      return { type: "delta", text: readDelta(data) };
     case "retract":
-      return { type: "retract", from: typeof fields["from"] === "number" ? fields["from"] : 0 };
+      return { type: "retract", from: readRetraction(data) };
     case "done":
       return { type: "done", answer: readAnswer(data) };
     case "error":

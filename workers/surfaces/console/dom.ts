@@ -30,6 +30,11 @@ export function button(
   return element;
 }
 
+/** One line of a description list. */
+export function fact(term: string, ...value: readonly Child[]): HTMLElement {
+  return h("div", {}, h("dt", {}, term), h("dd", {}, ...value));
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A decorative icon: one of the symbols that index.html defines. */
@@ -86,10 +91,10 @@ export function flag(n: number): SVGSVGElement {
   return svg;
 }
 
-/** The element with this id. @throws Error when index.html does not have it. */
-export function byId(id: string): HTMLElement {
+/** The element with this id and type. @throws TypeError when index.html does not have it. */
+export function byId<E extends HTMLElement>(id: string, type: new () => E): E {
   const element = document.getElementById(id);
-  if (!element) throw new Error(`index.html has no #${id}`);
+  if (!(element instanceof type)) throw new TypeError(`index.html has no such #${id}`);
   return element;
 }
 

@@ -1,4 +1,4 @@
-import { button, h, icon } from "./dom.ts";
+import { button, fact, h, icon } from "./dom.ts";
 import { cellText, type Context, moment, nameOf, usedCells } from "./format.ts";
 import { languageOf, webLink } from "./prose.ts";
 import type { Cell, Citation } from "./wire.ts";
@@ -126,8 +126,6 @@ function rowView(citation: Citation, answer: string, context: Context): HTMLElem
   const used = usedCells(citation, answer);
   const link = webLink(citation.url);
   const key = citation.key.map(([name, value]) => `${name} ${value}`).join(", ");
-  const fact = (term: string, ...value: (Node | string)[]): HTMLElement =>
-    h("div", {}, h("dt", {}, term), h("dd", {}, ...value));
   return [
     h(
       "h2",
@@ -183,8 +181,12 @@ function cellTable(cells: readonly Cell[], used: ReadonlySet<Cell>, context: Con
           h(
             "td",
             { lang: value.length > 40 ? languageOf(value) : undefined },
-            value === "" ? h("span", { class: "soft" }, s.cellEmpty) : value,
-            used.has(cell) && h("span", { class: "tag" }, s.cellUsed),
+            h(
+              "div",
+              {},
+              value === "" ? h("span", { class: "soft" }, s.cellEmpty) : h("span", {}, value),
+              used.has(cell) && h("span", { class: "tag" }, s.cellUsed),
+            ),
           ),
         );
       }),

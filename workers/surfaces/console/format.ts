@@ -40,7 +40,8 @@ function relative(iso: string, language: Language): string {
   const time = Date.parse(iso);
   if (Number.isNaN(time)) return "";
   const seconds = Math.round((time - Date.now()) / 1000);
-  if (Math.abs(seconds) < 10) return language === "fr" ? "à l’instant" : "just now";
+  // A moment that is a little ahead of us is a clock that is a little ahead of ours.
+  if (seconds > -10 && seconds < 86_400) return language === "fr" ? "à l’instant" : "just now";
   if (Math.abs(seconds) >= 2 * 86_400) {
     const date = new Intl.DateTimeFormat(locale(language), { dateStyle: "medium" }).format(time);
     return language === "fr" ? `le ${date}` : date;
@@ -98,7 +99,7 @@ export function count(n: number | undefined, language: Language): string {
 /** A cell as text: the characters that the warehouse holds, JSON for what is nested. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** A citation's name: its title, or table and key. */

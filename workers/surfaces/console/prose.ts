@@ -47,7 +47,9 @@ function inline(text: string, markerOf: MarkerOf): Child[] {
   let at = 0;
   for (const match of text.matchAll(INLINE)) {
     const [whole, bold, code, markers] = match;
-    out.push(text.slice(at, match.index));
+    const before = text.slice(at, match.index);
+    // A narrow no-break space keeps a marker on the line of the word that it belongs to.
+    out.push(markers === undefined ? before : before.replace(/ +$/, "\u202f"));
     at = match.index + whole.length;
     if (bold !== undefined) out.push(h("strong", {}, ...inline(bold, markerOf)));
     else if (code !== undefined) out.push(h("code", {}, code));

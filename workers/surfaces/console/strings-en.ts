@@ -13,7 +13,7 @@ export const en = {
   followPlaceholder: "Ask a follow-up",
   ask: "Ask",
   stop: "Stop",
-  keys: "Enter to ask, Shift + Enter for a new line",
+  keys: "Shift + Enter for a new line",
   tooLong: (over: number) => `${plural(over, "character", "characters")} too long`,
   askingAs: "Asking as",
   switchUser: "Choose who is asking",

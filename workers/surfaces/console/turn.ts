@@ -1,5 +1,5 @@
 import type { AskEvent } from "./api.ts";
-import { button, type Child, flag, h, icon } from "./dom.ts";
+import { button, type Child, fact, flag, h, icon } from "./dom.ts";
 import { ago, around, type Context, count, dollars, labelOf, moment, nameOf, positionOf } from "./format.ts";
 import { problemView } from "./problem-view.ts";
 import { languageOf, type MarkerOf, proseView, settled } from "./prose.ts";
@@ -120,15 +120,21 @@ export function turnView(turn: Turn, actions: TurnActions): TurnView {
   return { element, update: updateProse, render };
 }
 
+function waiting(text: string): Node {
+  return h("p", { class: "waiting" }, h("span", { class: "wave", "aria-hidden": "true" }), `${text} …`);
+}
+
+function badge(tone: string, name: string, ...text: Child[]): HTMLElement {
+  return h("li", { class: `badge ${tone}` }, icon(name), h("span", {}, ...text));
+}
+
 function statusOf(turn: Turn, context: Context): Node[] {
   const { s } = context;
-  const waiting = (text: string): Node =>
-    h("p", { class: "waiting" }, h("span", { class: "wave", "aria-hidden": "true" }), text);
   switch (turn.phase) {
     case "searching":
-      return [waiting(`${s.searching} …`)];
+      return [waiting(s.searching)];
     case "reading":
-      return [waiting(`${s.reading(turn.citations.length)} …`)];
+      return [waiting(s.reading(turn.citations.length))];
     case "writing":
     case "done":
       return [];
@@ -220,8 +226,6 @@ function sourcesView(turn: Turn, answer: Answer, context: Context, actions: Turn
 
 function badgesView(answer: Answer, context: Context): HTMLElement {
   const { s, language } = context;
-  const badge = (tone: string, name: string, ...text: Child[]): HTMLElement =>
-    h("li", { class: `badge ${tone}` }, icon(name), h("span", {}, ...text));
   const answered = answer.outcome === "answered";
   const whole = answer.supported >= answer.checked && answer.removed.length === 0;
   const asOf = ago(answer.asOf, language);
@@ -270,8 +274,6 @@ function removedView(answer: Answer, context: Context): Child {
 
 function detailsView(answer: Answer, context: Context): HTMLElement {
   const { s, language } = context;
-  const row = (term: string, value: Child): Child =>
-    value !== "" && value !== undefined && h("div", {}, h("dt", {}, term), h("dd", {}, value));
   const attempts = answer.attempts.map((a) => `${a.model}: ${a.outcome}`).join(", ");
   return h(
     "details",
@@ -280,21 +282,21 @@ function detailsView(answer: Answer, context: Context): HTMLElement {
     h(
       "dl",
       { class: "facts" },
-      row(s.detail.model, answer.model),
-      row(s.detail.route, answer.routeWhy),
-      row(s.detail.attempts, attempts),
-      row(s.detail.cache, s.cache[answer.cache] ?? answer.cache),
-      row(s.detail.total, s.ms(answer.totalMs)),
-      row(s.detail.retrieve, s.ms(answer.retrieveMs)),
-      row(s.detail.first, s.ms(answer.firstTokenMs)),
-      row(
+      fact(s.detail.model, answer.model),
+      answer.routeWhy !== "" && fact(s.detail.route, answer.routeWhy),
+      attempts !== "" && fact(s.detail.attempts, attempts),
+      fact(s.detail.cache, s.cache[answer.cache] ?? answer.cache),
+      fact(s.detail.total, s.ms(answer.totalMs)),
+      fact(s.detail.retrieve, s.ms(answer.retrieveMs)),
+      fact(s.detail.first, s.ms(answer.firstTokenMs)),
+      fact(
         s.detail.tokens,
         s.tokens(count(answer.inputTokens, language), count(answer.outputTokens, language)),
       ),
-      row(s.detail.cost, dollars(answer.costUsd, context)),
-      row(s.detail.generation, String(answer.generation)),
-      row(s.detail.asOf, answer.asOf === "" ? "" : moment(answer.asOf, language)),
-      row(s.detail.id, h("code", {}, answer.id)),
+      fact(s.detail.cost, dollars(answer.costUsd, context)),
+      fact(s.detail.generation, String(answer.generation)),
+      answer.asOf !== "" && fact(s.detail.asOf, moment(answer.asOf, language)),
+      fact(s.detail.id, h("code", {}, answer.id)),
     ),
   );
 }

@@ -97,8 +97,8 @@ export interface TableInfo {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const object = (x: unknown): Json =>
-  typeof x === "object" && x !== null && !Array.isArray(x) ? (x as Json) : {};
+const isObject = (x: unknown): x is Json => typeof x === "object" && x !== null && !Array.isArray(x);
+const object = (x: unknown): Json => (isObject(x) ? x : {});
 const list = (x: unknown): readonly unknown[] => (Array.isArray(x) ? x : []);
 const text = (x: unknown): string => (typeof x === "string" ? x : typeof x === "number" ? String(x) : "");
 const number = (x: unknown): number => (typeof x === "number" && Number.isFinite(x) ? x : 0);
@@ -126,6 +126,14 @@ export function readCitation(input: unknown): Citation {
 /** The candidates of an `evidence` event: a list, or an object that holds it. */
 export function readCitations(input: unknown): readonly Citation[] {
   return (Array.isArray(input) ? list(input) : list(object(input)["citations"])).map(readCitation);
+}
+
+export function readDelta(input: unknown): string {
+  return text(object(input)["text"]);
+}
+
+export function readRetraction(input: unknown): number {
+  return number(object(input)["from"]);
 }
 
 export function readAnswer(input: unknown): Answer {
@@ -198,10 +206,7 @@ export function readDemo(input: unknown): Demo {
   };
 }
 
-export function readModels(input: unknown): {
-  readonly models: readonly Model[];
-  readonly preset: string;
-} {
+export function readModels(input: unknown): readonly Model[] {
   const m = object(input);
   const models = list(m["models"] ?? m["data"]).map((entry) => {
     const e = object(entry);
@@ -217,7 +222,7 @@ export function readModels(input: unknown): {
         typeof price["input"] === "number" ? ([price["input"], number(price["output"])] as const) : undefined,
     };
   });
-  return { models: models.filter((model) => model.id !== ""), preset: text(m["default"]) };
+  return models.filter((model) => model.id !== "");
 }
 
 export function readTables(input: unknown): readonly TableInfo[] {
