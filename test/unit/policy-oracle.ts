@@ -37,8 +37,6 @@ export function maySee({ rule, row, principal }: Case): boolean {
       .map(({ literal, column }) => literal ?? scalar(row[column ?? ""]))
       .join("")
       .normalize("NFC");
-  const has = (list: readonly string[] | undefined, text: string): boolean =>
-    (list ?? []).some((held) => held.normalize("NFC") === text);
   const holds = (grant: RuleGrant): boolean => {
     if (grant.namespace === "public") return true;
     if (grant.namespace === "group") return has(principal.groups, textOf(grant));
@@ -51,19 +49,30 @@ export function maySee({ rule, row, principal }: Case): boolean {
   return rule.allowAny.some((part) => !part.some(isVoid) && part.every(holds));
 }
 
+function has(list: readonly string[] | undefined, text: string): boolean {
+  return (list ?? []).some((held) => held.normalize("NFC") === text);
+}
+
 function scalar(cell: Cell | undefined): string {
   return typeof cell === "object" || cell === undefined ? "" : `${cell}`;
 }
 
 /** The rule in the configuration's own syntax. */
 export function written(rule: Rule): AccessConfig {
-  const grant = ({ namespace, value }: RuleGrant): string =>
-    namespace === "public"
-      ? "public"
-      : `${namespace}:${value.map(({ literal, column }) => literal ?? `{${column}}`).join("")}`;
-  const list = (parts: readonly (readonly RuleGrant[])[]): string[] =>
-    parts.map((part) => part.map(grant).join(" & "));
-  return { allowAny: list(rule.allowAny), allowAll: list(rule.allowAll), deny: list(rule.deny) };
+  return {
+    allowAny: writtenParts(rule.allowAny),
+    allowAll: writtenParts(rule.allowAll),
+    deny: writtenParts(rule.deny),
+  };
+}
+
+function writtenGrant({ namespace, value }: RuleGrant): string {
+  const text = value.map(({ literal, column }) => literal ?? `{${column}}`).join("");
+  return namespace === "public" ? "public" : `${namespace}:${text}`;
+}
+
+function writtenParts(parts: readonly (readonly RuleGrant[])[]): string[] {
+  return parts.map((part) => part.map(writtenGrant).join(" & "));
 }
 
 /** Few values, so that rules and principals meet; some of them look like the syntax. */
