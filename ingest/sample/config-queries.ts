@@ -1,0 +1,38 @@
+/** Totals are computed by the warehouse, never counted from passages: each row carries its figures and a sentence of them. */
+export const REVENUE_BY_PORT_AND_QUARTER = `
+WITH totals AS (
+  SELECT p.name AS port, p.site, quarter(s.sailing_date) AS q,
+         sum(b.total_eur)::DECIMAL(12,2) AS revenue_eur, count(*)::INTEGER AS bookings
+  FROM bookings b
+  JOIN sailings s ON s.sailing_id = b.sailing_id
+  JOIN ports p ON p.port_id = s.from_port
+  WHERE b.status = 'travelled'
+  GROUP BY ALL
+)
+SELECT port, 'Q' || q || ' 2026' AS quarter, site, revenue_eur, bookings,
+       'Total revenue at ' || port || ' in the ' || ['first', 'second', 'third', 'fourth'][q]
+       || ' quarter of 2026 (Q' || q || ' 2026' || CASE WHEN q = 4 THEN ', until 20 November' ELSE '' END || ') was '
+       || format('{:,.2f}', revenue_eur::DOUBLE) || ' euros from ' || bookings || ' bookings.' AS summary
+FROM totals`;
+
+export const DELAYS_BY_VESSEL_AND_MONTH = `
+WITH totals AS (
+  SELECT v.name AS vessel, date_trunc('month', s.sailing_date) AS start,
+         count(*)::INTEGER AS sailings,
+         count(*) FILTER (s.status = 'delayed')::INTEGER AS delayed,
+         count(*) FILTER (s.status = 'cancelled')::INTEGER AS cancelled,
+         sum(s.delay_minutes)::INTEGER AS delay_minutes
+  FROM sailings s JOIN vessels v ON v.vessel_id = s.vessel_id
+  GROUP BY ALL
+)
+SELECT vessel, strftime(start, '%Y-%m') AS month, strftime(start, '%B %Y') AS month_name,
+       sailings, delayed, cancelled, delay_minutes,
+       vessel || ' made ' || sailings - cancelled || ' of ' || sailings || ' sailings in ' || strftime(start, '%B %Y')
+       || '; delayed departures: ' || delayed || ', total delay: ' || delay_minutes || ' minutes, cancelled sailings: '
+       || cancelled || '.' AS summary
+FROM totals`;
+
+/** The name stands in the row, so that the row can be called by it. */
+export const PAY_WITH_NAMES = `
+SELECT p.employee_id, e.name AS employee, e.site, p.* EXCLUDE (employee_id)
+FROM pay p JOIN employees e ON e.employee_id = p.employee_id`;
