@@ -73,11 +73,16 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       ...(controllerHostUrl === undefined ? {} : { controllerHostUrl }),
     });
     const found = await settle(client.describeIndex(String(name)), signal);
-    if (found.metric !== "cosine" && found.metric !== "dotproduct") {
-      throw invalid("index", `"${name}" measures by another metric; create it with cosine or dotproduct`);
+    const metric = told(() => found.metric);
+    if (metric !== undefined && metric !== "cosine" && metric !== "dotproduct") {
+      throw invalid("index", `"${name}" measures by ${metric}; create it with cosine or dotproduct`);
     }
     const url = /^https?:\/\//.test(found.host) ? found.host : `https://${found.host}`;
-    target = { host: url, dimension: found.dimension, namespace: `${tenant}.${await hash128(space)}` };
+    target = {
+      host: url,
+      dimension: told(() => found.dimension),
+      namespace: `${tenant}.${await hash128(space)}`,
+    };
     return target;
   }
 
@@ -103,9 +108,10 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     return settle(work(index), signal);
   }
 
-  async function checkLength(length: number, signal: AbortSignal): Promise<void> {
+  async function checkLengths(vectors: readonly Float32Array[], signal: AbortSignal): Promise<void> {
     const { dimension } = await locate(signal);
-    if (dimension !== undefined && dimension !== length) {
+    const length = vectors.find((vector) => vector.length !== dimension)?.length;
+    if (dimension !== undefined && length !== undefined) {
       const message = `The Pinecone index "${name}" holds vectors of ${dimension}, the embedder gives ${length}.`;
       throw new QuaysideError("index_embedder_mismatch", message);
     }
@@ -119,7 +125,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     async query({ vector, topK, filter }, signal) {
       const filters = filtersOf(filter);
       if (filters.length === 0) return [];
-      await checkLength(vector.length, signal);
+      await checkLengths([vector], signal);
       const values = Array.from(vector, (x) => Math.round(x * 1e7) / 1e7);
       const answers = await inParallel(filters, concurrency, (part) =>
         call(
@@ -135,8 +141,11 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     },
 
     async upsert(entries, signal) {
-      for (const entry of entries) await checkLength(entry.vector.length, signal);
       if (entries.length === 0) return;
+      await checkLengths(
+        entries.map(({ vector }) => vector),
+        signal,
+      );
       const { namespace } = await locate(signal);
       // The SDK checks its own copy of the records; the bytes sent are ours.
       const records = [{ id: "in the body", values: [1] }];
@@ -250,6 +259,15 @@ async function settle<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
       failureIn(cause) ??
       new QuaysideError("index_unavailable", `${PEER} answered with something unreadable.`, { cause })
     );
+  }
+}
+
+/** A property that the SDK derives, and throws for when this index, or this version of the API, does not tell. */
+function told<T>(derive: () => T): T | undefined {
+  try {
+    return derive();
+  } catch {
+    return undefined;
   }
 }
 
