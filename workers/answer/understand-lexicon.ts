@@ -1,4 +1,4 @@
-import { foldText, stemOf } from "./understand-text.ts";
+import { stemsOf } from "./understand-text.ts";
 
 /**
  * A small general lexicon, English and French: what people call the attributes and things that company tables and lists
@@ -10,7 +10,7 @@ const CONCEPTS = `
 contact: contact talk speak reach correspondent liaison interlocuteur contacter joindre parler adresser
 name: name named called nom nomme appelle denomination intitule surnomme
 role: role title job position function occupation profession poste fonction titre metier grade emploi
-phone: phone telephone tel mobile dial call ring landline appeler joindre portable
+phone: phone telephone numero tel mobile dial call ring landline appeler joindre portable
 fax: fax telecopie
 email: email mail courriel mel
 website: website web homepage url site lien
@@ -24,14 +24,14 @@ birth: birth born birthday naissance ne nee naquit naitre
 hire: hire hired join joined employed recruited engaged embauche engage recrute entre
 death: death died die dead mort deces decede meurt mourut
 age: age old older oldest young younger youngest vieux jeune ancien age
-employee: employee staff worker colleague rep representative salesperson agent people person employe collaborateur salarie collegue commercial personnel agent personne
+employee: employee staff worker colleague rep representative salesperson agent people person employe collaborateur collegue commercial personnel agent personne
 person: person people who individual personne gens qui individu
 manager: manager boss supervisor head chief lead report reports responsable chef superieur dirige hierarchique encadre
 team: team department division group unit equipe departement service pole
 owner: owner owned assignee assigned responsible charge proprietaire affecte responsable attribue titulaire
-customer: customer client buyer account purchaser acheteur compte
-supplier: supplier vendor supply supplies supplied provider provide provides maker manufacturer make makes made producer sell fournisseur fournit fournir livre fabricant fabrique vendeur propose
-shipper: shipper carrier transporter courier haulier forwarder transporteur
+customer: customer client company firm societe entreprise buyer account purchaser acheteur compte
+supplier: supplier vendor company firm societe entreprise supply supplies supplied provider provide provides maker manufacturer make makes made producer sell fournisseur fournit fournir livre fabricant fabrique vendeur propose
+shipper: shipper carrier company firm societe entreprise transporter courier haulier forwarder transporteur
 product: product item article good goods sku produit marchandise
 category: category type kind class family genre categorie famille classe sorte
 order: order ordered purchase purchased bought buy placed commande commander achat achete passe
@@ -133,7 +133,7 @@ artist: artist singer performer musician artiste chanteur musicien
 release: released release sorti sortie paru
 rating: rating rated stars note avis evaluation
 code: code identifier id reference ref identifiant
-number: number no numero
+number: number numero
 level: level threshold niveau seuil
 office: elected elect office mandate elu mandat
 school: school college ecole lycee
@@ -224,12 +224,12 @@ etre sert appeler contient comprend couvre
 const GENERIC_HEADS = `number address name code date time amount value level rate charge type status title id figure size count cost price
 policy rule hours period terms numero adresse nom date heure montant valeur niveau taux type statut titre taille cout prix regle horaires`;
 
-function stemsOf(words: string): ReadonlySet<string> {
+function stemSet(words: string): ReadonlySet<string> {
   return new Set(
     words
       .split(/\s+/)
       .filter((w) => w !== "")
-      .map(stemOf),
+      .flatMap(stemsOf),
   );
 }
 
@@ -238,7 +238,7 @@ function conceptIndex(): ReadonlyMap<string, readonly string[]> {
   for (const line of CONCEPTS.trim().split("\n")) {
     const colon = line.indexOf(":");
     const id = line.slice(0, colon);
-    for (const stem of stemsOf(line.slice(colon + 1))) {
+    for (const stem of stemSet(line.slice(colon + 1))) {
       const ids = index.get(stem);
       if (ids) ids.push(id);
       else index.set(stem, [id]);
@@ -249,13 +249,14 @@ function conceptIndex(): ReadonlyMap<string, readonly string[]> {
 
 const BY_STEM = conceptIndex();
 const STOP = new Set(STOP_WORDS.split(/\s+/).filter((w) => w !== ""));
-const LIGHT = stemsOf(LIGHT_WORDS);
-const GENERIC = stemsOf(GENERIC_HEADS);
-const NONE: readonly string[] = [];
+const LIGHT = stemSet(LIGHT_WORDS);
+const GENERIC = stemSet(GENERIC_HEADS);
 
-/** Concept ids of a stem; empty when the lexicon does not know it. */
-export function conceptsOf(stem: string): readonly string[] {
-  return BY_STEM.get(stem) ?? NONE;
+/** Concept ids of a word, by its stems; empty when the lexicon does not know it. */
+export function conceptsOf(stems: readonly string[]): readonly string[] {
+  const [english, french] = stems.map((stem) => BY_STEM.get(stem));
+  if (!english || !french) return english ?? french ?? [];
+  return [...new Set([...english, ...french])];
 }
 
 /** Whether a folded word is a function word of either language. */
@@ -263,23 +264,14 @@ export function isStopWord(folded: string): boolean {
   return STOP.has(folded);
 }
 
-/** Whether a stem only helps to ask. */
-export function isLight(stem: string): boolean {
-  return LIGHT.has(stem);
+/** Whether a word only helps to ask. */
+export function isLight(stems: readonly string[]): boolean {
+  return stems.some((stem) => LIGHT.has(stem));
 }
 
-/** Whether a stem, as the head of a noun phrase, needs its modifier to mean anything. */
-export function isGenericHead(stem: string): boolean {
-  return GENERIC.has(stem);
-}
-
-/** Concepts of a whole name such as `shipped_date` or `Date of birth`, in no order. */
-export function conceptsOfName(name: string): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const word of foldText(name).split(/[^\p{L}\p{N}]+/u)) {
-    if (word !== "") for (const concept of conceptsOf(stemOf(word))) found.add(concept);
-  }
-  return found;
+/** Whether a word, as the head of a noun phrase, needs its modifier to mean anything. */
+export function isGenericHead(stems: readonly string[]): boolean {
+  return stems.some((stem) => GENERIC.has(stem));
 }
 
 /** What kind of value answers a question. */

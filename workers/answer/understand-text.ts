@@ -1,9 +1,6 @@
-import { fold } from "../../shared/analysis.ts";
+import { fold, stem } from "../../shared/analysis.ts";
 
-/**
- * Words, light stems and sentences for question and rows alike. One stemmer serves English and French at once, because a
- * question in one language is often put against rows in the other; it only has to send both sides to the same string.
- */
+/** Words, stems and sentences for questions and rows alike, in English and French. */
 
 /** A word of a text. Offsets are UTF-16 units in the text given. */
 export interface Word {
@@ -11,6 +8,7 @@ export interface Word {
   readonly raw: string;
   /** Lower case, accents and ligatures folded. */
   readonly folded: string;
+  /** As an English word. */
   readonly stem: string;
   readonly start: number;
   readonly end: number;
@@ -32,7 +30,7 @@ export function wordsOf(text: string): Word[] {
     out.push({
       raw: match[0],
       folded,
-      stem: stemOf(folded),
+      stem: stem(folded, "en"),
       start: match.index,
       end: match.index + match[0].length,
     });
@@ -40,83 +38,12 @@ export function wordsOf(text: string): Word[] {
   return out;
 }
 
-/** Endings that carry grammar rather than meaning, longest first; English and French together. */
-const SUFFIXES = [
-  "issements",
-  "issement",
-  "atrices",
-  "ations",
-  "atrice",
-  "ements",
-  "ateurs",
-  "ation",
-  "ement",
-  "ateur",
-  "ments",
-  "euses",
-  "ances",
-  "ences",
-  "iques",
-  "antes",
-  "ement",
-  "ment",
-  "euse",
-  "eurs",
-  "ance",
-  "ence",
-  "ique",
-  "ante",
-  "ants",
-  "ings",
-  "iers",
-  "iere",
-  "ions",
-  "ives",
-  "eaux",
-  "ical",
-  "eur",
-  "ing",
-  "ier",
-  "ies",
-  "ied",
-  "ees",
-  "ers",
-  "ion",
-  "ive",
-  "ant",
-  "ent",
-  "aux",
-  "ial",
-  "ait",
-  "ed",
-  "er",
-  "ee",
-  "es",
-  "ez",
-  "ly",
-  "al",
-  "if",
-  "ic",
-  "e",
-  "s",
-  "y",
-  "x",
-  "i",
-] as const;
-
-const SHORTEST_STEM = 3;
-
-/** A folded word without its endings; numbers and words of up to three letters stay. */
-export function stemOf(folded: string): string {
-  if (folded.length <= SHORTEST_STEM || /\d/.test(folded)) return folded;
-  let stem = folded;
-  for (let pass = 0; pass < 2; pass++) {
-    const suffix = SUFFIXES.find((s) => stem.endsWith(s) && stem.length - s.length >= SHORTEST_STEM);
-    if (suffix === undefined) break;
-    stem = stem.slice(0, -suffix.length);
-  }
-  // "shipped" and "ship" meet once the doubled consonant is single.
-  return /([bcdfghjklmnpqrstvwxz])\1$/.test(stem) && stem.length > SHORTEST_STEM ? stem.slice(0, -1) : stem;
+/**
+ * A folded word's stems in both languages, the French one marked: a question in one language is often put against rows in
+ * the other, and two words are alike when they share either.
+ */
+export function stemsOf(folded: string): readonly string[] {
+  return [stem(folded, "en"), `~${stem(folded, "fr")}`];
 }
 
 const ABBREVIATION =

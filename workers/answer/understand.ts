@@ -2,7 +2,7 @@ import { detectLanguage } from "../../shared/analysis.ts";
 import { type Comparison, comparisonOf, isSuperlative } from "./understand-compare.ts";
 import { type DateRange, rangesOf } from "./understand-dates.ts";
 import { type AnswerType, conceptsOf, isGenericHead, isLight, isStopWord } from "./understand-lexicon.ts";
-import { foldText, type Word, wordsOf } from "./understand-text.ts";
+import { foldText, stemsOf, type Word, wordsOf } from "./understand-text.ts";
 
 /**
  * Understanding a question without a model: what is asked for, of what, and whether rows can answer it at all. Shared by the
@@ -15,7 +15,8 @@ export type Intent = "lookup" | "list" | "comparison" | "aggregate" | "cause" | 
 export interface Term {
   readonly raw: string;
   readonly folded: string;
-  readonly stem: string;
+  /** In both languages; see `stemsOf`. */
+  readonly stems: readonly string[];
   /** What the lexicon says that the word may mean. */
   readonly concepts: readonly string[];
   /** `code` has digits and letters; `name` is written like a proper name. */
@@ -39,6 +40,8 @@ export interface Wanted {
   readonly type: AnswerType;
   /** Asked with "which" or "quel": the phrase may name a kind of row rather than a column. */
   readonly which: boolean;
+  /** The phrase may run on into the verb: one of its words is enough. */
+  readonly loose?: boolean;
 }
 
 export interface Understanding {
@@ -60,8 +63,9 @@ export interface Understanding {
 }
 
 /** @param today ISO day that "today" means. */
-export function understand(question: string, today: string, language?: "en" | "fr"): Understanding {
-  const spoken = language ?? detectLanguage(question);
+export function understand(asked: string, today: string, language?: "en" | "fr"): Understanding {
+  const spoken = language ?? detectLanguage(asked);
+  const question = asked.replace(/\be-mail/gi, "email");
   const words = wordsOf(question);
   const dates = rangesOf(question, today);
   const terms = termsOf(question, words, dates);
@@ -104,13 +108,14 @@ function termsOf(question: string, words: readonly Word[], dates: readonly DateR
     const next = words[i + 1];
     const between = next ? question.slice(word.end, next.start) : "";
     const skip = next && /^(?:no|nr|n|number|numero)$/.test(next.folded) ? words[i + 2] : next;
+    const stems = stemsOf(word.folded);
     terms.push({
       raw: word.raw,
       folded: word.folded,
-      stem: word.stem,
-      concepts: conceptsOf(word.stem),
+      stems,
+      concepts: conceptsOf(stems),
       kind,
-      light: kind === "word" && isLight(word.stem),
+      light: kind === "word" && isLight(stems),
       index: terms.length,
       labels: kind === "word" && skip !== undefined && /\d/.test(skip.folded) && !/[,;:?]/.test(between),
       inDate: dates.some((d) => word.start >= d.start && word.end <= d.end),
@@ -241,7 +246,8 @@ function askedBy(
         const group = /^(?:of|de|des|d)$/.test(at(1));
         return { terms: group ? phrase(2) : [], type: "thing", which: group };
       }
-      return { terms: nounPhrase(question, words, i + 1, terms, true), type: "thing", which: true };
+      const named = nounPhrase(question, words, i + 1, terms, true);
+      return { terms: named, type: "thing", which: true, loose: true };
     }
   }
 }
@@ -276,7 +282,7 @@ function nounPhrase(
       stop = word.folded;
       const head = found.at(-1);
       // "number of units", "date de naissance": a generic head takes its complement along.
-      if (/^(?:of|de|d|des|du)$/.test(stop) && head && found.length === 1 && isGenericHead(head.stem)) {
+      if (/^(?:of|de|d|des|du)$/.test(stop) && head && found.length === 1 && isGenericHead(head.stems)) {
         const next = words[i + 1];
         const complement = next && terms.find((t) => t.start === next.start);
         if (complement && complement.kind === "word") found.push(complement);
@@ -286,14 +292,8 @@ function nounPhrase(
     if (term.kind === "number" || term.kind === "code") break;
     found.push(term);
   }
-  if (bare && found.length > 1 && !AUXILIARIES.has(stop)) {
-    const second = found[1];
-    found =
-      second && (isGenericHead(second.stem) || second.kind === "name")
-        ? found.slice(0, 2)
-        : found.slice(0, 1);
-  }
-  return found.filter((t) => t.kind === "word");
+  if (bare && !AUXILIARIES.has(stop)) found = found.slice(0, 2);
+  return found.filter((t) => t.kind === "word" && !t.labels);
 }
 
 function aggregateOf(words: readonly Word[], wanted: readonly Wanted[]): Understanding["aggregate"] {

@@ -1,7 +1,7 @@
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Cell } from "../../shared/ports/source.ts";
 import { conceptsOf, isLight, isStopWord } from "./understand-lexicon.ts";
-import { foldText, stemOf, wordsOf } from "./understand-text.ts";
+import { foldText, stemsOf, wordsOf } from "./understand-text.ts";
 import { type DateMention, datesOf, isoOf, monthOf, numbersOf } from "./understand-values.ts";
 
 /** Which claim of a span has no support; undefined when all have. */
@@ -97,7 +97,7 @@ export function makeClaimChecker(evidence: readonly Evidence[], question: string
           count(true);
           continue;
         }
-        if (!isNameLike(word.raw, word.folded, word.stem)) continue;
+        if (!isNameLike(word.raw, word.folded)) continue;
         if (!count(holdsPrefix(text(), word.stem))) return "name";
       }
       return undefined;
@@ -205,12 +205,13 @@ function isWordChar(text: string, at: number): boolean {
   return at >= 0 && at < text.length && /[\p{L}\p{N}]/u.test(text.charAt(at));
 }
 
-function isNameLike(raw: string, folded: string, stem: string): boolean {
-  if (isStopWord(folded) || isLight(stem) || CAPITALISED.has(folded) || monthOf(folded) !== undefined)
+function isNameLike(raw: string, folded: string): boolean {
+  const stems = stemsOf(folded);
+  if (isStopWord(folded) || isLight(stems) || CAPITALISED.has(folded) || monthOf(folded) !== undefined)
     return false;
   // Abbreviations such as EUR, CEO or TVA are vocabulary, not names.
   if (raw.length <= 4 && raw === raw.toUpperCase()) return false;
-  return conceptsOf(stem).length === 0 && conceptsOf(stemOf(folded)).length === 0;
+  return conceptsOf(stems).length === 0;
 }
 
 /** Words with digits, without the punctuation around them; thousands separated by spaces stay together. */

@@ -1,7 +1,17 @@
 import { isGenericHead, TYPE_CONCEPTS } from "../answer/understand-lexicon.ts";
 import type { Term, Understanding, Wanted } from "../answer/understand.ts";
 import type { Fact, Field } from "./local-facts.ts";
-import { type Account, accountOf, type Cover, inBag, inKind, inName, isHard } from "./local-match.ts";
+import { stemsOf } from "../answer/understand-text.ts";
+import {
+  type Account,
+  accountOf,
+  CONCEPT_IN_NAME,
+  type Cover,
+  inBag,
+  inKind,
+  inName,
+  isHard,
+} from "./local-match.ts";
 
 /** A possible answer: a field of a row, or the row itself (its title). */
 export interface Candidate {
@@ -48,6 +58,8 @@ function candidateOf(
   if (!account.pinned || account.coverage < ENOUGH) return undefined;
   const fit = field ? fieldFit(cover, question, wanted, field) : titleFit(cover, question, wanted);
   if (fit === undefined) return undefined;
+  // A part of the title answers only when it is asked for by its own name.
+  if (field?.title === true && !wanted.terms.some((t) => inName(t, field) > 0)) return undefined;
   // What only repeats the question answers nothing.
   if (field && isGiven(field, cover, question)) return undefined;
   if (!field && question.terms.length > 0 && isTitleGiven(fact, question)) return undefined;
@@ -56,16 +68,17 @@ function candidateOf(
 
 /** Terms of the phrase asked for that must be met: heads such as "number" say nothing beside a modifier. */
 function needed(wanted: Wanted): readonly Term[] {
-  const telling = wanted.terms.filter((t) => !isGenericHead(t.stem));
+  const telling = wanted.terms.filter((t) => !isGenericHead(t.stems));
   return telling.length > 0 ? telling : wanted.terms;
 }
 
 /** How well a field is what was asked for; undefined when it is something else. */
 function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: Field): number | undefined {
   const kind = typeFit(wanted, field, question);
-  if (kind === undefined) return undefined;
+  if (kind === undefined || (field.key && !asksKey(wanted, field))) return undefined;
   const need = needed(wanted);
-  const generic = wanted.terms.some((t) => isGenericHead(t.stem));
+  const heads = wanted.terms.filter((t) => isGenericHead(t.stems));
+  const generic = heads.length > 0;
   let fit = kind;
   let met = 0;
   for (const term of need) {
@@ -76,29 +89,34 @@ function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: 
     } else if (inBag(term, field.content, 0.6) > 0 && field.shape === "text" && !wanted.which) {
       met += 0.5;
       fit += 0.4;
-    } else if (generic || (cover.values[term.index]?.strength ?? 0) === 0) {
-      // A modifier of "number" or "address" decides which; elsewhere a row may hold it in another cell.
-      if (generic && need.length > 0) return undefined;
+    } else if (generic && !wanted.loose && !heads.some((t) => inName(t, field) === 1)) {
+      // A modifier of "number" or "address" decides which one is meant.
+      return undefined;
     }
   }
-  if (need.length > 0 && met === 0) return undefined;
   let verbs = 0;
   for (const term of question.terms) {
     if (term.labels || wanted.terms.includes(term) || isHard(term)) continue;
-    const value = cover.values[term.index]?.strength ?? 0;
-    if (value >= 0.9) continue;
+    if ((cover.values[term.index]?.strength ?? 0) === 1) continue;
     const name = inName(term, field);
     if (name > 0) verbs += name > 0.85 ? 1.2 : 0.9;
+    // "How is it packaged?" finds its answer in "12 bottles".
+    else if (wanted.type === "manner" && field.shape === "text") verbs += inBag(term, field.content, 0.6);
   }
-  for (const term of wanted.terms) if (!need.includes(term)) fit += inName(term, field) * 0.6;
+  if (need.length > 0 && met === 0 && (verbs < 1 || !heads.some((t) => inName(t, field) === 1)))
+    return undefined;
+  for (const term of heads) if (!need.includes(term)) fit += inName(term, field);
   fit += verbs;
   // Without a phrase, a verb or the kind of value must point at the field.
   if (need.length === 0 && verbs === 0 && kind < 0.5) return undefined;
   const asked = [...question.terms, ...wanted.terms];
-  for (const stem of field.name.stems) {
-    if (!isGenericHead(stem) && !asked.some((t) => t.stem === stem || inName(t, field) > 0)) fit -= 0.15;
+  for (const word of field.name.words) {
+    const stems = stemsOf(word);
+    const isAsked = asked.some(
+      (t) => t.stems.some((stem) => stems.includes(stem)) || inName(t, field) === CONCEPT_IN_NAME,
+    );
+    if (!isAsked && !isGenericHead(stems)) fit -= 0.15;
   }
-  if (field.key) fit -= 0.8;
   return fit;
 }
 
@@ -137,6 +155,16 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
     default:
       return wanted.type satisfies never;
   }
+}
+
+/** Keys answer only when a number, code or reference is asked for, or the key's own name. */
+function asksKey(wanted: Wanted, field: Field): boolean {
+  if (wanted.type !== "thing") return false;
+  return wanted.terms.some(
+    (t) =>
+      t.concepts.some((c) => c === "code" || c === "number") ||
+      (!wanted.which && inName(t, field) === 1 && !/(?:id|key)$/i.test(field.column)),
+  );
 }
 
 function asksMoney(question: Understanding): boolean {
@@ -192,7 +220,8 @@ function isGiven(field: Field, cover: Cover, question: Understanding): boolean {
 }
 
 function isTitleGiven(fact: Fact, question: Understanding): boolean {
-  const said = new Set(question.terms.filter(isHard).map((t) => t.folded));
   const words = [...fact.titleBag.words].filter((w) => w.length > 1);
+  // "What tofu products …" may be answered by a row named Tofu.
+  const said = new Set(question.terms.filter((t) => isHard(t) || words.length > 1).map((t) => t.folded));
   return words.length > 0 && words.every((w) => said.has(w));
 }

@@ -2,8 +2,8 @@ import { understand, type Understanding, type Wanted } from "../answer/understan
 import type { ChatRequest } from "../../shared/ports/chat-provider.ts";
 import { type Candidate, candidatesOf } from "./local-choose.ts";
 import { compare } from "./local-compare.ts";
-import { bagOf, type Fact, factsOf, type Field, nameOf } from "./local-facts.ts";
-import { accountOf, type Cover, coverOf, inName, isHard, isTrue } from "./local-match.ts";
+import { type Fact, factsOf, type Field, nameOf } from "./local-facts.ts";
+import { accountOf, type Cover, coverOf, inKind, inName, isHard, isTrue } from "./local-match.ts";
 import {
   capital,
   cellSentence,
@@ -86,7 +86,9 @@ function cells(covers: readonly Cover[], question: Understanding): string | unde
 
 /** The best candidates that belong together: one, or several rows that answer equally well. */
 function chosen(covers: readonly Cover[], question: Understanding, wanted: Wanted): readonly Candidate[] {
-  const all = candidatesOf(covers, question, wanted, NONE);
+  // What else is asked of the same thing need not be found to answer this.
+  const others = new Set(question.wanted.flatMap((w) => (w === wanted ? [] : w.terms.map((t) => t.folded))));
+  const all = candidatesOf(covers, question, wanted, others);
   const best = all[0];
   if (!best) return [];
   const alike = all.filter(
@@ -323,10 +325,6 @@ function literalTotal(covers: readonly Cover[], question: Understanding): string
 function isCountOfRows(covers: readonly Cover[], question: Understanding): boolean {
   const asked = question.wanted.find((w) => w.type === "count")?.terms ?? question.terms;
   return covers.some(({ fact }) =>
-    asked.some(
-      (t) =>
-        bagOf(fact.evidence.table.replaceAll("_", " ")).stems.has(t.stem) ||
-        t.concepts.some((c) => fact.kind.concepts.has(c)),
-    ),
+    asked.some((t) => inKind(t, fact) > 0 || t.concepts.some((c) => fact.kind.concepts.has(c))),
   );
 }

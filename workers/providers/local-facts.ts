@@ -1,6 +1,6 @@
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { conceptsOf } from "../answer/understand-lexicon.ts";
-import { foldText, type Sentence, sentencesOf, stemOf } from "../answer/understand-text.ts";
+import { foldText, sentencesOf, stemsOf } from "../answer/understand-text.ts";
 import { cellNumber, cellTime } from "../answer/understand-values.ts";
 import { cellText } from "../answer/verify-claims.ts";
 
@@ -34,6 +34,11 @@ export interface Field {
   readonly sentences: readonly Sentence[];
 }
 
+export interface Sentence {
+  readonly text: string;
+  readonly content: Bag;
+}
+
 export interface Fact {
   /** 1-based; what the text cites. */
   readonly marker: number;
@@ -54,6 +59,7 @@ const LONGEST_PROSE = 6000;
 
 /** One fact a row, in evidence order; further passages of a row add their sentences to its first. */
 export function factsOf(evidence: readonly Evidence[]): Fact[] {
+  const known: Known = new Map();
   const byRow = new Map<string, { first: number; passages: string[] }>();
   for (const [i, item] of evidence.entries()) {
     const seen = byRow.get(item.row);
@@ -62,18 +68,18 @@ export function factsOf(evidence: readonly Evidence[]): Fact[] {
   }
   return [...byRow.values()].flatMap(({ first, passages }) => {
     const item = evidence[first];
-    return item ? [factOf(item, first + 1, passages)] : [];
+    return item ? [factOf(item, first + 1, passages, known)] : [];
   });
 }
 
-function factOf(item: Evidence, marker: number, passages: readonly string[]): Fact {
+function factOf(item: Evidence, marker: number, passages: readonly string[], known: Known): Fact {
   const title = item.title.trim();
-  const titleBag = bagOf(title);
+  const titleBag = bagOf(title, known);
   const kindText = item.table.replaceAll(/[_\-.]+/g, " ");
   return {
     marker,
     evidence: item,
-    kind: bagOf(kindText),
+    kind: bagOf(kindText, known),
     kindName: singular(kindText),
     title,
     titleBag,
@@ -81,8 +87,8 @@ function factOf(item: Evidence, marker: number, passages: readonly string[]): Fa
       const value = cellText(cell.value).trim();
       if (value === "") return [];
       const packed = unpack(value);
-      if (packed) return packed.map(([name, part]) => fieldOf(name, part, title, passages));
-      const field = fieldOf(cell.column, value, title, passages);
+      if (packed) return packed.map(([name, part]) => fieldOf(name, part, title, passages, known));
+      const field = fieldOf(cell.column, value, title, passages, known);
       const key = Object.hasOwn(item.key, cell.column);
       return [{ ...field, key, reference: isNamedBy(cell.column, item.cells[i + 1]?.column) }];
     }),
@@ -96,10 +102,17 @@ function isNamedBy(column: string, next: string | undefined): boolean {
   return (next === stem && stem !== column) || next === `${column}_name` || next.startsWith(`${column} (`);
 }
 
-function fieldOf(column: string, value: string, title: string, passages: readonly string[]): Field {
+function fieldOf(
+  column: string,
+  value: string,
+  title: string,
+  passages: readonly string[],
+  known: Known,
+): Field {
   const number = cellNumber(value);
   const time = number === undefined ? cellTime(value) : undefined;
-  const sentences = number === undefined && time === undefined ? proseOf(value, passages) : [];
+  const prose = number === undefined && time === undefined ? proseOf(value, passages) : [];
+  const sentences = prose.map((text) => ({ text, content: bagOf(text, known) }));
   const folded = foldText(value);
   const shape =
     time !== undefined
@@ -116,8 +129,8 @@ function fieldOf(column: string, value: string, title: string, passages: readonl
     column,
     label: labelOf(column),
     value,
-    name: bagOf(labelOf(column)),
-    content: bagOf(value),
+    name: bagOf(labelOf(column), known),
+    content: bagOf(value, known),
     shape,
     number,
     time,
@@ -130,10 +143,10 @@ function fieldOf(column: string, value: string, title: string, passages: readonl
   };
 }
 
-function proseOf(value: string, passages: readonly string[]): Sentence[] {
+function proseOf(value: string, passages: readonly string[]): string[] {
   if (value.length <= PROSE_CHARS) return [];
-  if (value.length <= LONGEST_PROSE) return sentencesOf(value);
-  return passages.flatMap((passage) => sentencesOf(passage));
+  const texts = value.length <= LONGEST_PROSE ? [value] : passages;
+  return texts.flatMap((text) => sentencesOf(text).map((sentence) => sentence.text));
 }
 
 /** `unit_price`, `unitPrice`, `supplier_id` → `unit price`, `unit price`, `supplier`. */
@@ -162,17 +175,25 @@ function unpack(value: string): [string, string][] | undefined {
   return pairs;
 }
 
+/** Words already looked up, by folded word: one request reads the same words many times. */
+type Known = Map<string, { readonly stems: readonly string[]; readonly concepts: readonly string[] }>;
+
 /** The words of a text, their stems and what the lexicon says that they may mean. */
-export function bagOf(text: string): Bag {
+function bagOf(text: string, known: Known): Bag {
   const words = new Set<string>();
   const stems = new Set<string>();
   const concepts = new Set<string>();
   for (const [word] of foldText(text).matchAll(/[\p{L}\p{N}]+/gu)) {
     if (words.has(word)) continue;
     words.add(word);
-    const stem = stemOf(word);
-    stems.add(stem);
-    for (const concept of conceptsOf(stem)) concepts.add(concept);
+    let forms = known.get(word);
+    if (!forms) {
+      const both = stemsOf(word);
+      forms = { stems: both, concepts: conceptsOf(both) };
+      known.set(word, forms);
+    }
+    for (const stem of forms.stems) stems.add(stem);
+    for (const concept of forms.concepts) concepts.add(concept);
   }
   return { words, stems, concepts };
 }

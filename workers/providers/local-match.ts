@@ -19,13 +19,14 @@ export function isHard(term: Term): boolean {
 export function inBag(term: Term, bag: Bag, concepts: number): number {
   if (bag.words.has(term.folded)) return 1;
   if (term.kind === "number" || term.kind === "code") return 0;
-  if (bag.stems.has(term.stem)) return 0.9;
+  if (term.stems.some((stem) => bag.stems.has(stem))) return 0.9;
   if (concepts > 0 && term.concepts.some((c) => bag.concepts.has(c))) return concepts;
   return 0;
 }
 
 const CONCEPT_IN_VALUE = 0.6;
-const CONCEPT_IN_NAME = 0.8;
+/** Strength of a word that only the lexicon links to a column or a table. */
+export const CONCEPT_IN_NAME = 0.8;
 
 /** Strength of a term in a field's value. */
 export function inValue(term: Term, field: Field): number {

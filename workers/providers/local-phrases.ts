@@ -7,7 +7,12 @@ export type Language = "en" | "fr";
 
 /** A cell as a sentence shows it: dates in words, everything else as stored. */
 export function shown(field: Field, language: Language): string {
-  return field.shape === "date" ? readableDate(field.value, language) : field.value;
+  return field.shape === "date" ? readableDate(field.value, language) : unmarked(field.value);
+}
+
+/** Source text whose own `[7]` would read as one of our citations. */
+export function unmarked(text: string): string {
+  return text.replace(/\[(\d[\d,;\s]*)\]/g, "($1)");
 }
 
 export function mark(fact: Fact): string {
@@ -36,7 +41,8 @@ export function listSentence(
 
 /** `Name: "sentence" [1]` */
 export function quoteSentence(fact: Fact, text: string, language: Language, named: boolean): string {
-  const quote = language === "fr" ? `« ${text} »` : `"${text}"`;
+  const words = unmarked(text);
+  const quote = language === "fr" ? `« ${words} »` : `"${words}"`;
   const lead = named ? `${capital(nameOf(fact))}${language === "fr" ? " : " : ": "}` : "";
   return `${lead}${quote} ${mark(fact)}`;
 }

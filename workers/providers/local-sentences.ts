@@ -1,5 +1,5 @@
 import { foldText, type Word, wordsOf } from "../answer/understand-text.ts";
-import { bagOf, type Fact, type Field } from "./local-facts.ts";
+import type { Fact, Field, Sentence } from "./local-facts.ts";
 import { accountOf, type Cover, inBag, isHard, weightOf } from "./local-match.ts";
 import type { AnswerType } from "../answer/understand-lexicon.ts";
 import type { Understanding } from "../answer/understand.ts";
@@ -34,8 +34,8 @@ export function passagesOf(covers: readonly Cover[], question: Understanding): P
     if (!account.pinned || account.coverage < ENOUGH_ROW) continue;
     for (const field of cover.fact.fields) {
       for (const [n, sentence] of field.sentences.entries()) {
-        const own = shareOf(sentence.text, question, rarity);
-        if (own < ENOUGH_OWN) continue;
+        const own = shareOf(sentence, question, rarity);
+        if (own < ENOUGH_OWN || !holdsAWord(sentence, question)) continue;
         const bonus = typeBonus(type, sentence.text, question);
         out.push({
           fact: cover.fact,
@@ -60,9 +60,8 @@ function rarityOf(covers: readonly Cover[], question: Understanding): readonly n
     for (const field of cover.fact.fields) {
       for (const sentence of field.sentences) {
         total += 1;
-        const bag = bagOf(sentence.text);
         for (const term of question.terms) {
-          if (inBag(term, bag, 0) > 0) counts[term.index] = (counts[term.index] ?? 1) + 1;
+          if (inBag(term, sentence.content, 0) > 0) counts[term.index] = (counts[term.index] ?? 1) + 1;
         }
       }
     }
@@ -70,14 +69,20 @@ function rarityOf(covers: readonly Cover[], question: Understanding): readonly n
   return counts.map((count) => Math.log(1 + total / count));
 }
 
-function shareOf(text: string, question: Understanding, rarity: readonly number[]): number {
-  const bag = bagOf(text);
+/** A sentence that only repeats the names of a question says nothing of what is asked about them. */
+function holdsAWord(sentence: Sentence, question: Understanding): boolean {
+  const words = question.terms.filter((t) => t.kind === "word" && !t.light && !t.inDate);
+  if (words.length === 0) return true;
+  return words.some((t) => inBag(t, sentence.content, 0.5) > 0);
+}
+
+function shareOf(sentence: Sentence, question: Understanding, rarity: readonly number[]): number {
   let have = 0;
   let all = 0;
   for (const term of question.terms) {
     const weight = (term.light ? 0.2 : Math.min(1.5, weightOf(term))) * (rarity[term.index] ?? 1);
     all += weight;
-    have += weight * inBag(term, bag, isHard(term) ? 0 : 0.5);
+    have += weight * inBag(term, sentence.content, isHard(term) ? 0 : 0.5);
   }
   return all === 0 ? 0 : have / all;
 }
