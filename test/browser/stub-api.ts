@@ -105,7 +105,7 @@ export function steps(text = TEXT, extra: Readonly<Record<string, unknown>> = {}
   const done = answer(text, extra);
   const half = Math.floor(text.length / 2);
   return [
-    { event: "evidence", data: { citations: done["citations"] } },
+    { event: "evidence", data: { citations: [citation(1, { marker: 0 }), citation(2, { marker: 0 })] } },
     { event: "delta", data: { text: text.slice(0, half) } },
     { raw: ": keep-alive\n\n" },
     { event: "delta", data: { text: text.slice(half) } },
@@ -250,7 +250,12 @@ export async function startStubApi(): Promise<StubApi> {
     if (path === "/v1/models") return json(response, 200, MODELS);
     if (path === "/v1/tables") {
       const rows = TABLES[name ?? ""] ?? DEFAULT_TABLES;
-      const tables = rows.map(([table, count]) => ({ table, rows: count, as_of: AS_OF }));
+      const tables = rows.map(([table, count]) => ({
+        table,
+        rows: count,
+        as_of: AS_OF,
+        description: `What the line keeps about ${table.replaceAll("_", " ")}, one row each.`,
+      }));
       return json(response, 200, { tables, generation: 12 });
     }
     if (path !== "/v1/ask") return json(response, 404, problem("not_found", 404));

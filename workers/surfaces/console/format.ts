@@ -135,7 +135,13 @@ export function usedCells(citation: Citation, answer: string): ReadonlySet<Cell>
     }
     return false;
   };
-  return new Set(citation.cells.filter((cell) => spellings(cell.value).some((form) => says(fold(form)))));
+  const numbers = new Set([...said.matchAll(/\d+(?:[.,]\d+)?/g)].map(([n]) => Number(n.replace(",", "."))));
+  const uses = ({ value }: Cell): boolean => {
+    const text = cellText(value).trim();
+    if (/^-?\d+(?:\.\d+)?$/.test(text)) return numbers.has(Math.abs(Number(text)));
+    return spellings(text).some((form) => says(fold(form)));
+  };
+  return new Set(citation.cells.filter(uses));
 }
 
 const MONTHS = Array.from({ length: 12 }, (_, month) =>
@@ -144,9 +150,8 @@ const MONTHS = Array.from({ length: 12 }, (_, month) =>
   ),
 );
 
-/** How a cell's value may be written in an answer: as it is, a date also with its month's name, a timestamp by its day. */
-function spellings(value: unknown): readonly string[] {
-  const text = cellText(value).trim();
+/** How a cell's text may be written in an answer: as it is, a date also with its month's name, a timestamp by its day. */
+function spellings(text: string): readonly string[] {
   const date = /^(\d{4})-(\d{2})-(\d{2})(?:[T ]|$)/.exec(text);
   if (!date) {
     // A looked-up name in brackets, "17 (Dover)", may be said without its key.

@@ -77,12 +77,25 @@ export function tablesView(
         ...tables.map((table) =>
           h(
             "li",
-            { title: table.description || undefined },
-            h("code", {}, table.name),
-            h("span", { class: "soft" }, table.rows === undefined ? "" : s.rows(table.rows)),
+            {},
+            h(
+              "p",
+              {},
+              h("code", {}, table.name),
+              table.rows !== undefined && h("span", { class: "soft" }, s.rows(table.rows)),
+              // Said once for all in the summary; here only for a table that differs.
+              minutesBetween(table.asOf, oldest) > 0 &&
+                h("span", { class: "soft" }, ...around(s.asOf, ago(table.asOf, language))),
+            ),
+            table.description !== "" &&
+              h("p", { class: "soft", lang: languageOf(table.description) }, table.description),
           ),
         ),
       ),
     ),
   ];
+}
+
+function minutesBetween(later: string, earlier: string | undefined): number {
+  return Math.floor((Date.parse(later) - Date.parse(earlier ?? "")) / 60_000) || 0;
 }

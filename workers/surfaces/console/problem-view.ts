@@ -13,7 +13,7 @@ export function problemView(problem: Problem, context: Context, retry: () => voi
   return h(
     "div",
     { class: `card ${waits ? "wait" : "failed"}`, role: "group", "aria-label": title },
-    icon(waits ? "clock" : problem.code === "offline" ? "offline" : "storm"),
+    icon(waits ? "wait" : problem.code === "offline" ? "offline" : "storm"),
     h(
       "div",
       {},

@@ -1,7 +1,12 @@
 import { button, type Child, h } from "./dom.ts";
 
-/** What a marker in the text does: its accessible name and the action; undefined for a number that cites nothing. */
-export type MarkerOf = (marker: number) => { readonly name: string; readonly open: () => void } | undefined;
+/**
+ * What a marker in the text is: a way to open its source, `pending` while the sources are not settled yet, or undefined for
+ * a number that cites nothing.
+ */
+export type MarkerOf = (
+  marker: number,
+) => { readonly name: string; readonly open: () => void } | "pending" | undefined;
 
 interface Block {
   readonly kind: "p" | "ul" | "ol" | "h";
@@ -48,8 +53,8 @@ function inline(text: string, markerOf: MarkerOf): Child[] {
   for (const match of text.matchAll(INLINE)) {
     const [whole, bold, code, markers] = match;
     const before = text.slice(at, match.index);
-    // A narrow no-break space keeps a marker on the line of the word that it belongs to.
-    out.push(markers === undefined ? before : before.replace(/ +$/, "\u202f"));
+    // A word joiner keeps a marker on the line of the word that it belongs to; the style sheet spaces them.
+    out.push(markers === undefined ? before : before.replace(/ *$/, "\u2060"));
     at = match.index + whole.length;
     if (bold !== undefined) out.push(h("strong", {}, ...inline(bold, markerOf)));
     else if (code !== undefined) out.push(h("code", {}, code));
@@ -65,7 +70,8 @@ function citations(whole: string, markers: string, markerOf: MarkerOf): Child[] 
   if (found.some((f) => f === undefined)) return [whole];
   return found.map((f, i) => {
     const n = String(numbers[i]);
-    return button({ class: "cite", "aria-label": f?.name, "data-marker": n }, () => f?.open(), n);
+    if (f === undefined || f === "pending") return h("span", { class: "cite" }, n);
+    return button({ class: "cite", "aria-label": f.name, "data-marker": n }, f.open, n);
   });
 }
 

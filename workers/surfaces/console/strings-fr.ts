@@ -15,7 +15,7 @@ export const fr: Strings = {
   followPlaceholder: "Poursuivre avec une question",
   ask: "Demander",
   stop: "Arrêter",
-  keys: "Maj + Entrée : nouvelle ligne",
+  keys: "Maj + Entrée : à la ligne",
   tooLong: (over) => `${plural(over, "caractère", "caractères")} de trop`,
   askingAs: "Vous êtes",
   switchUser: "Choisir qui pose la question",

@@ -88,13 +88,13 @@ export function turnView(turn: Turn, actions: TurnActions): TurnView {
     const answered = turn.phase !== "done" || turn.answer?.outcome === "answered";
     const markerOf: MarkerOf = (marker) => {
       const citation = turn.citations.find((c) => c.marker === marker);
-      if (!citation) return undefined;
+      if (!citation) return turn.phase === "writing" ? "pending" : undefined;
       return {
         name: context.s.openSource(marker, nameOf(citation)),
         open: () => actions.cite(turn, marker),
       };
     };
-    const known = `${context.language} ${turn.citations.map((c) => `${c.marker} ${c.id}`).join(",")}`;
+    const known = `${context.language} ${turn.phase === "writing"} ${turn.citations.map((c) => `${c.marker} ${c.id}`).join(",")}`;
     const text = turn.phase === "done" ? turn.text : settled(turn.text);
     show(answered ? text : "", known, markerOf);
     const language = languageOf(turn.text);
