@@ -1,10 +1,10 @@
-import { env } from "cloudflare:workers";
+import { env, waitUntil } from "cloudflare:workers";
 import { makeWorker } from "./registry.ts";
 
 export { Ledger } from "./tenant/ledger.ts";
 export { Shard } from "./index/shard.ts";
 
-const worker = makeWorker(env);
+const worker = makeWorker(env, waitUntil);
 
 export default {
   fetch: (request) => worker.fetch(request),

@@ -1,11 +1,278 @@
+import type { Config } from "../shared/config.ts";
+import { sleep } from "../shared/http.ts";
+import type { Principal } from "../shared/ports/answer.ts";
+import type { ChatProvider } from "../shared/ports/chat-provider.ts";
+import type { Embedder } from "../shared/ports/embedder.ts";
+import { QuaysideError } from "../shared/ports/errors.ts";
+import type { Factory, Host, LogEvent } from "../shared/ports/host.ts";
+import type { Recheck } from "../shared/ports/registry.ts";
+import type { VectorIndex } from "../shared/ports/vector-index.ts";
+import { embedderOf } from "../shared/space.ts";
+import { makeAdmissions, type Admissions } from "./admissions.ts";
+import { makeAsk } from "./answer/ask.ts";
+import { makeAnswerCache, makeAnswerKeys } from "./answer/cache.ts";
+import { makeRetrieve, type SearchIndex } from "./answer/retrieve.ts";
+import { presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
+import { authenticate, type Authenticator } from "./auth/authenticate.ts";
+import { demoUser } from "./auth/demo.ts";
+import { makeRequestLimiter } from "./auth/limits.ts";
+import { operatorToken } from "./auth/operator.ts";
 import type { Env } from "./env.ts";
-import type { Host, LogEvent } from "../shared/ports/host.ts";
+import { adminSurface } from "./surfaces/admin.ts";
+import { consoleSurface } from "./surfaces/console-assets.ts";
+import { demoSurface } from "./surfaces/demo.ts";
+import { httpSurface } from "./surfaces/http.ts";
+import { openapiSurface } from "./surfaces/openapi.ts";
+import type { Surface } from "./surfaces/surface.ts";
+import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
+import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
+import { overRpc } from "./tenant/rpc.ts";
 
-/** The Worker of an environment: every adapter and surface is chosen here, one line each. */
-export function makeWorker(env: Env): { fetch(request: Request): Promise<Response> } {
+/** An adapter: what it can't work without, and its module, loaded on first use so that start-up stays small. */
+interface Line<Port> {
+  readonly secret?: string;
+  readonly load: () => Promise<Factory<Port>>;
+}
+
+const EMBEDDERS: Readonly<Record<string, Line<Embedder>>> = {
+  local: { load: async () => (await import("../shared/embedders/local.ts")).localEmbedder },
+  openai: { load: async () => (await import("../shared/embedders/openai.ts")).openaiEmbedder },
+};
+
+/** Indexes outside the shards; `embedded` is the shard itself. */
+const INDEXES: Readonly<Record<string, Line<VectorIndex>>> = {
+  pinecone: { load: async () => (await import("../shared/indexes/pinecone.ts")).pinecone },
+};
+
+const PROVIDERS: Readonly<Record<string, Line<ChatProvider>>> = {
+  local: { load: async () => (await import("./providers/local.ts")).localProvider },
+  openai: {
+    secret: "OPENAI_API_KEY",
+    load: async () => (await import("./providers/openai.ts")).openai,
+  },
+  anthropic: {
+    secret: "ANTHROPIC_API_KEY",
+    load: async () => (await import("./providers/anthropic.ts")).anthropic,
+  },
+};
+
+/** Hosts that the configuration names under `models.compatible`, each with its own base URL and secret. */
+const COMPATIBLE: Line<ChatProvider> = {
+  load: async () => (await import("./providers/openai.ts")).openaiCompatible,
+};
+
+/** Answerers that need no register entry. */
+const BUILT_IN_MODELS = ["local/compose", "local/quote"] as const;
+
+/** The tenant of a deployment that has no identity provider to name one. */
+const DEFAULT_TENANT = "default";
+
+/** Most that a health check waits, in milliseconds. */
+const READY_TIMEOUT_MS = 5000;
+
+/** Everything that is made once an isolate. It holds no request's I/O: stubs are made for each call. */
+interface Parts {
+  readonly host: Host;
+  readonly tenant: string;
+  readonly admissions: Admissions;
+  readonly providers: Providers;
+  readonly principal: (request: Request) => Promise<Principal>;
+  readonly registry: (tenant: string) => TenantRegistry;
+  readonly shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>;
+  readonly index: (admission: Admission) => Promise<SearchIndex>;
+  readonly embedder: (config: Config) => Promise<Embedder>;
+}
+
+/** The Worker of an environment. @param defer keeps work alive after the response. */
+export function makeWorker(
+  env: Env,
+  defer: (work: Promise<unknown>) => void,
+): { fetch(request: Request): Promise<Response> } {
+  const parts = makeParts(env);
+  const { host, tenant, admissions, providers, principal } = parts;
+  const recheck = async (admission: Admission): Promise<Recheck> =>
+    makeRecheck(await parts.shardOf(admission), admission);
+  const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
+  const ask = makeAsk({
+    admit: admissions.admit,
+    retrieve,
+    recheck,
+    cache: makeAnswerCache(env.CACHE, host),
+    keys: makeAnswerKeys(() => cacheSecret(host)),
+    providers,
+    host,
+    defer,
+    sleep,
+    random: Math.random,
+  });
+  const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
+  const surfaces: Surface[] = [
+    httpSurface({
+      principal,
+      admit: admissions.admit,
+      limiter: makeRequestLimiter(() => host.now()),
+      ask,
+      retrieve,
+      builtIn: BUILT_IN_MODELS,
+      whyNot: (model, admission) => providers.whyNot(model, admission.config),
+      ready: (signal) => checkReady(parts, signal),
+      host,
+    }),
+    adminSurface({ principal, registry: parts.registry }),
+    consoleSurface({ assets: env.ASSETS }),
+  ];
+  if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
+  return makeApp({
+    surfaces: [...surfaces, openapiSurface(surfaces)],
+    host,
+    allowedOrigins: async () =>
+      (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [],
+  });
+}
+
+function makeParts(env: Env): Parts {
   const host = makeHost(env);
-  return makeApp({ surfaces: [], host, allowedOrigins: async () => [] });
+  const tenant = host.secret("QUAYSIDE_TENANT") ?? DEFAULT_TENANT;
+  const ledger = (of: string): LedgerApi =>
+    overRpc<LedgerApi>(() => env.LEDGER.get(env.LEDGER.idFromName(of)), "registry_unavailable");
+  const shard = (name: string): ShardApi =>
+    overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable");
+  const admissions = makeAdmissions({ ledger, now: () => host.now() });
+  const shardOf: Parts["shardOf"] = async (of) => shard(await shardName(of.tenant, of.space, 0));
+  const kinds: Authenticator[] = [operatorToken({ token: host.secret("QUAYSIDE_TOKEN"), tenant })];
+  if (QUAYSIDE_DEMO) {
+    kinds.push(
+      demoUser({ tenant, config: () => admissions.config(tenant, AbortSignal.timeout(READY_TIMEOUT_MS)) }),
+    );
+  }
+  const index = makeIndexes(host, shardOf);
+  return {
+    host,
+    tenant,
+    admissions,
+    providers: makeProviders(host),
+    principal: (request) => authenticate(request, kinds),
+    registry: (of) => makeTenantRegistry({ tenant: of, ledger: ledger(of), shard }),
+    shardOf,
+    index,
+    embedder: makeEmbedders(host),
+  };
+}
+
+function makeEmbedders(host: Host): Parts["embedder"] {
+  return async (config) => {
+    const { kind, ...settings } = config.embedder ?? { kind: "local" };
+    const line = lineOf(EMBEDDERS, kind, "embedder");
+    return (await line.load())(settings, host);
+  };
+}
+
+function makeIndexes(host: Host, shardOf: Parts["shardOf"]): Parts["index"] {
+  // An outside index asks once where it is; it holds addresses, no connection.
+  const opened = new Map<string, VectorIndex>();
+  return async (admission) => {
+    const { kind, ...settings } = admission.config.index ?? { kind: "embedded" };
+    if (kind === "embedded") return embedded(await shardOf(admission));
+    const { tenant, space, configVersion } = admission;
+    const key = JSON.stringify([tenant, space, configVersion]);
+    const index =
+      opened.get(key) ?? (await lineOf(INDEXES, kind, "index").load())({ ...settings, tenant, space }, host);
+    opened.set(key, index);
+    return index;
+  };
+}
+
+/** The shard's own index: it searches and confirms in one call. */
+function embedded(shard: ShardApi): SearchIndex {
+  return {
+    maxTopK: 500,
+    async query(query) {
+      const { evidence } = await shard.query(query);
+      return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
+    },
+  };
+}
+
+function makeProviders(host: Host): Providers {
+  return {
+    builtIn: BUILT_IN_MODELS,
+    whyNot(id, config) {
+      const { line, name } = providerOf(id, config);
+      if (!line) {
+        return `There is no provider ${name}; one that speaks the OpenAI protocol goes under models.compatible.`;
+      }
+      const { secret } = line;
+      return secret === undefined || host.secret(secret) !== undefined ? undefined : `${secret} is not set.`;
+    },
+    async open(id, config) {
+      const { line, settings } = providerOf(id, config);
+      if (!line) throw new QuaysideError("config_invalid", "The model's provider is not configured.");
+      return (await line.load())({ ...settings }, host);
+    },
+  };
+}
+
+/** The adapter of a model: one of the configuration's own OpenAI-compatible hosts, or one of ours. */
+function providerOf(
+  id: string,
+  config: Config,
+): {
+  readonly name: string;
+  readonly line: Line<ChatProvider> | undefined;
+  readonly settings: Readonly<Record<string, unknown>> | undefined;
+} {
+  const name = id.slice(0, id.indexOf("/"));
+  const compatible = config.models?.compatible ?? {};
+  const settings = Object.hasOwn(compatible, name) ? compatible[name] : undefined;
+  if (!settings)
+    return { name, line: Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined, settings };
+  const { secret } = settings;
+  return { name, settings, line: secret === undefined ? COMPATIBLE : { ...COMPATIBLE, secret } };
+}
+
+function lineOf<Port>(lines: Readonly<Record<string, Line<Port>>>, kind: string, what: string): Line<Port> {
+  const line = Object.hasOwn(lines, kind) ? lines[kind] : undefined;
+  if (line) return line;
+  throw new QuaysideError("not_configured", `The Worker has no ${what} of the kind "${kind}".`);
+}
+
+/** @throws QuaysideError for the first thing that an answer would miss. */
+async function checkReady(parts: Parts, outer: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([outer, AbortSignal.timeout(READY_TIMEOUT_MS)]);
+  const nobody: Principal = {
+    tenant: parts.tenant,
+    subject: "readyz",
+    groups: [],
+    attributes: {},
+    scopes: [],
+  };
+  const admission = await parts.admissions.admit(nobody, signal);
+  if (admission.space === "") {
+    throw new QuaysideError("not_configured", "Nothing is ingested yet: run `quayside ingest`.");
+  }
+  if ((await parts.embedder(admission.config)).id !== embedderOf(admission.space)) {
+    throw new QuaysideError("index_embedder_mismatch", "The index was built with another embedder.");
+  }
+  await (await parts.shardOf(admission)).stats();
+  const preset = presetOf(admission.config, BUILT_IN_MODELS);
+  if (parts.providers.whyNot(preset, admission.config) !== undefined) {
+    throw new QuaysideError(
+      "no_provider_available",
+      "The default model can't be called: see GET /v1/models.",
+    );
+  }
+}
+
+/**
+ * What cache keys are signed with. Without `QUAYSIDE_CACHE_SECRET` the operator's token serves, through the key's own
+ * derivation; without either a random one that lives as long as the isolate, so that nothing is shared beyond it.
+ */
+function cacheSecret(host: Host): string {
+  const own = host.secret("QUAYSIDE_CACHE_SECRET");
+  if (own !== undefined) return own;
+  const token = host.secret("QUAYSIDE_TOKEN");
+  return `quayside answer cache ${token ?? crypto.randomUUID()}`;
 }
 
 function makeHost(env: Env): Host {
@@ -20,7 +287,8 @@ function makeHost(env: Env): Host {
   };
 }
 
+/** One JSON event a line, which is what Workers' log collection takes. */
 function log(event: LogEvent): void {
-  // eslint-disable-next-line no-console -- one JSON event a line is how a Worker logs
+  // oxlint-disable-next-line no-console -- the Worker's only way to log
   console.log(JSON.stringify(event));
 }

@@ -32,14 +32,14 @@ const TIME_ZONE = "UTC";
 
 export interface AskDeps extends GenerateDeps {
   /** What the caller may see, as the ledger decides; memoised up to 5 s unless `fresh`. */
-  admit(principal: Principal, signal: AbortSignal, fresh?: boolean): Promise<Admission>;
+  readonly admit: (principal: Principal, signal: AbortSignal, fresh?: boolean) => Promise<Admission>;
   readonly retrieve: Retrieve;
-  recheck(admission: Admission): Recheck;
+  readonly recheck: (admission: Admission) => Promise<Recheck>;
   readonly cache: AnswerCache;
   readonly keys: AnswerKeys;
   readonly host: Pick<Host, "now" | "log">;
   /** Lets work go on after the answer's last byte. */
-  defer(work: Promise<unknown>): void;
+  readonly defer: (work: Promise<unknown>) => void;
 }
 
 /** One question under way: what every step needs to know of it. */
@@ -173,7 +173,8 @@ async function stillHolds(
   admission: Admission,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const confirmed = deps.recheck(admission).confirm(admission.epoch, entry.rows, admission.permitted, signal);
+  const registry = await deps.recheck(admission);
+  const confirmed = registry.confirm(admission.epoch, entry.rows, admission.permitted, signal);
   return (await within(confirmed, signal, "registry_unavailable")).holds;
 }
 

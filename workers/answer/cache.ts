@@ -49,15 +49,15 @@ export interface AnswerKeys {
   keyOf(parts: KeyParts): Promise<string>;
 }
 
-/** @param secret any length above 16 characters; another secret is another cache. */
-export function makeAnswerKeys(secret: string): AnswerKeys {
+/** @param secret asked for once, on first use; another secret is another cache. */
+export function makeAnswerKeys(secret: () => string): AnswerKeys {
   const encoder = new TextEncoder();
   let imported: CryptoKey | undefined;
   return {
     async keyOf(parts) {
       imported ??= await crypto.subtle.importKey(
         "raw",
-        encoder.encode(secret),
+        encoder.encode(secret()),
         { name: "HMAC", hash: "SHA-256" },
         false,
         ["sign"],

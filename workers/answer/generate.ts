@@ -21,9 +21,9 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
 export interface GenerateDeps {
   readonly providers: Providers;
   /** Waits. @throws QuaysideError once the signal aborts. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 to 1. */
-  random(): number;
+  readonly random: () => number;
 }
 
 export interface GenerateInput {

@@ -11,10 +11,13 @@ import { embedderOf } from "../../shared/space.ts";
 import type { Admission } from "../tenant/api.ts";
 import { cellText } from "./verify-claims.ts";
 
+/** The part of an index that questions need. */
+export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
+
 export interface RetrieveDeps {
-  embedder(config: Config): Promise<Embedder>;
-  index(admission: Admission): Promise<VectorIndex>;
-  recheck(admission: Admission): Recheck;
+  readonly embedder: (config: Config) => Promise<Embedder>;
+  readonly index: (admission: Admission) => Promise<SearchIndex>;
+  readonly recheck: (admission: Admission) => Promise<Recheck>;
 }
 
 export interface Query {
@@ -60,7 +63,7 @@ export function makeRetrieve(deps: RetrieveDeps): Retrieve {
         signal,
         "index_unavailable",
       );
-      const confirmed = await confirm(matches, filter, deps.recheck(admission), signal);
+      const confirmed = await confirm(matches, filter, () => deps.recheck(admission), signal);
       const found = select(confirmed.filter(allowedBy(filter)), query);
       return { found, exhausted: matches.length < topK || topK === index.maxTopK };
     };
@@ -95,20 +98,14 @@ async function embed(embedder: Embedder, text: string, signal: AbortSignal): Pro
 async function confirm(
   matches: readonly Match[],
   filter: Filter,
-  registry: Recheck,
+  registry: () => Promise<Recheck>,
   signal: AbortSignal,
 ): Promise<readonly Evidence[]> {
   const confirmed = matches.flatMap((match) => match.evidence ?? []);
   if (confirmed.length === matches.length) return confirmed;
-  return within(
-    registry.recheck(
-      matches.map(({ id, score }) => ({ id, score })),
-      filter.classes,
-      signal,
-    ),
-    signal,
-    "registry_unavailable",
-  );
+  const hits = matches.map(({ id, score }) => ({ id, score }));
+  const rechecked = (await registry()).recheck(hits, filter.classes, signal);
+  return within(rechecked, signal, "registry_unavailable");
 }
 
 /** The narrowing that was asked for, once more on the confirmed cells: a store may have ignored it. */

@@ -24,7 +24,6 @@ export async function readBytes(
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   requireType(request.headers, mediaType);
-  const tooLarge = (): QuaysideError => new QuaysideError("body_too_large", "The body exceeds the limit.");
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) {
     await request.body?.cancel();
     throw tooLarge();
@@ -44,6 +43,10 @@ export async function readBytes(
     at += chunk.byteLength;
   }
   return bytes;
+}
+
+function tooLarge(): QuaysideError {
+  return new QuaysideError("body_too_large", "The body exceeds the limit.");
 }
 
 function requireType(headers: Headers, mediaType: string): void {
@@ -130,20 +133,12 @@ function pointerOf(path: readonly PropertyKey[]): string {
 
 /** Fixed words for each kind of issue, so that no library's message, which may quote input, gets out. */
 function ruleOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return `must be ${article(issue.expected)}`;
-    case "too_small":
-      return `at least ${String(issue.minimum)}`;
-    case "too_big":
-      return `at most ${String(issue.maximum)}`;
-    case "invalid_value":
-      return `one of ${issue.values.map(String).join(", ")}`;
-    case "custom":
-      return issue.message ?? "not allowed";
-    default:
-      return "not allowed";
-  }
+  if (issue.code === "invalid_type") return `must be ${article(issue.expected)}`;
+  if (issue.code === "too_small") return `at least ${String(issue.minimum)}`;
+  if (issue.code === "too_big") return `at most ${String(issue.maximum)}`;
+  if (issue.code === "invalid_value") return `one of ${issue.values.map(String).join(", ")}`;
+  // Our own checks carry our own words.
+  return issue.code === "custom" ? issue.message : "not allowed";
 }
 
 function article(type: string): string {

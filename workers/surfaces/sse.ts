@@ -12,6 +12,8 @@ export interface StreamOptions {
   cancel(): void;
   /** Told of the failure that ended the stream. */
   failed(error: QuaysideError): void;
+  /** Nothing more is written, however it ended. Called once. */
+  closed(): void;
 }
 
 /**
@@ -45,6 +47,7 @@ export function eventStream(
     } finally {
       ended = true;
       clearInterval(ping);
+      options.closed();
       wake?.();
     }
   };

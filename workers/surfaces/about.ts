@@ -1,0 +1,156 @@
+import * as z from "zod/mini";
+import type { Config, ModelConfig, TableConfig } from "../../shared/config.ts";
+import type { Principal } from "../../shared/ports/answer.ts";
+import type { Classification } from "../../shared/ports/evidence.ts";
+import { embedderOf } from "../../shared/space.ts";
+import { modelConfig, presetOf } from "../answer/route.ts";
+import type { Admission } from "../tenant/api.ts";
+
+/** What a caller may use and see, for the routes that say so. Nothing here tells of a table that the caller sees nothing of. */
+
+const classification = z.enum(["public", "internal", "confidential", "restricted"]);
+
+export const readySchema = z.object({ ready: z.literal(true) });
+
+export const modelsSchema = z.object({
+  default: z.string(),
+  aliases: z.record(z.string(), z.string()),
+  models: z.array(
+    z.object({
+      id: z.string(),
+      available: z.boolean(),
+      /** A sentence; null when available. */
+      why_not: z.nullable(z.string()),
+      built_in: z.boolean(),
+      /** Classifications of rows that it may receive. */
+      classes: z.array(classification),
+      region: z.string(),
+      retention: z.string(),
+      trains_on_data: z.boolean(),
+      context_tokens: z.number(),
+      /** US dollars for a million tokens. */
+      price: z.object({ input: z.number(), output: z.number() }),
+    }),
+  ),
+});
+
+export const tablesSchema = z.object({
+  tables: z.array(
+    z.object({
+      table: z.string(),
+      description: z.nullable(z.string()),
+      key: z.array(z.string()),
+      /** Columns that a search may be narrowed to. */
+      filters: z.array(z.string()),
+      classification,
+      rollup: z.boolean(),
+      as_of: z.string(),
+      /** Rows served in all; null unless the caller is an administrator. */
+      rows: z.nullable(z.number()),
+    }),
+  ),
+});
+
+export const statusSchema = z.object({
+  name: z.string(),
+  generation: z.number(),
+  config_version: z.number(),
+  /** `provider/model/dimensions`; null before the first ingest. */
+  embedder: z.nullable(z.string()),
+  /** The oldest of the tables below; null when there are none. */
+  as_of: z.nullable(z.string()),
+  tables: z.array(z.object({ table: z.string(), as_of: z.string(), rows: z.nullable(z.number()) })),
+});
+
+export function describeModels(
+  admission: Admission,
+  builtIn: readonly string[],
+  whyNot: (id: string) => string | undefined,
+): z.infer<typeof modelsSchema> {
+  const { config } = admission;
+  const visible = classificationsOf(admission);
+  const ids = [...builtIn, ...Object.keys(config.models?.register ?? {})];
+  return {
+    default: presetOf(config, builtIn),
+    aliases: { ...config.models?.aliases },
+    models: [...new Set(ids)].map((id) => {
+      const model = modelConfig(config, id);
+      const reason = whyNot(id) ?? classReason(model, visible);
+      return {
+        id,
+        available: reason === undefined,
+        why_not: reason ?? null,
+        built_in: builtIn.includes(id),
+        classes: [...model.classes],
+        region: model.region,
+        retention: model.retention,
+        trains_on_data: model.trainsOnData,
+        context_tokens: model.contextTokens,
+        price: { input: model.price.input, output: model.price.output },
+      };
+    }),
+  };
+}
+
+/** A model that may receive some of the caller's rows is available: which rows an answer needs is not known before. */
+function classReason(model: ModelConfig, visible: ReadonlySet<Classification>): string | undefined {
+  if (visible.size === 0 || model.classes.some((c) => visible.has(c))) return undefined;
+  return `It may receive ${model.classes.join(", ") || "no"} rows only, and you see none of these.`;
+}
+
+function classificationsOf(admission: Admission): ReadonlySet<Classification> {
+  const tables = admission.tables.flatMap(({ table }) => tableOf(admission.config, table) ?? []);
+  return new Set(tables.flatMap((table) => [table.classification, ...viewsOf(table)]));
+}
+
+function viewsOf(table: TableConfig): Classification[] {
+  return (table.views ?? []).flatMap((view) => view.classification ?? []);
+}
+
+export function describeTables(
+  { tables, config }: Admission,
+  principal: Principal,
+): z.infer<typeof tablesSchema> {
+  return {
+    tables: tables.flatMap(({ table, asOf, rows }) => {
+      const configured = tableOf(config, table);
+      if (!configured) return [];
+      return {
+        table,
+        description: configured.description ?? null,
+        key: [...configured.key],
+        filters: [...(configured.filters ?? [])],
+        classification: configured.classification,
+        rollup: configured.rollup ?? false,
+        as_of: asOf,
+        rows: rowsFor(principal, rows),
+      };
+    }),
+  };
+}
+
+export function describeStatus(admission: Admission, principal: Principal): z.infer<typeof statusSchema> {
+  const tables = admission.tables.map(({ table, asOf, rows }) => ({
+    table,
+    as_of: asOf,
+    rows: rowsFor(principal, rows),
+  }));
+  const oldest = tables.map((table) => table.as_of).sort()[0];
+  return {
+    name: admission.config.name,
+    generation: admission.generation,
+    config_version: admission.configVersion,
+    embedder: embedderOf(admission.space) || null,
+    as_of: oldest ?? null,
+    tables,
+  };
+}
+
+/** How many rows there are in all tells of rows that the caller may not see. */
+function rowsFor(principal: Principal, rows: number): number | null {
+  return principal.scopes.includes("admin") ? rows : null;
+}
+
+function tableOf(config: Config, name: string): TableConfig | undefined {
+  return Object.hasOwn(config.tables, name) ? config.tables[name] : undefined;
+}

@@ -1,0 +1,254 @@
+import * as z from "zod/mini";
+import { limitsOf, type Limits } from "../../shared/config.ts";
+import type { AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
+import type { Retrieve } from "../answer/retrieve.ts";
+import type { RequestLimiter } from "../auth/limits.ts";
+import type { Admission } from "../tenant/api.ts";
+import { describeModels, describeStatus, describeTables } from "./about.ts";
+import { modelsSchema, readySchema, statusSchema, tablesSchema } from "./about.ts";
+import { invalid, parseBody, readJson, text, visibleText } from "./body.ts";
+import { answerJson, answerSchema, matchJson, searchSchema } from "./render.ts";
+import { eventStream } from "./sse.ts";
+import type { Call, Route, Surface } from "./surface.ts";
+
+export interface HttpDeps {
+  /** Verifies the caller. @throws QuaysideError `unauthenticated`, `origin_not_allowed`, `identity_unavailable`. */
+  readonly principal: (request: Request) => Promise<Principal>;
+  readonly admit: (principal: Principal, signal: AbortSignal) => Promise<Admission>;
+  readonly limiter: RequestLimiter;
+  readonly ask: Ask;
+  readonly retrieve: Retrieve;
+  /** Ids of the built-in answerers. */
+  readonly builtIn: readonly string[];
+  /** Why a model can't be called here; undefined when it can. */
+  readonly whyNot: (model: string, admission: Admission) => string | undefined;
+  /** @throws QuaysideError for the first thing that is not usable. */
+  readonly ready: (signal: AbortSignal) => Promise<void>;
+  readonly host: Pick<Host, "log">;
+}
+
+const DEFAULT_TOP_K = 8;
+const DEFAULT_SEARCH_TOP_K = 10;
+const MAX_FALLBACKS = 3;
+
+const name = text.check(z.minLength(1), z.maxLength(200));
+const tables = z.array(name).check(z.minLength(1), z.maxLength(100));
+const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.minimum(1), z.maximum(most));
+
+const askBody = z.strictObject({
+  question: visibleText,
+  model: z.optional(name),
+  fallbacks: z.optional(z.array(name).check(z.maxLength(MAX_FALLBACKS))),
+  tables: z.optional(tables),
+  top_k: z.optional(topK(50)),
+  history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text }))),
+  stream: z.optional(z.boolean()),
+  cache: z.optional(z.enum(["default", "bypass", "only"])),
+  max_output_tokens: z.optional(z.number().check(z.int(), z.minimum(1))),
+});
+
+const searchBody = z.strictObject({
+  query: visibleText,
+  top_k: z.optional(topK(200)),
+  tables: z.optional(tables),
+  /** Only rows whose cells equal these, by column. */
+  scope: z.optional(z.record(name, z.union([text, z.number(), z.boolean()]))),
+});
+
+/** The native HTTP API. */
+export function httpSurface(deps: HttpDeps): Surface {
+  const about = (
+    path: string,
+    summary: string,
+    answer: z.ZodMiniType,
+    describe: (admission: Admission, principal: Principal) => unknown,
+  ): Route => ({
+    method: "GET",
+    path,
+    doc: { summary, scope: "ask", answer },
+    async handle({ request }) {
+      const principal = await deps.principal(request);
+      return Response.json(describe(await deps.admit(principal, request.signal), principal));
+    },
+  });
+  return {
+    name: "http",
+    routes: [
+      {
+        method: "POST",
+        path: "/v1/ask",
+        doc: {
+          summary: "Ask a question; answered as JSON or as a stream of events",
+          scope: "ask",
+          body: askBody,
+          answer: answerSchema,
+        },
+        handle: (call) => handleAsk(deps, call),
+      },
+      {
+        method: "POST",
+        path: "/v1/search",
+        doc: {
+          summary: "Find rows, without an answer",
+          scope: "ask",
+          body: searchBody,
+          answer: searchSchema,
+        },
+        handle: (call) => handleSearch(deps, call),
+      },
+      about("/v1/models", "List the models, and why one is not available", modelsSchema, (admission) =>
+        describeModels(admission, deps.builtIn, (id) => deps.whyNot(id, admission)),
+      ),
+      about("/v1/tables", "List the tables that you see", tablesSchema, describeTables),
+      about("/v1/status", "Tell what is served, and how fresh it is", statusSchema, describeStatus),
+      {
+        method: "GET",
+        path: "/healthz",
+        doc: { summary: "Tell that the Worker is alive", answer: z.object({ status: z.literal("ok") }) },
+        handle: () => Response.json({ status: "ok" }),
+      },
+      {
+        method: "GET",
+        path: "/readyz",
+        doc: { summary: "Tell whether index, registry and default model are usable", answer: readySchema },
+        async handle({ request }) {
+          await deps.ready(request.signal);
+          return Response.json({ ready: true });
+        },
+      },
+    ],
+  };
+}
+
+/** A verified caller, counted in. Call `leave` once, however the request ends. */
+async function enter(
+  deps: HttpDeps,
+  request: Request,
+): Promise<{
+  readonly principal: Principal;
+  readonly admission: Admission;
+  readonly limits: Limits;
+  readonly leave: () => void;
+}> {
+  const principal = await deps.principal(request);
+  const admission = await deps.admit(principal, request.signal);
+  const limits = limitsOf(admission.config);
+  return { principal, admission, limits, leave: deps.limiter.enter(principal, limits) };
+}
+
+async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
+  const { request } = call;
+  const { principal, limits, leave } = await enter(deps, request);
+  let handedOn = false;
+  try {
+    const format = formatOf(request.headers.get("accept"));
+    const body = parseBody(askBody, await readJson(request, limits.bodyBytes));
+    const question = questionOf(body, limits);
+    const streaming = format === "stream" || (format !== "json" && body.stream === true);
+    const gone = new AbortController();
+    const deadlineMs = streaming ? limits.streamTimeoutMs : limits.totalTimeoutMs;
+    const signal = AbortSignal.any([request.signal, gone.signal, AbortSignal.timeout(deadlineMs)]);
+    const events = deps.ask(question, principal, signal)[Symbol.asyncIterator]();
+    if (!streaming) return Response.json(await collect(events));
+    // Failures up to here still have a status of their own.
+    const first = await events.next();
+    if (first.done === true) throw new QuaysideError("internal", "An answer without events.");
+    handedOn = true;
+    return eventStream(first.value, events, {
+      requestId: call.requestId,
+      cancel: () => gone.abort(),
+      failed: ({ code }) =>
+        deps.host.log({ level: "warn", event: "stream-failed", requestId: call.requestId, code }),
+      closed: leave,
+    });
+  } finally {
+    if (!handedOn) leave();
+  }
+}
+
+async function collect(events: AsyncIterator<AnswerEvent>): Promise<unknown> {
+  for (let event = await events.next(); event.done !== true; event = await events.next()) {
+    if (event.value.type === "done") return answerJson(event.value.answer);
+  }
+  throw new QuaysideError("internal", "An answer without an end.");
+}
+
+async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
+  const { request } = call;
+  const { principal, admission, limits, leave } = await enter(deps, request);
+  try {
+    if (formatOf(request.headers.get("accept")) === "stream") throw notAcceptable();
+    if (!principal.scopes.includes("ask")) {
+      throw new QuaysideError("forbidden", "The credential does not carry the scope ask.");
+    }
+    const body = parseBody(searchBody, await readJson(request, limits.bodyBytes));
+    requireLength(body.query, limits.questionChars);
+    const cells = Object.entries(body.scope ?? {}).map(([column, value]) => [column, String(value)] as const);
+    const found = await deps.retrieve(
+      {
+        text: body.query,
+        topK: body.top_k ?? DEFAULT_SEARCH_TOP_K,
+        tables: body.tables,
+        cells: cells.length === 0 ? undefined : Object.fromEntries(cells),
+        rowsOnly: true,
+      },
+      admission,
+      AbortSignal.any([request.signal, AbortSignal.timeout(limits.totalTimeoutMs)]),
+    );
+    return Response.json({ matches: found.map(matchJson), generation: admission.generation });
+  } finally {
+    leave();
+  }
+}
+
+function questionOf(body: z.infer<typeof askBody>, limits: Limits): Question {
+  requireLength(body.question, limits.questionChars);
+  const history = body.history ?? [];
+  if (history.length > limits.historyMessages) {
+    throw invalid([{ pointer: "/history", rule: `at most ${limits.historyMessages}` }]);
+  }
+  const maxOutputTokens = body.max_output_tokens ?? limits.outputTokens;
+  if (maxOutputTokens > limits.outputTokens) {
+    throw invalid([{ pointer: "/max_output_tokens", rule: `at most ${limits.outputTokens}` }]);
+  }
+  return {
+    text: body.question,
+    history,
+    model: body.model,
+    fallbacks: body.fallbacks ?? [],
+    tables: body.tables,
+    topK: body.top_k ?? DEFAULT_TOP_K,
+    cache: body.cache ?? "default",
+    maxOutputTokens,
+  };
+}
+
+/** @throws QuaysideError `question_too_long`; the limit counts code points. */
+function requireLength(question: string, most: number): void {
+  // Never more code points than UTF-16 units: most questions need no counting.
+  if (question.length > most && Array.from(question).length > most) {
+    throw new QuaysideError("question_too_long", `A question has at most ${most} characters.`);
+  }
+}
+
+/** What the caller takes: one of the two, or either. @throws QuaysideError `not_acceptable`. */
+function formatOf(accept: string | null): "json" | "stream" | "either" {
+  const types = (accept ?? "*/*")
+    .toLowerCase()
+    .split(",")
+    .map((part) => part.split(";").map((piece) => piece.trim()))
+    .filter(([, ...parameters]) => !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)))
+    .map(([type = ""]) => type);
+  const json = types.some((type) => ["*/*", "application/*", "application/json"].includes(type));
+  const stream = types.some((type) => ["*/*", "text/*", "text/event-stream"].includes(type));
+  if (json && stream) return "either";
+  if (json) return "json";
+  if (stream) return "stream";
+  throw notAcceptable();
+}
+
+function notAcceptable(): QuaysideError {
+  return new QuaysideError("not_acceptable", "The Accept header allows neither JSON nor an event stream.");
+}
