@@ -1,3 +1,4 @@
+import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 
@@ -195,7 +196,7 @@ export function defineConfig(config: Config): Config {
  * @throws QuaysideError `config_invalid`, whose `violations` list all that is wrong, each with path and remedy.
  */
 export function parseConfig(input: unknown): Config {
-  z.config(z.locales.en());
+  z.config(en());
   const result = schema.safeParse(input);
   if (!result.success) {
     throw invalid(
