@@ -1,0 +1,473 @@
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import config from "../../ingest/sample/config.ts";
+import { generateSample } from "../../ingest/sample/generate.ts";
+import { SCHEMA, type SampleTable } from "../../ingest/sample/schema.ts";
+import { parseConfig, type AccessConfig, type TableConfig } from "../../shared/config.ts";
+import { grantsOf, labelOf, permits } from "../../shared/policy.ts";
+import type { Principal } from "../../shared/ports/answer.ts";
+import type { Cell, Row } from "../../shared/ports/source.ts";
+
+const SHAPES = new Map<string, SampleTable>(Object.entries(SCHEMA));
+
+type Rows = ReadonlyMap<string, readonly Row[]>;
+
+let home: string;
+let directory: string;
+let counts: ReadonlyMap<string, number>;
+/** Every configured table as its source reads it, queries included. */
+let tables: Rows;
+
+beforeAll(async () => {
+  home = await mkdtemp(path.join(tmpdir(), "quayside-sample-"));
+  directory = path.join(home, "first");
+  const result = await generateSample({ directory });
+  counts = new Map(result.tables.map((t) => [t.name, t.rows]));
+  tables = await readAll(directory);
+});
+
+afterAll(async () => {
+  await rm(home, { recursive: true, force: true });
+});
+
+async function readAll(at: string): Promise<Rows> {
+  const instance = await DuckDBInstance.create(path.join(at, "warehouse.duckdb"), {
+    access_mode: "READ_ONLY",
+  });
+  const connection = await instance.connect();
+  try {
+    const found = new Map<string, readonly Row[]>();
+    for (const [name, table] of Object.entries(config.tables)) {
+      found.set(name, await select(connection, from(at, name, table)));
+    }
+    return found;
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+function from(at: string, name: string, table: TableConfig): string {
+  if (table.query !== undefined) return table.query;
+  const store = SHAPES.get(name)?.store ?? "duckdb";
+  const file = path.join(at, "files", `${name}.${store}`);
+  return `SELECT * FROM ${store === "duckdb" ? name : `'${file}'`}`;
+}
+
+async function select(connection: DuckDBConnection, sql: string): Promise<readonly Row[]> {
+  const reader = await connection.runAndReadAll(sql);
+  return reader.getRowObjectsJson();
+}
+
+function rowsOf(name: string): readonly Row[] {
+  return tables.get(name) ?? [];
+}
+
+function textOf(cell: Cell | undefined): string {
+  return typeof cell === "string" ? cell : JSON.stringify(cell ?? null);
+}
+
+function keyOf(name: string, row: Row): string {
+  return `${name}:${(config.tables[name]?.key ?? []).map((column) => textOf(row[column])).join("|")}`;
+}
+
+function principal(user: string): Principal {
+  const found = config.demo?.users[user];
+  if (!found) throw new Error(`no demo user ${user}`);
+  return {
+    tenant: "default",
+    subject: user,
+    groups: found.groups,
+    attributes: found.attributes ?? {},
+    scopes: ["ask"],
+  };
+}
+
+function mayRead(rule: AccessConfig, row: Row, user: string): boolean {
+  const label = labelOf(rule, row);
+  return label !== undefined && permits(label, grantsOf(principal(user)));
+}
+
+/** The row as the user's widest view shows it; undefined when no view does. */
+function seenBy(user: string, name: string, row: Row): Row | undefined {
+  const table = config.tables[name];
+  if (!table) return undefined;
+  const views = table.views ?? [{ columns: "*" as const, access: table.access ?? { allowAny: [] } }];
+  const view = views.find((v) => mayRead(v.access, row, user));
+  if (!view) return undefined;
+  const shown = Object.entries(row).filter(
+    ([column]) =>
+      table.columns?.[column]?.exclude !== true && (view.columns === "*" || view.columns.includes(column)),
+  );
+  return Object.fromEntries(shown);
+}
+
+function visible(user: string, name: string): number {
+  return rowsOf(name).filter((row) => seenBy(user, name, row)).length;
+}
+
+/** Ids of the rows that the user sees and whose visible text matches all of the patterns. */
+function find(user: string, ...patterns: readonly RegExp[]): string[] {
+  const ids: string[] = [];
+  for (const [name, rows] of tables) {
+    for (const row of rows) {
+      const text = JSON.stringify(Object.values(seenBy(user, name, row) ?? {}));
+      if (patterns.every((pattern) => pattern.test(text))) ids.push(keyOf(name, row));
+    }
+  }
+  return ids.sort();
+}
+
+describe("the sample warehouse", () => {
+  test("has at least 10 base tables and 5,000 rows", () => {
+    expect(counts.size).toBeGreaterThanOrEqual(10);
+    expect([...counts.values()].reduce((a, b) => a + b, 0)).toBeGreaterThanOrEqual(5000);
+    for (const [name, rows] of counts) expect([name, rowsOf(name).length]).toEqual([name, rows]);
+  });
+
+  test("comes as DuckDB, Parquet and CSV", () => {
+    expect(new Set(Object.values(SCHEMA).map((table) => table.store))).toEqual(
+      new Set(["duckdb", "parquet", "csv"]),
+    );
+  });
+
+  test("is the same twice: rows everywhere, bytes in CSV and Parquet", async () => {
+    const second = path.join(home, "second");
+    await generateSample({ directory: second });
+    const again = await readAll(second);
+    for (const [name, rows] of tables)
+      expect([name, hashRows(again.get(name))]).toEqual([name, hashRows(rows)]);
+    for (const file of ["knowledge_articles.csv", "notices.csv", "booking_lines.parquet"]) {
+      const bytes = await Promise.all(
+        [directory, second].map(async (at) => readFile(path.join(at, "files", file))),
+      );
+      expect(bytes[0]?.equals(bytes[1] ?? Buffer.of())).toBe(true);
+    }
+  });
+
+  test("another seed gives other bookings and the same texts", async () => {
+    const other = path.join(home, "other");
+    await generateSample({ directory: other, seed: 2 });
+    const rows = await readAll(other);
+    expect(hashRows(rows.get("bookings"))).not.toBe(hashRows(rowsOf("bookings")));
+    expect(hashRows(rows.get("incidents"))).toBe(hashRows(rowsOf("incidents")));
+  });
+
+  test("keeps what a user edited, and writes again what is missing", async () => {
+    const edited = path.join(home, "edited");
+    await generateSample({ directory: edited });
+    const articles = path.join(edited, "files", "knowledge_articles.csv");
+    const notices = path.join(edited, "files", "notices.csv");
+    const before = await readFile(notices, "utf8");
+    await writeFile(articles, (await readFile(articles, "utf8")).replace("45 minutes", "50 minutes"));
+    await rm(notices);
+    await generateSample({ directory: edited });
+    expect(await readFile(articles, "utf8")).toContain("50 minutes");
+    expect(await readFile(notices, "utf8")).toBe(before);
+  });
+
+  test("keeps an edited file beside the new one when the sample itself changed", async () => {
+    const changed = path.join(home, "changed");
+    await generateSample({ directory: changed, seed: 3 });
+    const notices = path.join(changed, "files", "notices.csv");
+    const before = await readFile(notices, "utf8");
+    await writeFile(notices, before.replace("Trolleys", "Trollies"));
+    await generateSample({ directory: changed, seed: 4 });
+    expect(await readFile(notices, "utf8")).toBe(before);
+    expect(await readFile(`${notices}.edited`, "utf8")).toContain("Trollies");
+  });
+
+  test("writes people only at addresses and numbers that reach nobody", () => {
+    const text = [...tables.values()].map((rows) => JSON.stringify(rows)).join("\n");
+    const addresses = text.match(/[\p{L}\d.+-]+@[\p{L}\d.-]+/gu) ?? [];
+    expect(addresses.length).toBeGreaterThan(100);
+    expect(addresses.filter((a) => !/@(?:[a-z-]+\.)?example\.(?:com|org)$/.test(a))).toEqual([]);
+    const phones = text.match(/\+\d[\d ]{6,}\d/g) ?? [];
+    expect(phones.length).toBeGreaterThan(100);
+    expect(phones.filter((p) => !/^(?:\+44 1632 960\d{3}|\+33 1 99 00 \d\d \d\d)$/.test(p))).toEqual([]);
+    // Nothing that looks like a national number either.
+    expect(text.match(/\b0\d(?:[ .]\d\d){4}\b|\b0\d{3,4} \d{5,6}\b/g)).toBeNull();
+  });
+
+  test("gives every contact an address and a number of its own", () => {
+    for (const column of ["email", "phone"]) {
+      const values = rowsOf("contacts").map((row) => row[column]);
+      expect(new Set(values).size).toBe(values.length);
+    }
+  });
+
+  test("ends on 20 November 2026", () => {
+    const dates = rowsOf("sailings").map((row) => textOf(row["sailing_date"]));
+    expect([dates.reduce((a, b) => (a < b ? a : b)), dates.reduce((a, b) => (a > b ? a : b))]).toEqual([
+      "2026-01-01",
+      "2026-11-20",
+    ]);
+  });
+
+  test("adds up: each booking's total is the sum of its lines", () => {
+    const sums = new Map<string, number>();
+    for (const line of rowsOf("booking_lines")) {
+      const id = textOf(line["booking_id"]);
+      sums.set(id, (sums.get(id) ?? 0) + Math.round(Number(line["amount_eur"]) * 100));
+    }
+    const wrong = rowsOf("bookings").filter(
+      (row) => sums.get(textOf(row["booking_id"])) !== Math.round(Number(row["total_eur"]) * 100),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("tells one story: a sailing with an incident was cancelled or late as the incident's ship", () => {
+    const sailings = new Map(rowsOf("sailings").map((row) => [row["sailing_id"], row]));
+    for (const incident of rowsOf("incidents")) {
+      if (incident["sailing_id"] === null) continue;
+      expect(sailings.get(incident["sailing_id"])?.["vessel_id"]).toBe(incident["vessel_id"]);
+    }
+  });
+});
+
+function hashRows(rows: readonly Row[] | undefined): string {
+  const lines = (rows ?? []).map((row) => JSON.stringify(row)).sort();
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}
+
+describe("the sample's configuration", () => {
+  test("parses", () => {
+    expect(parseConfig(config).name).toBe("Samphire Line");
+  });
+
+  test("covers every base table", () => {
+    expect(Object.keys(SCHEMA).filter((name) => !(name in config.tables))).toEqual([]);
+  });
+
+  test("names only columns that exist", () => {
+    const unknown: string[] = [];
+    for (const [name, table] of Object.entries(config.tables)) {
+      const columns = new Set(Object.keys(rowsOf(name)[0] ?? {}));
+      for (const column of namedColumns(table)) if (!columns.has(column)) unknown.push(`${name}.${column}`);
+    }
+    expect(unknown).toEqual([]);
+  });
+
+  test("has keys that are unique and never null", () => {
+    for (const [name, rows] of tables) {
+      const keys = rows.map((row) => keyOf(name, row));
+      expect([name, new Set(keys).size]).toEqual([name, rows.length]);
+      expect(keys.filter((key) => key.includes("null"))).toEqual([]);
+    }
+  });
+
+  test("resolves every foreign key", () => {
+    const broken: string[] = [];
+    for (const [name, table] of Object.entries(config.tables)) {
+      for (const [column, target] of Object.entries(table.lookups ?? {})) {
+        const [other = "", label = ""] = target.split(".");
+        const key = config.tables[other]?.key[0] ?? "";
+        const known = new Map(rowsOf(other).map((row) => [row[key], row[label]]));
+        for (const row of rowsOf(name)) {
+          const value = row[column] ?? null;
+          if (value !== null && typeof known.get(value) !== "string") {
+            broken.push(`${keyOf(name, row)} ${column}`);
+          }
+        }
+      }
+    }
+    const bookings = new Set(rowsOf("bookings").map((row) => row["booking_id"]));
+    const orphans = rowsOf("booking_lines").filter((row) => !bookings.has(row["booking_id"] ?? null));
+    expect([...broken, ...orphans]).toEqual([]);
+  });
+
+  test("gives every row of every table to nobody or somebody on purpose: no label fails", () => {
+    for (const [name, table] of Object.entries(config.tables)) {
+      for (const rule of table.views?.map((v) => v.access) ?? [table.access ?? { allowAny: [] }]) {
+        const failed = rowsOf(name).filter((row) => labelOf(rule, row) === undefined);
+        expect([name, failed.length]).toEqual([name, 0]);
+      }
+    }
+  });
+
+  test("sends restricted rows to no outside model, confidential ones to one", () => {
+    const models = Object.values(config.models?.register ?? {});
+    expect(models.filter((m) => m.classes.includes("restricted"))).toEqual([]);
+    expect(models.filter((m) => m.classes.includes("confidential"))).toHaveLength(1);
+    expect(config.tables["pay"]?.classification).toBe("restricted");
+  });
+
+  test("shows each demo user what is theirs", () => {
+    const users = ["ops-fr", "sales-uk", "hr", "guest"];
+    const seen = (name: string): boolean[] => users.map((user) => visible(user, name) > 0);
+    expect(seen("sailings")).toEqual([true, true, true, true]);
+    expect(seen("knowledge_articles")).toEqual([true, true, true, true]);
+    expect(seen("incidents")).toEqual([true, true, false, false]);
+    expect(seen("contracts")).toEqual([false, true, false, false]);
+    expect(seen("contacts")).toEqual([false, true, false, false]);
+    expect(seen("parts")).toEqual([true, false, false, false]);
+    expect(seen("pay")).toEqual([false, false, true, false]);
+    expect(seen("employees")).toEqual([true, true, true, false]);
+    expect(seen("hr_policies")).toEqual([true, true, true, false]);
+    expect(visible("hr", "hr_policies")).toBeGreaterThan(visible("ops-fr", "hr_policies"));
+    expect(visible("ops-fr", "knowledge_articles")).toBeGreaterThan(visible("guest", "knowledge_articles"));
+  });
+
+  test("keeps the two sites apart", () => {
+    for (const name of ["incidents", "bookings", "support_tickets", "customers"]) {
+      const sites = (user: string): unknown[] => [
+        ...new Set(
+          rowsOf(name)
+            .filter((row) => seenBy(user, name, row))
+            .map((row) => row["site"]),
+        ),
+      ];
+      expect([name, sites("ops-fr")]).toEqual([name, ["fr"]]);
+      expect([name, sites("sales-uk")]).toEqual([name, ["uk"]]);
+    }
+  });
+
+  test("shows credit terms to sales, dates of birth to Human Resources, bank accounts to nobody", () => {
+    const [customer] = rowsOf("customers").filter((row) => row["site"] === "fr");
+    const [mine] = rowsOf("customers").filter((row) => row["site"] === "uk");
+    const [employee] = rowsOf("employees");
+    const [pay] = rowsOf("pay");
+    if (!customer || !mine || !employee || !pay) throw new Error("rows are missing");
+    expect(seenBy("ops-fr", "customers", customer)).not.toHaveProperty("credit_days");
+    expect(seenBy("sales-uk", "customers", mine)).toHaveProperty("credit_days");
+    expect(seenBy("sales-uk", "employees", employee)).not.toHaveProperty("date_of_birth");
+    expect(seenBy("hr", "employees", employee)).toHaveProperty("date_of_birth");
+    expect(seenBy("hr", "pay", pay)).not.toHaveProperty("bank_account");
+  });
+});
+
+function braces(text: string): string[] {
+  return [...text.matchAll(/\{([^{}]+)\}/g)].map((m) => m[1] ?? "");
+}
+
+function namedColumns(table: TableConfig): string[] {
+  const rules = [...(table.views ?? []).map((v) => v.access), ...(table.access ? [table.access] : [])];
+  const title = table.title ?? "";
+  return [
+    ...table.key,
+    ...(title.includes("{") ? braces(title) : title === "" ? [] : [title]),
+    ...(table.text ?? []),
+    ...(table.filters ?? []),
+    ...Object.keys(table.columns ?? {}),
+    ...Object.keys(table.lookups ?? {}),
+    ...(table.changedAt === undefined ? [] : [table.changedAt]),
+    ...(table.views ?? []).flatMap((view) => (view.columns === "*" ? [] : view.columns)),
+    ...rules.flatMap((rule) =>
+      [...rule.allowAny, ...(rule.allowAll ?? []), ...(rule.deny ?? [])].flatMap(braces),
+    ),
+  ];
+}
+
+function example(part: string): { readonly question: string; readonly as: string } {
+  const found = config.demo?.examples.filter((e) => e.question.includes(part)) ?? [];
+  if (found.length !== 1 || !found[0]) throw new Error(`not one example with ${part}`);
+  return found[0];
+}
+
+describe("the example questions", () => {
+  test("are eight", () => {
+    expect(config.demo?.examples).toHaveLength(8);
+  });
+
+  test("a cause is in one row, of ops in France", () => {
+    const { as } = example("06:30 Salicorne");
+    const cause = [/stern ramp burst/];
+    expect(find(as, ...cause)).toEqual(["incidents:INC-2648"]);
+    for (const other of ["sales-uk", "hr", "guest"]) expect(find(other, ...cause)).toEqual([]);
+    const [sailing] = rowsOf("sailings").filter((row) => row["sailing_id"] === "DPE-20261103-0630");
+    expect([sailing?.["status"], sailing?.["delay_reason"]]).toEqual(["cancelled", "technical"]);
+  });
+
+  test("a contract term is in one row, and ops in France sees nothing of the customer", () => {
+    const { as } = example("quay rent");
+    expect(find(as, /Alderbrook/, /65 euros for each day/)).toEqual(["contracts:CON-301"]);
+    expect(find("ops-fr", /Alderbrook/i)).toEqual([]);
+    expect(find("ops-fr", /quay rent/i)).toEqual([]);
+    expect(find("guest", /Alderbrook/i)).toEqual([]);
+  });
+
+  test("pay is in one row, of Human Resources", () => {
+    const { as } = example("Odile Marchepont");
+    expect(find(as, /Odile Marchepont/, /71850/)).toEqual(["pay:E-104"]);
+    for (const other of ["ops-fr", "sales-uk", "guest"]) expect(find(other, /71.?850/)).toEqual([]);
+  });
+
+  test("two public rows contradict each other, and both are dated", () => {
+    const { as } = example("check-in close at Dieppe");
+    expect(find(as, /car check-in at Dieppe closes (?:45|75) minutes before departure/i)).toEqual([
+      "knowledge_articles:KA-101",
+      "notices:N-2614",
+    ]);
+    expect(dayOf("knowledge_articles:KA-101") < dayOf("notices:N-2614")).toBe(true);
+  });
+
+  test("a French question has a French and an English row", () => {
+    const { as } = example("Que faire");
+    expect(find(as, /prise reefer disjoncte à bord du Salicorne/)).toEqual(["knowledge_articles:KA-207"]);
+    expect(find(as, /tripped reefer group on Salicorne/)).toEqual(["knowledge_articles:KA-118"]);
+    expect(find("guest", /reefer/, /réarme|reset/)).toEqual([]);
+  });
+
+  test("a total is in one rollup row, in its figures and its sentence", () => {
+    const { as } = example("total revenue at Newhaven");
+    const [row] = rowsOf("revenue_by_port_and_quarter").filter(
+      (r) => r["port"] === "Newhaven" && r["quarter"] === "Q3 2026",
+    );
+    const spoken = Number(row?.["revenue_eur"]).toLocaleString("en", { minimumFractionDigits: 2 });
+    const sentence = `Total revenue at Newhaven in the third quarter of 2026 (Q3 2026) was ${spoken} euros`;
+    expect(textOf(row?.["summary"]).startsWith(sentence)).toBe(true);
+    expect(find(as, /Newhaven in the third quarter of 2026/)).toEqual([
+      "revenue_by_port_and_quarter:Newhaven|Q3 2026",
+    ]);
+    for (const other of ["ops-fr", "hr", "guest"]) {
+      expect(find(other, /third quarter of 2026 \(Q3/)).toEqual([]);
+    }
+    expect(config.tables["revenue_by_port_and_quarter"]?.rollup).toBe(true);
+  });
+
+  test("a contact's number is in one row and in no other, so that erasing the row erases it", () => {
+    const { as } = example("Imogen Tarrant-Vale");
+    const [contact] = rowsOf("contacts").filter((row) => row["name"] === "Imogen Tarrant-Vale");
+    const digits = new RegExp(textOf(contact?.["phone"]).replace("+", "\\+"));
+    expect(find(as, digits)).toEqual([keyOf("contacts", contact ?? {})]);
+    expect(find(as, /Imogen/)).toEqual([keyOf("contacts", contact ?? {})]);
+    for (const other of ["ops-fr", "hr", "guest"]) expect(find(other, /Imogen/)).toEqual([]);
+  });
+
+  test("one question has no row at all", () => {
+    example("Santander");
+    const text = [...tables.values()].map((rows) => JSON.stringify(rows)).join("\n");
+    expect(text).not.toMatch(/Santander/i);
+  });
+});
+
+describe("articles that newer rows contradict", () => {
+  test.each([
+    ["knowledge_articles:KA-101", /45 minutes/, "notices:N-2614", /75 minutes/],
+    ["knowledge_articles:KA-106", /kennel is free/, "notices:N-2607", /costs 12 euros/],
+    ["knowledge_articles:KA-202", /chenil est gratuite/, "notices:N-2608", /coûte 12 euros/],
+    ["knowledge_articles:KA-108", /you may charge/, "notices:N-2605", /may not be charged/],
+    ["knowledge_articles:KA-114", /four lashings/, "notices:N-2604", /six lashings/],
+    ["hr_policies:HR-03", /two days a week/, "notices:N-2612", /three days a week/],
+  ])("%s says %s, later %s says %s", (older, says, newer, denies) => {
+    expect(JSON.stringify(rowOf(older))).toMatch(says);
+    expect(JSON.stringify(rowOf(newer))).toMatch(denies);
+    expect(dayOf(older) < dayOf(newer)).toBe(true);
+  });
+});
+
+function rowOf(id: string): Row {
+  const [name = ""] = id.split(":");
+  const found = rowsOf(name).find((row) => keyOf(name, row) === id);
+  if (!found) throw new Error(`no row ${id}`);
+  return found;
+}
+
+/** The day on which a row last changed, as its table's configuration says. */
+function dayOf(id: string): string {
+  return textOf(rowOf(id)[config.tables[id.split(":")[0] ?? ""]?.changedAt ?? ""]);
+}
