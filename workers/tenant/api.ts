@@ -14,8 +14,8 @@ import type { Filter } from "../../shared/ports/vector-index.ts";
 
 /**
  * What the two Durable Objects offer over RPC. The Ledger (one a tenant) decides; a Shard (one a space, more when a space is
- * split by table range) holds rows and, where it is used, the embedded index. Errors cross RPC as `QuaysideError`-coded
- * messages; `workers/tenant/rpc.ts` restores them.
+ * split by table range) holds rows and, where it is used, the embedded index. Their failures are QuaysideErrors;
+ * `workers/tenant/rpc.ts` carries them across.
  */
 
 /** What one caller may do, decided by the ledger; memoised at most 5 s in an isolate. */

@@ -29,8 +29,8 @@ export interface TenantDeps {
   readonly ledger: LedgerApi;
   /** By name; see `shardName`. Opens nothing. */
   shard(name: string): ShardApi;
-  /** Removes chunks from an index outside the shards, by stored id; absent for the embedded index. */
-  readonly purge?: (ids: readonly string[], signal: AbortSignal) => Promise<void>;
+  /** Removes chunks of a space from an index outside the shards, by stored id; absent for the embedded index. */
+  readonly purge?: (space: string, ids: readonly string[], signal: AbortSignal) => Promise<void>;
 }
 
 /** What the admin surface calls: the port, and what only an operator may do. */
@@ -132,7 +132,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     const removed = { rows: 0, chunks: 0, residue: 0 };
     for (const space of spaces) {
       const shard = await shardOf(space);
-      if (deps.purge) await deps.purge(await storedIdsOf(shard, table, row), signal);
+      if (deps.purge) await deps.purge(space, await storedIdsOf(shard, table, row), signal);
       const part = await shard.erase(row, epoch);
       removed.rows += part.rows;
       removed.chunks += part.chunks;

@@ -1,0 +1,331 @@
+import { describe, expect, it } from "vitest";
+import type { Config } from "../../shared/config.ts";
+import { rowId } from "../../shared/ids.ts";
+import { classOf } from "../../shared/policy.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type {
+  AccessClass,
+  Batch,
+  KnownRow,
+  PublishedTable,
+  Registry,
+  Run,
+  RunRequest,
+  StagedRow,
+} from "../../shared/ports/registry.ts";
+
+/** One adapter under test, with nothing in it but a published `CONTRACT_CONFIG`. */
+export interface RegistryHarness {
+  readonly registry: Registry;
+  readonly tenant: string;
+  /** Text of the row as answers would see it now, first chunk; undefined when it is not visible to `public`. */
+  readonly served: (row: string) => Promise<string | undefined>;
+}
+
+/** What the adapter's ledger has to know: the tables that the suite writes to. */
+export const CONTRACT_CONFIG: Config = {
+  name: "contract",
+  sources: { local: { kind: "none" } },
+  tables: {
+    notes: { source: "local", key: ["id"], classification: "public", access: { allowAny: ["public"] } },
+    people: { source: "local", key: ["id"], classification: "public", access: { allowAny: ["public"] } },
+  },
+};
+
+const SPACE = "local/test/4 chunk-1 embedded";
+
+/** What every adapter of the Registry port does. */
+export function registryContract(name: string, make: () => Promise<RegistryHarness>): void {
+  describe(`registry: ${name}`, () => {
+    it("begins with generation 1 and a positive fence", async () => {
+      const { registry, request } = await open(make);
+      const run = await registry.begin(request, signal());
+      expect({ generation: run.generation, space: run.space }).toEqual({ generation: 1, space: SPACE });
+      expect(run.fence).toBeGreaterThan(0);
+    });
+
+    it("refuses a second run while one holds the lease, and says how long", async () => {
+      const { registry, request } = await open(make);
+      await registry.begin(request, signal());
+      const error = await errorOf(registry.begin(request, signal()));
+      expect(error.code).toBe("run_conflict");
+      expect(error.retryAfterMs).toBeGreaterThan(0);
+      expect(error.retryAfterMs).toBeLessThanOrEqual(60_000);
+    });
+
+    it("lets another run begin once the lease is given back", async () => {
+      const { registry, request } = await open(make);
+      const first = await registry.begin(request, signal());
+      await registry.abandon(first, "test", signal());
+      expect((await registry.begin(request, signal())).fence).toBeGreaterThan(first.fence);
+    });
+
+    it("fences a run that was taken over: commit, publish and abandon", async () => {
+      const { registry, request, batch } = await open(make);
+      const old = await registry.begin(request, signal());
+      const next = await registry.begin({ ...request, takeOver: true }, signal());
+      expect(next.fence).toBeGreaterThan(old.fence);
+      expect((await errorOf(registry.commit(old, batch(0, ["1"]), signal()))).code).toBe("run_fenced");
+      expect((await errorOf(registry.publish(old, [counts(0)], signal()))).code).toBe("run_fenced");
+      expect((await errorOf(registry.abandon(old, "late", signal()))).code).toBe("run_fenced");
+    });
+
+    it("fences a run whose fence is forged", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      const forged = { ...run, fence: run.fence + 1 };
+      expect((await errorOf(registry.commit(forged, batch(0, ["1"]), signal()))).code).toBe("run_fenced");
+    });
+
+    it("fences a run that has ended", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.abandon(run, "test", signal());
+      expect((await errorOf(registry.commit(run, batch(0, ["1"]), signal()))).code).toBe("run_fenced");
+    });
+
+    it("knows nothing of a table at first", async () => {
+      const { registry, request } = await open(make);
+      const run = await registry.begin(request, signal());
+      expect(await known(registry, run)).toEqual([]);
+    });
+
+    it("knows what is staged, in row order, with versions and chunks", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["2", "10"]), signal());
+      await registry.commit(run, batch(1, ["1"]), signal());
+      expect(await known(registry, run)).toEqual([
+        { row: "notes:1", view: "all", version: "v1", chunks: 1 },
+        { row: "notes:10", view: "all", version: "v1", chunks: 1 },
+        { row: "notes:2", view: "all", version: "v1", chunks: 1 },
+      ]);
+    });
+
+    it("keeps tables apart", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"], { table: "people" }), signal());
+      expect(await known(registry, run)).toEqual([]);
+      expect((await known(registry, run, "people")).map(({ row }) => row)).toEqual(["people:1"]);
+    });
+
+    it("takes a batch once, whatever a repetition carries", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"]), signal());
+      await registry.commit(run, batch(0, ["1"]), signal());
+      await registry.commit(run, batch(0, ["2"]), signal());
+      expect((await known(registry, run)).map(({ row }) => row)).toEqual(["notes:1"]);
+    });
+
+    it("serves nothing before it is published", async () => {
+      const { registry, request, batch, served } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"]), signal());
+      expect(await served("notes:1")).toBeUndefined();
+    });
+
+    it("serves what was staged once it is published, as the run's generation", async () => {
+      const { registry, request, batch, served } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"]), signal());
+      expect(await registry.publish(run, [counts(1, { added: 1 })], signal())).toEqual({ generation: 1 });
+      expect(await served("notes:1")).toBe("text 1 v1");
+    });
+
+    it("gives the lease back with the publication", async () => {
+      const { registry, request, batch } = await open(make);
+      await ingest(registry, request, batch(0, ["1"]), counts(1, { added: 1 }));
+      expect((await registry.begin(request, signal())).generation).toBe(2);
+    });
+
+    it("publishes once: a repetition answers the same", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"]), signal());
+      const tables = [counts(1, { added: 1 })];
+      const first = await registry.publish(run, tables, signal());
+      expect(await registry.publish(run, tables, signal())).toEqual(first);
+      expect((await registry.begin(request, signal())).generation).toBe(2);
+    });
+
+    it("publishes no generation when nothing changed", async () => {
+      const { registry, request, batch, served } = await open(make);
+      await ingest(registry, request, batch(0, ["1"]), counts(1, { added: 1 }));
+      const again = await registry.begin(request, signal());
+      expect(await registry.publish(again, [counts(1, { unchanged: 1 })], signal())).toEqual({
+        generation: 1,
+      });
+      expect(await served("notes:1")).toBe("text 1 v1");
+    });
+
+    it("replaces a row's version at the publication, not before", async () => {
+      const { registry, request, batch, served } = await open(make);
+      await ingest(registry, request, batch(0, ["1"]), counts(1, { added: 1 }));
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"], { version: "v2" }), signal());
+      expect(await known(registry, run)).toEqual([{ row: "notes:1", view: "all", version: "v2", chunks: 1 }]);
+      expect(await served("notes:1")).toBe("text 1 v1");
+      expect(await registry.publish(run, [counts(1, { changed: 1 })], signal())).toEqual({ generation: 2 });
+      expect(await served("notes:1")).toBe("text 1 v2");
+    });
+
+    it("takes a row that is gone away at the publication, not before", async () => {
+      const { registry, request, batch, served } = await open(make);
+      await ingest(registry, request, batch(0, ["1", "2"]), counts(2, { added: 2 }));
+      const run = await registry.begin(request, signal());
+      const gone: Batch = { ...batch(0, []), gone: [{ row: "notes:1", view: "all" }] };
+      await registry.commit(run, gone, signal());
+      expect((await known(registry, run)).map(({ row }) => row)).toEqual(["notes:2"]);
+      expect(await served("notes:1")).toBe("text 1 v1");
+      expect(await registry.publish(run, [counts(1, { unchanged: 1, deleted: 1 })], signal())).toEqual({
+        generation: 2,
+      });
+      expect(await served("notes:1")).toBeUndefined();
+      expect(await served("notes:2")).toBe("text 2 v1");
+    });
+
+    it("keeps what a killed run staged for the next one, which publishes it", async () => {
+      const { registry, request, batch, served } = await open(make);
+      const killed = await registry.begin(request, signal());
+      await registry.commit(killed, batch(0, ["1"]), signal());
+      const next = await registry.begin({ ...request, takeOver: true }, signal());
+      expect((await known(registry, next)).map(({ row }) => row)).toEqual(["notes:1"]);
+      await registry.commit(next, batch(0, ["2"]), signal());
+      await registry.publish(next, [counts(2, { added: 1, unchanged: 1 })], signal());
+      expect([await served("notes:1"), await served("notes:2")]).toEqual(["text 1 v1", "text 2 v1"]);
+    });
+
+    it("leaves a table that the run did not read as it was", async () => {
+      const { registry, request, batch, served } = await open(make);
+      await ingest(registry, request, batch(0, ["1"]), counts(1, { added: 1 }));
+      const only = { ...request, tables: ["people"] };
+      const people = batch(0, ["7"], { table: "people" });
+      await ingest(registry, only, people, counts(1, { added: 1, table: "people" }));
+      expect(await served("notes:1")).toBe("text 1 v1");
+      expect(await served("people:7")).toBe("text 7 v1");
+    });
+
+    it("publishes nothing when its own count differs from the run's", async () => {
+      const { registry, request, batch, served } = await open(make);
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"]), signal());
+      const error = await errorOf(registry.publish(run, [counts(2, { added: 2 })], signal()));
+      expect(error.code).toBe("guard_stopped");
+      expect(await served("notes:1")).toBeUndefined();
+    });
+
+    it("refuses a row whose class it was never sent", async () => {
+      const { registry, request, batch } = await open(make);
+      const run = await registry.begin(request, signal());
+      const unknown = { ...batch(0, ["1"]), classes: [] };
+      expect((await errorOf(registry.commit(run, unknown, signal()))).code).toBe("invalid_request");
+    });
+
+    it("stops waiting when the signal is aborted", async () => {
+      const { registry, request } = await open(make);
+      const controller = new AbortController();
+      controller.abort();
+      expect((await errorOf(registry.begin(request, controller.signal))).code).toBe("cancelled");
+    });
+  });
+}
+
+function signal(): AbortSignal {
+  return AbortSignal.timeout(20_000);
+}
+
+interface BatchOptions {
+  readonly table?: string;
+  readonly version?: string;
+}
+
+interface Opened extends RegistryHarness {
+  readonly request: RunRequest;
+  /** A batch of rows with these ids, each with one chunk `text <id> <version>`. */
+  readonly batch: (seq: number, ids: readonly string[], options?: BatchOptions) => Batch;
+}
+
+async function open(make: () => Promise<RegistryHarness>): Promise<Opened> {
+  const harness = await make();
+  const everyone = await classOf({ allowAny: [["public"]], allowAll: [], deny: [] }, "public");
+  return {
+    ...harness,
+    request: { tenant: harness.tenant, tables: ["notes", "people"], space: SPACE, trigger: "cli" },
+    batch: (seq, ids, { table = "notes", version = "v1" } = {}) => ({
+      seq,
+      table,
+      classes: [everyone],
+      rows: ids.map((id) => rowOf(table, id, version, everyone)),
+      gone: [],
+    }),
+  };
+}
+
+function rowOf(table: string, id: string, version: string, accessClass: AccessClass): StagedRow {
+  return {
+    row: rowId(table, [id]),
+    view: "all",
+    version,
+    accessClass: accessClass.id,
+    title: `title ${id}`,
+    cells: [{ column: "id", value: id }],
+    changedAt: undefined,
+    url: undefined,
+    chunks: [
+      {
+        n: 0,
+        text: `text ${id} ${version}`,
+        lexical: { title: `title ${id}`, body: `text ${id}`, labels: "", meta: table },
+        vector: new Float32Array([1, 0, 0, 0]),
+      },
+    ],
+  };
+}
+
+function counts(
+  read: number,
+  part: {
+    readonly table?: string;
+    readonly added?: number;
+    readonly changed?: number;
+    readonly deleted?: number;
+    readonly unchanged?: number;
+  } = {},
+): PublishedTable {
+  const { table = "notes", added = 0, changed = 0, deleted = 0, unchanged = 0 } = part;
+  return {
+    counts: { table, read, added, changed, deleted, unchanged, failed: 0 },
+    asOf: "2026-11-23T08:00:00Z",
+    key: ["id"],
+    rollup: false,
+  };
+}
+
+async function ingest(
+  registry: Registry,
+  request: RunRequest,
+  batch: Batch,
+  table: PublishedTable,
+): Promise<void> {
+  const run = await registry.begin(request, signal());
+  await registry.commit(run, batch, signal());
+  await registry.publish(run, [table], signal());
+}
+
+async function known(registry: Registry, run: Run, table = "notes"): Promise<KnownRow[]> {
+  const rows: KnownRow[] = [];
+  for await (const page of registry.known(run, table, signal())) rows.push(...page);
+  return rows;
+}
+
+async function errorOf(call: Promise<unknown>): Promise<QuaysideError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof QuaysideError) return error;
+    throw error;
+  }
+  throw new Error("the call did not fail");
+}
