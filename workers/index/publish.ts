@@ -1,0 +1,245 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { PublishedTable, Run, TableCounts } from "../../shared/ports/registry.ts";
+import type { ServedTable, ShardPublished } from "../tenant/api.ts";
+import { packBlocks, wipeVectors, type Place } from "./blocks.ts";
+import { countOf, NEVER, readMeta, writeMeta } from "./schema.ts";
+import { dropVersions, tableNumber } from "./stage.ts";
+
+/** What a publish did to the versions, for the vectors in memory. */
+export interface Flipped {
+  readonly published: ShardPublished;
+  readonly shown: ReadonlySet<number>;
+  readonly hidden: ReadonlySet<number>;
+  readonly dropped: ReadonlySet<number>;
+}
+
+/**
+ * Makes what is staged for these tables visible, inside the caller's transaction: staged versions begin and the ones that they
+ * replace, or that are gone, end with this generation. Versions that ended with an earlier one are deleted. Staged work for
+ * other tables stays staged.
+ * @throws QuaysideError `run_fenced`, or `guard_stopped` when the shard's counts and the run's can't both be right.
+ */
+export function publishStaged(
+  sql: SqlStorage,
+  run: Run,
+  tables: readonly PublishedTable[],
+  epoch: number,
+): Flipped {
+  const meta = readMeta(sql);
+  if (run.fence < meta.fence) throw new QuaysideError("run_fenced", "A later run has taken over.");
+  const generation = run.generation;
+  const shown = new Set<number>();
+  const hidden = new Set<number>();
+  for (const table of tables) {
+    const no = tableNumber(sql, table.counts.table);
+    const staged = numbers(
+      sql,
+      "SELECT no FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from = ?",
+      no,
+      NEVER,
+      NEVER,
+    );
+    const ended = numbers(
+      sql,
+      `SELECT no FROM rec r WHERE tbl = ? AND gen_to = ? AND gen_from < ? AND (
+         EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?)
+         OR EXISTS (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view))`,
+      no,
+      NEVER,
+      NEVER,
+      NEVER,
+    );
+    for (const rec of ended) {
+      sql.exec("UPDATE rec SET gen_to = ? WHERE no = ?", generation, rec);
+      sql.exec("UPDATE entry SET live = 0 WHERE rec = ?", rec);
+      hidden.add(rec);
+    }
+    for (const rec of staged) {
+      sql.exec("UPDATE rec SET gen_from = ? WHERE no = ?", generation, rec);
+      sql.exec("UPDATE entry SET live = 1 WHERE rec = ?", rec);
+      shown.add(rec);
+    }
+    // A repeated call finds nothing staged and the counts of a run that has been checked already.
+    if (meta.publishedRun !== run.id) checkCounts(sql, run, no, table.counts, generation);
+    sql.exec("DELETE FROM gone WHERE tbl = ?", no);
+    sql.exec(
+      "UPDATE tbl SET as_of = ?, key = ?, rollup = ?, erased = 0 WHERE no = ?",
+      table.asOf,
+      JSON.stringify(table.key),
+      table.rollup ? 1 : 0,
+      no,
+    );
+  }
+  const changed = shown.size > 0 || hidden.size > 0;
+  const dropped = changed ? deleteEnded(sql, generation) : new Set<number>();
+  sql.exec("DELETE FROM batch WHERE run <> ?", run.id);
+  const served = changed ? generation : meta.generation;
+  writeMeta(sql, {
+    generation: served,
+    epoch: Math.max(meta.epoch, epoch),
+    fence: run.fence,
+    publishedRun: run.id,
+    ...(changed ? { french: shareOfFrench(sql) } : {}),
+  });
+  return {
+    published: { generation: served, changed, rows: servedTables(sql) },
+    shown,
+    hidden,
+    dropped,
+  };
+}
+
+/**
+ * Whether every batch arrived. Rows that were read and not held back must be served; a row that the run calls added or changed
+ * must have been staged by it. Held-back rows may still be served in an older version or another view, so they widen the range.
+ */
+function checkCounts(
+  sql: SqlStorage,
+  run: Run,
+  table: number,
+  counts: TableCounts,
+  generation: number,
+): void {
+  const { read, added, changed, unchanged, failed } = counts;
+  if (read !== added + changed + unchanged + failed) return;
+  const erased = countOf(sql, "SELECT erased AS n FROM tbl WHERE no = ?", table);
+  const served = countOf(
+    sql,
+    "SELECT count(DISTINCT row) AS n FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from < ?",
+    table,
+    NEVER,
+    NEVER,
+  );
+  const touched = countOf(
+    sql,
+    `SELECT count(*) AS n FROM (
+       SELECT row FROM rec WHERE tbl = ? AND gen_from = ? AND run = ?
+       UNION SELECT row FROM gone WHERE tbl = ? AND run = ?)`,
+    table,
+    generation,
+    run.id,
+    table,
+    run.id,
+  );
+  if (served > read) {
+    throw stopped(counts.table, `${served} rows would be served, but the warehouse holds ${read}`);
+  }
+  if (served < read - failed - erased) {
+    throw stopped(
+      counts.table,
+      `${served} rows would be served, but ${read - failed} were read (a key may not be unique)`,
+    );
+  }
+  if (touched + erased < added + changed) {
+    throw stopped(counts.table, `${added + changed} rows were added or changed, but only ${touched} arrived`);
+  }
+}
+
+function stopped(table: string, what: string): QuaysideError {
+  return new QuaysideError(
+    "guard_stopped",
+    `Table ${table}: ${what}. Nothing was published; run the ingest again.`,
+  );
+}
+
+/** Versions that an earlier generation ended: no generation that can still be served shows them. */
+function deleteEnded(sql: SqlStorage, generation: number): ReadonlySet<number> {
+  const ended = new Set(numbers(sql, "SELECT no FROM rec WHERE gen_to < ?", generation));
+  dropVersions(sql, ended);
+  const { dimensions } = readMeta(sql);
+  if (dimensions > 0) packBlocks(sql, dimensions);
+  return ended;
+}
+
+function shareOfFrench(sql: SqlStorage): number {
+  const { n, french } = sql
+    .exec<{ n: number; french: number | null }>(
+      "SELECT count(*) AS n, sum(french) AS french FROM entry WHERE live = 1",
+    )
+    .one();
+  return n === 0 ? 0 : (french ?? 0) / n;
+}
+
+function servedTables(sql: SqlStorage): ServedTable[] {
+  const tables = sql
+    .exec<{ no: number; name: string }>("SELECT no, name FROM tbl WHERE as_of IS NOT NULL ORDER BY no")
+    .toArray();
+  return tables.map(({ no, name }) => ({
+    table: name,
+    rows: countOf(
+      sql,
+      "SELECT count(DISTINCT row) AS n FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from < ?",
+      no,
+      NEVER,
+      NEVER,
+    ),
+    classes: sql
+      .exec<{ id: string }>(
+        `SELECT DISTINCT c.id AS id FROM rec r JOIN class c ON c.no = r.class
+         WHERE r.tbl = ? AND r.gen_to = ? AND r.gen_from < ? ORDER BY c.id`,
+        no,
+        NEVER,
+        NEVER,
+      )
+      .toArray()
+      .map((row) => row.id),
+  }));
+}
+
+/** What an erasure removed, and what of the row is left anywhere in this shard. */
+export interface Erased {
+  readonly rows: number;
+  readonly chunks: number;
+  readonly residue: number;
+  readonly dropped: ReadonlySet<number>;
+}
+
+/** Removes a row from every generation, staged work included, inside the caller's transaction. */
+export function eraseRow(sql: SqlStorage, row: string, epoch: number): Erased {
+  const meta = readMeta(sql);
+  const recs = new Set(numbers(sql, "SELECT no FROM rec WHERE row = ?", row));
+  const served = countOf(
+    sql,
+    "SELECT count(*) AS n FROM rec WHERE row = ? AND gen_from < ? AND gen_to = ?",
+    row,
+    NEVER,
+    NEVER,
+  );
+  const entries = sql
+    .exec<{ no: number; block: number | null; pos: number | null }>(
+      "SELECT e.no AS no, e.block AS block, e.pos AS pos FROM rec r JOIN entry e ON e.rec = r.no WHERE r.row = ?",
+      row,
+    )
+    .toArray();
+  const places = entries.flatMap(({ block, pos }): Place[] =>
+    block === null || pos === null ? [] : [{ block, pos }],
+  );
+  wipeVectors(sql, meta.dimensions, places);
+  if (served > 0) {
+    sql.exec(
+      "UPDATE tbl SET erased = erased + 1 WHERE no = (SELECT tbl FROM rec WHERE row = ? LIMIT 1)",
+      row,
+    );
+  }
+  dropVersions(sql, recs);
+  sql.exec("DELETE FROM gone WHERE row = ?", row);
+  // A delete only marks a term as gone until its segment is merged; an erasure must not leave the words behind.
+  if (recs.size > 0) sql.exec("INSERT INTO fts (fts) VALUES ('optimize')");
+  writeMeta(sql, { epoch: Math.max(meta.epoch, epoch) });
+  const left = entries.filter(
+    ({ no }) => countOf(sql, "SELECT count(*) AS n FROM fts WHERE rowid = ?", no) > 0,
+  ).length;
+  return {
+    rows: recs.size > 0 ? 1 : 0,
+    chunks: entries.length,
+    residue: left + countOf(sql, "SELECT count(*) AS n FROM rec WHERE row = ?", row),
+    dropped: recs,
+  };
+}
+
+function numbers(sql: SqlStorage, query: string, ...bindings: readonly (string | number)[]): number[] {
+  return sql
+    .exec<{ no: number }>(query, ...bindings)
+    .toArray()
+    .map((row) => row.no);
+}

@@ -1,0 +1,137 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Filter } from "../../shared/ports/vector-index.ts";
+import type { ShardQuery } from "../tenant/api.ts";
+import type { Hit } from "./evidence.ts";
+import { matchQuery, searchLexical } from "./lexical.ts";
+import { readMeta } from "./schema.ts";
+import type { Allowed, ChunkScore, VectorMemory } from "./vectors.ts";
+
+/** Candidates that each leg brings: enough that what one leg ranks low and the other high is seen by both. */
+const MIN_CANDIDATES = 200;
+
+/**
+ * Both legs, filtered inside, fused. Best first, more than `topK` of them so that the re-check may drop some; scores 0 to 1.
+ * @param vectors called only when there are vectors to search.
+ */
+export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => VectorMemory): Hit[] {
+  const meta = readMeta(sql);
+  const allowed = resolveFilter(sql, query.filter);
+  if (allowed.classes.size === 0 || allowed.tables?.size === 0 || allowed.recs?.size === 0) return [];
+  const limit = Math.max(MIN_CANDIDATES, query.topK * 4);
+  const match = matchQuery(query.text, meta.french);
+  const lexical = match === undefined ? [] : searchLexical(sql, match, asSql(allowed), limit);
+  if (meta.dimensions === 0 || query.fusionWeight === 0) return toHits(sql, fuse(lexical, [], 0), limit);
+  if (query.vector.length !== meta.dimensions) {
+    throw new QuaysideError(
+      "index_embedder_mismatch",
+      `The question was embedded in ${query.vector.length} dimensions, the index in ${meta.dimensions}; ingest again.`,
+    );
+  }
+  const memory = vectors();
+  const near = memory.search(query.vector, allowed, limit);
+  const seen = new Set(near.map((hit) => hit.chunk));
+  const rest = lexical.flatMap(({ chunk, rec }): ChunkScore[] => {
+    const score = seen.has(chunk) ? undefined : memory.scoreOf(query.vector, chunk);
+    return score === undefined ? [] : [{ chunk, rec, score }];
+  });
+  return toHits(sql, fuse(lexical, [...near, ...rest], query.fusionWeight), limit);
+}
+
+/**
+ * The weighted sum of both legs, each scaled so that its best is 1, brought to 0..1. Scores and not ranks: a weak dense leg with
+ * ranks would outvote a lexical leg that is sure.
+ */
+export function fuse(
+  lexical: readonly ChunkScore[],
+  dense: readonly ChunkScore[],
+  weight: number,
+): ChunkScore[] {
+  const fused = new Map<number, ChunkScore>();
+  const add = (hits: readonly ChunkScore[], share: number): void => {
+    const best = hits.reduce((max, hit) => Math.max(max, hit.score), 0);
+    for (const { chunk, rec, score } of hits) {
+      const scaled = best === 0 ? 0 : (share * Math.max(0, score)) / best;
+      fused.set(chunk, { chunk, rec, score: (fused.get(chunk)?.score ?? 0) + scaled });
+    }
+  };
+  const total = (lexical.length > 0 ? 1 : 0) + (dense.length > 0 ? weight : 0) || 1;
+  add(lexical, 1 / total);
+  add(dense, weight / total);
+  // Equal scores in the order of ingest: the same question always gets the same list.
+  return [...fused.values()].sort((a, b) => b.score - a.score || a.chunk - b.chunk);
+}
+
+/** The filter in the shard's own numbers. A class or table that the shard does not know narrows to nothing. */
+export function resolveFilter(sql: SqlStorage, filter: Filter): Allowed {
+  const numbers = (query: string, names: readonly string[]): ReadonlySet<number> =>
+    new Set(
+      sql
+        .exec<{ no: number }>(query, JSON.stringify(names))
+        .toArray()
+        .map((row) => row.no),
+    );
+  const classes = numbers(
+    "SELECT no FROM class WHERE id IN (SELECT value FROM json_each(?))",
+    filter.classes,
+  );
+  const tables =
+    filter.tables &&
+    numbers("SELECT no FROM tbl WHERE name IN (SELECT value FROM json_each(?))", filter.tables);
+  const cells = Object.entries(filter.cells ?? {});
+  const recs = cells.length === 0 ? undefined : recsWithCells(sql, cells, tables);
+  return { classes, tables, recs };
+}
+
+/** Versions in which every column named holds the value, as text. */
+function recsWithCells(
+  sql: SqlStorage,
+  cells: readonly (readonly [string, string])[],
+  tables: ReadonlySet<number> | undefined,
+): ReadonlySet<number> {
+  const { generation } = readMeta(sql);
+  return new Set(
+    sql
+      .exec<{ no: number }>(
+        `SELECT r.no AS no FROM rec r
+         WHERE r.gen_from <= ? AND r.gen_to > ? AND (? OR r.tbl IN (SELECT value FROM json_each(?)))
+         AND NOT EXISTS (SELECT 1 FROM json_each(?) w WHERE NOT EXISTS (
+           SELECT 1 FROM json_each(r.cells) c WHERE c.value ->> 'column' = w.value ->> 0
+           AND CASE json_type(c.value, '$.value') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'
+             ELSE CAST(c.value ->> 'value' AS TEXT) END = w.value ->> 1))`,
+        generation,
+        generation,
+        tables ? 0 : 1,
+        JSON.stringify([...(tables ?? [])]),
+        JSON.stringify(cells),
+      )
+      .toArray()
+      .map((row) => row.no),
+  );
+}
+
+function asSql(allowed: Allowed): Parameters<typeof searchLexical>[2] {
+  return {
+    classes: JSON.stringify([...allowed.classes]),
+    tables: allowed.tables && JSON.stringify([...allowed.tables]),
+    recs: allowed.recs && JSON.stringify([...allowed.recs]),
+  };
+}
+
+/** Chunk numbers as rows, views and chunk positions, the re-check's terms. */
+function toHits(sql: SqlStorage, ranked: readonly ChunkScore[], limit: number): Hit[] {
+  const top = ranked.slice(0, limit);
+  const names = new Map(
+    sql
+      .exec<{ no: number; row: string; view: string; n: number }>(
+        `SELECT e.no AS no, r.row AS row, r.view AS view, e.n AS n FROM entry e JOIN rec r ON r.no = e.rec
+         WHERE e.no IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(top.map((hit) => hit.chunk)),
+      )
+      .toArray()
+      .map((row) => [row.no, row] as const),
+  );
+  return top.flatMap(({ chunk, score }): Hit[] => {
+    const name = names.get(chunk);
+    return name ? [{ row: name.row, view: name.view, n: name.n, score }] : [];
+  });
+}

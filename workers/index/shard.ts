@@ -1,0 +1,137 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Batch, KnownRow, PublishedTable, Run } from "../../shared/ports/registry.ts";
+import type { Filter } from "../../shared/ports/vector-index.ts";
+import type { ShardApi, ShardPublished, ShardQuery } from "../tenant/api.ts";
+import { coded } from "../tenant/rpc.ts";
+import { countVectors, loadVectors } from "./blocks.ts";
+import { confirmHits, confirmRows, resolveIds } from "./evidence.ts";
+import { makeKernel } from "./kernel.ts";
+import { eraseRow, publishStaged } from "./publish.ts";
+import { countOf, createShardSchema, readMeta, writeMeta } from "./schema.ts";
+import { searchChunks } from "./search.ts";
+import { knownRows, prepareRows, stageBatch } from "./stage.ts";
+import { makeVectorMemory, type VectorMemory } from "./vectors.ts";
+
+/** Dropped vectors may waste this share of the memory before it is loaded anew. */
+const MAX_WASTE = 0.25;
+const MAX_KNOWN = 10_000;
+const MAX_TOP_K = 1000;
+
+/** Rows and the embedded index of one space: the registry's last word, and the search beside it. */
+export class Shard extends DurableObject implements ShardApi {
+  readonly #sql: SqlStorage;
+  /** Read from storage by the first search after a start; followed up by whatever changes vectors. */
+  #vectors: VectorMemory | undefined;
+
+  constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    createShardSchema(this.#sql);
+  }
+
+  stage(run: Run, batch: Batch): Promise<void> {
+    return coded(() => {
+      const prepared = prepareRows(batch);
+      const now = new Date().toISOString();
+      const staged = this.#atomically(() => stageBatch(this.#sql, run, batch, prepared, now));
+      this.#vectors?.drop(staged.dropped);
+      this.#vectors?.add(staged.slots, staged.bytes, staged.scales);
+    });
+  }
+
+  known(
+    table: string,
+    after: { readonly row: string; readonly view: string } | undefined,
+    limit: number,
+  ): Promise<readonly KnownRow[]> {
+    return coded(() => knownRows(this.#sql, table, after, clamp(limit, MAX_KNOWN)));
+  }
+
+  publish(run: Run, tables: readonly PublishedTable[], epoch: number): Promise<ShardPublished> {
+    return coded(() => {
+      const flipped = this.#atomically(() => publishStaged(this.#sql, run, tables, epoch));
+      this.#vectors?.setLive(flipped.hidden, false);
+      this.#vectors?.setLive(flipped.shown, true);
+      this.#vectors?.drop(flipped.dropped);
+      if (this.#vectors && this.#vectors.dropped > this.#vectors.size * MAX_WASTE) this.#vectors = undefined;
+      return flipped.published;
+    });
+  }
+
+  query(query: ShardQuery): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {
+    return coded(() => {
+      const hits = searchChunks(this.#sql, { ...query, topK: clamp(query.topK, MAX_TOP_K) }, () =>
+        this.#loaded(),
+      );
+      return {
+        evidence: confirmHits(this.#sql, hits, query.filter, clamp(query.topK, MAX_TOP_K)),
+        epoch: readMeta(this.#sql).epoch,
+      };
+    });
+  }
+
+  recheck(
+    hits: readonly { readonly id: string; readonly score: number }[],
+    filter: Filter,
+  ): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {
+    return coded(() => ({
+      evidence: confirmHits(this.#sql, resolveIds(this.#sql, hits), filter, hits.length),
+      epoch: readMeta(this.#sql).epoch,
+    }));
+  }
+
+  confirm(
+    epoch: number,
+    rows: readonly (readonly [string, string])[],
+    classes: readonly string[],
+  ): Promise<{ readonly holds: boolean; readonly asOf: string }> {
+    return coded(() => confirmRows(this.#sql, epoch, rows, classes));
+  }
+
+  erase(
+    row: string,
+    epoch: number,
+  ): Promise<{ readonly rows: number; readonly chunks: number; readonly residue: number }> {
+    return coded(() => {
+      const { dropped, ...erased } = this.#atomically(() => eraseRow(this.#sql, row, epoch));
+      this.#vectors?.drop(dropped);
+      return erased;
+    });
+  }
+
+  setEpoch(epoch: number): Promise<void> {
+    return coded(() => writeMeta(this.#sql, { epoch: Math.max(epoch, readMeta(this.#sql).epoch) }));
+  }
+
+  stats(): ReturnType<ShardApi["stats"]> {
+    return coded(() => ({
+      rows: countOf(this.#sql, "SELECT count(*) AS n FROM rec"),
+      chunks: countOf(this.#sql, "SELECT count(*) AS n FROM entry"),
+      vectors: countVectors(this.#sql),
+      sizeBytes: this.#sql.databaseSize,
+    }));
+  }
+
+  /** All of it or nothing; the memory is followed up only after, so it never shows what was rolled back. */
+  #atomically<T>(change: () => T): T {
+    return this.ctx.storage.transactionSync(change);
+  }
+
+  #loaded(): VectorMemory {
+    if (this.#vectors) return this.#vectors;
+    const { dimensions } = readMeta(this.#sql);
+    const memory = makeVectorMemory(makeKernel(), dimensions);
+    loadVectors(this.#sql, dimensions, memory);
+    this.#vectors = memory;
+    return memory;
+  }
+}
+
+function clamp(value: number, most: number): number {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new QuaysideError("invalid_request", `Ask for 1 to ${most} at a time.`);
+  }
+  return Math.min(value, most);
+}
