@@ -67,8 +67,78 @@ describe("pinecone", () => {
 
   it("stores class, table, cells and text as metadata", async () => {
     await open().upsert([entry("a.0", "one", { cells: { region: "FR" } })], signal);
+    expect(bodies("/vectors/upsert")).toMatchObject([
+      {
+        vectors: [
+          { id: "a.0", metadata: { class: "class-a", table: "tickets", cell_region: "FR", text: "one" } },
+        ],
+      },
+    ]);
+  });
+
+  it("filters by class, table and cell inside the index", async () => {
+    const filter = { classes: ["class-a", "class-b"], tables: ["tickets"], cells: { region: "FR" } };
+    await open().query(ask("one", { filter }), signal);
+    expect(bodies("/query")).toMatchObject([
+      {
+        topK: 10,
+        includeMetadata: false,
+        filter: {
+          class: { $in: ["class-a", "class-b"] },
+          table: { $in: ["tickets"] },
+          cell_region: { $eq: "FR" },
+        },
+      },
+    ]);
+  });
+
+  it("asks nothing for someone who may see nothing", async () => {
+    expect(await open().query(ask("one", { filter: { classes: [], tables: undefined } }), signal)).toEqual(
+      [],
+    );
+    expect(await open().query(ask("one", { filter: { classes: ["class-a"], tables: [] } }), signal)).toEqual(
+      [],
+    );
+    expect(stub.exchanges).toHaveLength(0);
+  });
+
+  it("splits more classes than a filter holds, and merges what comes back", async () => {
+    await open().upsert([entry("a.0", "one two"), entry("b.0", "one", { accessClass: "class-b" })], signal);
+    const others = Array.from({ length: 10_000 }, (_, i) => `other-${i}`);
+    const filter = { classes: ["class-a", ...others, "class-b"], tables: undefined };
+    const matches = await open().query(ask("one", { filter }), signal);
+    expect(bodies("/query")).toHaveLength(2);
+    expect(matches.map(({ id }) => id)).toEqual(["b.0", "a.0"]);
+  });
+
+  it("fails closed for more classes than ten queries hold", async () => {
+    const classes = Array.from({ length: 100_001 }, (_, i) => `class-${i}`);
+    const call = open().query(ask("one", { filter: { classes, tables: undefined } }), signal);
+    expect(await failureCode(call)).toBe("too_many_labels");
+  });
+
+  it("fails closed when Pinecone refuses the filter", async () => {
+    stub.fault({ mode: "filter_too_big" });
+    expect(await failureCode(open().query(ask("one"), signal))).toBe("too_many_labels");
+  });
+
+  it("sends vectors to seven decimals", async () => {
+    const vector = new Float32Array(DIMENSION);
+    vector.set([0.123456789, -0.5, 1e-9, 1, -0.00001234, -1]);
+    await open().upsert([entry("a.0", "one", { vector })], signal);
+    const [body] = stub.exchanges.filter((e) => e.path === "/vectors/upsert");
+    expect(/"values":\[([^\]]*)\]/.exec(body?.body ?? "")?.[1]).toMatch(
+      /^0\.1234568,-0\.5,0,1,-0\.0000123,-1,0,/,
+    );
+  });
+
+  it("splits an upsert at 1,000 records", async () => {
+    const entries = Array.from({ length: 2001 }, (_, i) => entry(`${i}.0`, `row ${i}`));
+    await open().upsert(entries, signal);
     const upserts = stub.exchanges.filter((e) => e.path === "/vectors/upsert");
-    expect(upserts.map((e) => e.body.split('"id":').length - 1)).toEqual([1000, 1000, 1]);
+    expect(upserts.map((e) => e.body.split('"id":').length - 1).sort((a, b) => a - b)).toEqual([
+      1, 1000, 1000,
+    ]);
     expect(stub.ids(await namespace())).toHaveLength(2001);
   });
 
