@@ -7,6 +7,7 @@ import {
   accountOf,
   CONCEPT_IN_NAME,
   type Cover,
+  coverOf,
   inBag,
   inKind,
   inName,
@@ -29,12 +30,9 @@ export interface Candidate {
 const ENOUGH = 0.7;
 
 /** Every acceptable answer from cells and titles, best first. */
-export function candidatesOf(
-  covers: readonly Cover[],
-  question: Understanding,
-  wanted: Wanted,
-  ignored: ReadonlySet<string>,
-): Candidate[] {
+export function candidatesOf(covers: readonly Cover[], question: Understanding, wanted: Wanted): Candidate[] {
+  // What else is asked of the same thing need not be found to answer this.
+  const ignored = new Set(question.wanted.flatMap((w) => (w === wanted ? [] : w.terms.map((t) => t.folded))));
   const out: Candidate[] = [];
   for (const cover of covers) {
     for (const field of [...cover.fact.fields, undefined]) {
@@ -64,6 +62,26 @@ function candidateOf(
   if (field && isGiven(field, cover, question)) return undefined;
   if (!field && question.terms.length > 0 && isTitleGiven(fact, question)) return undefined;
   return { cover, fact, field, fit, account, score: account.coverage * 3 + fit + fact.evidence.score * 0.2 };
+}
+
+/** The best field for a further thing asked for: of the row that was chosen, or of the row that its value names. */
+export function linkedTo(
+  best: Candidate,
+  covers: readonly Cover[],
+  question: Understanding,
+  wanted: Wanted,
+): Candidate | undefined {
+  // Only the further phrase counts now: the row is already known.
+  const terms = question.terms
+    .filter((t) => wanted.terms.includes(t))
+    .map((term, index) => ({ ...term, index }));
+  const again = { ...wanted, terms };
+  const narrowed: Understanding = { ...question, terms, dates: [], wanted: [again] };
+  return covers
+    .filter((c) => c.fact === best.fact || (best.field && c.fact.title === best.field.value))
+    .flatMap(({ fact }) => candidatesOf([coverOf(fact, narrowed)], narrowed, again))
+    .filter((c) => c.field !== undefined)
+    .sort((a, b) => b.fit - a.fit)[0];
 }
 
 /** Terms of the phrase asked for that must be met: heads such as "number" say nothing beside a modifier. */

@@ -61,6 +61,9 @@ export function inKind(term: Term, fact: Fact): number {
   return term.kind === "word" ? inBag(term, fact.kind, CONCEPT_IN_NAME) : 0;
 }
 
+/** No words to leave out of the account. */
+export const NONE: ReadonlySet<string> = new Set();
+
 /** A row's answer to every term of the question, computed once. */
 export interface Cover {
   readonly fact: Fact;

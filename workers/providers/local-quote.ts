@@ -5,13 +5,13 @@ import type { Composed } from "./local-compose.ts";
 import { factsOf, nameOf } from "./local-facts.ts";
 import { coverOf } from "./local-match.ts";
 import { capital, mark, quoteSentence } from "./local-phrases.ts";
+import { answersEnough } from "./local-prose.ts";
 import { passagesOf } from "./local-sentences.ts";
 
 /** Most places that are quoted. */
 const MOST_QUOTES = 3;
 /** Quotes this much weaker than the best are left out. */
 const CLOSE = 0.8;
-const NONE: ReadonlySet<string> = new Set();
 
 /** Quotes the sentences or cells that come closest to an answer, word for word, and writes nothing of its own. */
 export function quote(request: Pick<ChatRequest, "question" | "evidence" | "language" | "today">): Composed {
@@ -20,7 +20,7 @@ export function quote(request: Pick<ChatRequest, "question" | "evidence" | "lang
   const within = question.needsTotal ? covers.filter((c) => c.fact.evidence.rollup) : covers;
   const wanted = question.wanted[0];
   const colon = question.language === "fr" ? " :" : ":";
-  const cells = wanted ? candidatesOf(within, question, wanted, NONE) : [];
+  const cells = wanted ? candidatesOf(within, question, wanted) : [];
   const best = cells[0];
   if (best) {
     const seen = new Set<number>();
@@ -38,7 +38,7 @@ export function quote(request: Pick<ChatRequest, "question" | "evidence" | "lang
   }
   const passages = passagesOf(within, question);
   const first = passages[0];
-  if (!first || first.own + first.row < 0.9)
+  if (!first || !answersEnough(first, question))
     return { text: "", reason: question.needsTotal ? "needs-total" : "no-evidence" };
   const close = passages.filter((p) => p.score >= first.score * CLOSE).slice(0, MOST_QUOTES);
   return {

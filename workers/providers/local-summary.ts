@@ -1,9 +1,8 @@
 import type { Understanding } from "../answer/understand.ts";
 import { type Fact, type Field, nameOf } from "./local-facts.ts";
-import { accountOf, type Cover } from "./local-match.ts";
+import { accountOf, type Cover, NONE } from "./local-match.ts";
 import { capital, listSentence, mark, quoteSentence, shown } from "./local-phrases.ts";
 
-const NONE: ReadonlySet<string> = new Set();
 /** A summary says the main things, not everything. */
 const MOST_CELLS = 12;
 const MOST_SENTENCES = 4;
