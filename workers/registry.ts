@@ -186,7 +186,7 @@ function makeIndexes(host: Host, shardOf: Parts["shardOf"]): Parts["index"] {
 /** The shard's own index: it searches and confirms in one call. */
 function embedded(shard: ShardApi): SearchIndex {
   return {
-    maxTopK: 500,
+    maxTopK: 1000,
     async query(query) {
       const { evidence } = await shard.query(query);
       return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));

@@ -159,8 +159,11 @@ async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
     return eventStream(first.value, events, {
       requestId: call.requestId,
       cancel: () => gone.abort(),
-      failed: ({ code }) =>
-        deps.host.log({ level: "warn", event: "stream-failed", requestId: call.requestId, code }),
+      failed({ code }) {
+        // A reader who leaves is no failure of ours.
+        const level = code === "cancelled" ? "info" : "warn";
+        deps.host.log({ level, event: "stream-failed", requestId: call.requestId, code });
+      },
       closed: leave,
     });
   } finally {
