@@ -1,0 +1,149 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { createRequire } from "node:module";
+
+/**
+ * What a deploy uploads: gzip size of the Worker, and the CPU that workerd needs to start it and answer once, over the same
+ * for a hello-world Worker in the same run (scheduler time over all threads, median of 7, interleaved).
+ *   --gate   fail when a figure is over the gate below
+ */
+const GATE = { gzipKb: 260, startCpuMsOverHello: 60 };
+const ROUNDS = 7;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+// Not a dependency of ours: the workerd that wrangler brings.
+const workerd = (createRequire(import.meta.url)("workerd") as { readonly default: string }).default;
+const out = mkdtempSync(join(tmpdir(), "quayside-bundle-"));
+
+function build(): { files: { name: string; bytes: number; gzip: number }[] } {
+  const result = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out],
+    {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" },
+    },
+  );
+  if (result.status !== 0) throw new Error(`the Worker does not build:\n${result.stdout}${result.stderr}`);
+  const files = readdirSync(out)
+    .filter((name) => /\.(js|wasm)$/.test(name))
+    .map((name) => {
+      const body = readFileSync(join(out, name));
+      return { name, bytes: body.length, gzip: gzipSync(body).length };
+    });
+  return { files };
+}
+
+/** Nanoseconds of CPU that a process's threads have used. */
+function cpuNs(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
+    const line = readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8");
+    return sum + Number(line.split(" ")[0]);
+  }, 0);
+}
+
+/** A workerd configuration of one Worker; what it is bound to answers nothing. */
+function workerdConfig(files: readonly string[], main: string, port: number): string {
+  const module = (name: string): string =>
+    name.endsWith(".wasm")
+      ? `(name = "${name}", wasm = embed "${name}")`
+      : `(name = "${name}", esModule = embed "${name}")`;
+  const modules = [main, ...files.filter((name) => name !== main && name.endsWith(".wasm"))]
+    .map(module)
+    .join(", ");
+  const bound = main === "main.js";
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .main), (name = "nothing", worker = .nothing)],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);
+const nothing :Workerd.Worker = (
+  modules = [(name = "n.mjs", esModule = "export default { fetch() { return new Response(null, { status: 404 }); } };")],
+  compatibilityDate = "2026-10-01");
+const main :Workerd.Worker = (
+  modules = [${modules}],
+  compatibilityDate = "2026-10-01",
+  compatibilityFlags = ["nodejs_compat", "enable_request_signal"]${
+    bound
+      ? `,
+  durableObjectNamespaces = [
+    (className = "Ledger", uniqueKey = "l", enableSql = true), (className = "Shard", uniqueKey = "s", enableSql = true)],
+  durableObjectStorage = (inMemory = void),
+  bindings = [
+    (name = "LEDGER", durableObjectNamespace = "Ledger"), (name = "SHARD", durableObjectNamespace = "Shard"),
+    (name = "CACHE", kvNamespace = "nothing"), (name = "ASSETS", service = "nothing")]`
+      : ""
+  });
+`;
+}
+
+/** CPU of a workerd process from its start until it has answered `/healthz` once, in milliseconds. */
+async function startCpuMs(files: readonly string[], main: string): Promise<number> {
+  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const config = join(out, "config.capnp");
+  writeFileSync(config, workerdConfig(files, main, port));
+  const child = spawn(workerd, ["serve", config], { cwd: out, stdio: ["ignore", "ignore", "inherit"] });
+  try {
+    for (let tries = 0; tries < 500; tries += 1) {
+      const response = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
+      if (response) {
+        await response.arrayBuffer();
+        if (!response.ok) throw new Error(`/healthz answered ${response.status}`);
+        return cpuNs(child.pid ?? 0) / 1e6;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error("workerd did not start");
+  } finally {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+try {
+  const { files } = build();
+  const names = files.map((file) => file.name);
+  writeFileSync(join(out, "hello.mjs"), `export default { fetch() { return new Response("ok"); } };`);
+  const gzipKb = files.reduce((sum, file) => sum + file.gzip, 0) / 1024;
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    bare.push(await startCpuMs([], "hello.mjs"));
+    ours.push(await startCpuMs(names, "main.js"));
+  }
+  const overHello = median(ours) - median(bare);
+  console.log(
+    JSON.stringify({
+      bench: "bundle",
+      minified_kb: Math.round(files.reduce((sum, file) => sum + file.bytes, 0) / 1024),
+      gzip_kb: Math.round(gzipKb * 10) / 10,
+      start_cpu_ms: Math.round(median(ours)),
+      start_cpu_ms_hello: Math.round(median(bare)),
+      start_cpu_ms_over_hello: Math.round(overHello),
+      gate: GATE,
+      files: files.map((file) => ({ name: file.name, gzip_kb: Math.round(file.gzip / 102.4) / 10 })),
+    }),
+  );
+  if (process.argv.includes("--gate")) {
+    const over = [
+      gzipKb > GATE.gzipKb ? `gzip ${gzipKb.toFixed(1)} KB > ${GATE.gzipKb}` : "",
+      overHello > GATE.startCpuMsOverHello
+        ? `start-up ${overHello.toFixed(0)} ms > ${GATE.startCpuMsOverHello}`
+        : "",
+    ].filter(Boolean);
+    if (over.length > 0) {
+      console.error(`Over the gate: ${over.join("; ")}`);
+      process.exitCode = 1;
+    }
+  }
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}
