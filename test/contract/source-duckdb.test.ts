@@ -1,0 +1,225 @@
+import { DuckDBInstance } from "@duckdb/node-api";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeDuckDbSource } from "../../ingest/sources/duckdb.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
+import { memorySource } from "../fakes/memory-source.ts";
+
+import { secretHost } from "../fakes/secret-host.ts";
+import { PEOPLE, sourceContract } from "./source.ts";
+
+const signal = new AbortController().signal;
+const open = (path: string): Source => makeDuckDbSource({ kind: "duckdb", path }, secretHost({}));
+let directory = "";
+
+async function database(path: string, statements: readonly string[]): Promise<void> {
+  const instance = await DuckDBInstance.create(path);
+  const connection = await instance.connect();
+  for (const statement of statements) await connection.run(statement);
+  connection.closeSync();
+  instance.closeSync();
+}
+
+async function read(source: Source, ref: TableRef, key: readonly string[]): Promise<Row[]> {
+  const table = await source.describe(ref, signal);
+  const rows: Row[] = [];
+  for await (const batch of source.read(table, { key, batchSize: 1000, signal })) rows.push(...batch);
+  return rows;
+}
+
+async function failure(promise: Promise<unknown>): Promise<QuaysideError> {
+  const error: unknown = await promise.catch((e: unknown) => e);
+  if (error instanceof QuaysideError) return error;
+  throw new Error(`expected a QuaysideError, got ${String(error)}`);
+}
+
+const people = `SELECT * FROM (VALUES (1, 'Ada', NULL), (2, 'Zoë, "the" O''Brien', concat('two', chr(10), 'lines')),
+  (10, '007', 'x')) AS t(id, name, note)`;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "quayside-duckdb-"));
+  await database(join(directory, "w.duckdb"), [
+    `CREATE TABLE people AS ${people}`,
+    "CREATE TABLE many AS SELECT range AS n FROM range(5000)",
+    "CREATE TABLE empty (id INTEGER PRIMARY KEY)",
+    "COMMENT ON TABLE empty IS 'nothing yet'",
+    "COMMENT ON COLUMN empty.id IS 'its number'",
+  ]);
+  const files = join(directory, "parquet");
+  await database(":memory:", [`COPY (SELECT 1) TO '${join(directory, "probe.parquet")}'`]);
+  const { mkdir } = await import("node:fs/promises");
+  await mkdir(files);
+  await mkdir(join(directory, "csv"));
+  await database(":memory:", [
+    `COPY (${people}) TO '${join(files, "people.parquet")}'`,
+    `COPY (SELECT range AS n FROM range(5000)) TO '${join(files, "many.parquet")}'`,
+    `COPY (SELECT 1 AS id WHERE false) TO '${join(files, "empty.parquet")}'`,
+    `COPY (${people}) TO '${join(directory, "csv", "people.csv")}'`,
+    `COPY (SELECT range AS n FROM range(5000)) TO '${join(directory, "csv", "many.csv")}'`,
+  ]);
+  await writeFile(join(directory, "csv", "empty.csv"), "id\n");
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const refs = {
+  people: { name: ["people"] },
+  many: { name: ["many"] },
+  empty: { name: ["empty"] },
+  missing: { name: ["missing"] },
+};
+
+sourceContract("duckdb, database file", async () => ({ source: open(join(directory, "w.duckdb")), ...refs }));
+sourceContract("duckdb, folder of Parquet", async () => ({
+  source: open(join(directory, "parquet")),
+  ...refs,
+}));
+sourceContract("duckdb, folder of CSV", async () => ({ source: open(join(directory, "csv")), ...refs }));
+sourceContract("duckdb, queries over CSV", async () => ({
+  source: open(join(directory, "csv")),
+  people: { query: "SELECT id, name, note FROM people;" },
+  many: { query: "SELECT n FROM many -- all of them" },
+  empty: { query: "SELECT 1 AS id WHERE false" },
+  missing: { query: "SELECT * FROM missing" },
+}));
+sourceContract("memory fake", async () => ({
+  source: memorySource({
+    people: { columns: { id: "number", name: "string", note: "string" }, rows: [...PEOPLE] },
+    many: { columns: { n: "number" }, rows: Array.from({ length: 5000 }, (_, n) => ({ n })) },
+    empty: { columns: { id: "number" }, rows: [] },
+  }),
+  ...refs,
+}));
+
+describe("duckdb source", () => {
+  it("keeps every cell without loss", async () => {
+    const path = join(directory, "types.duckdb");
+    await database(path, [
+      `CREATE TABLE t AS SELECT 1 AS id,
+        9007199254740991::BIGINT AS safe, 9007199254740993::BIGINT AS big, 170141183460469231731687303715884105727::HUGEINT AS huge,
+        99999999999999999999999999999999999999::DECIMAL(38,0) AS d38, 1.10::DECIMAL(20,10) AS scaled,
+        0.1::FLOAT AS single, 1.7976931348623157e308::DOUBLE AS max, -0.0::DOUBLE AS zero,
+        'nan'::DOUBLE AS nan, 'infinity'::DOUBLE AS inf, '-infinity'::DOUBLE AS ninf,
+        DATE '2024-02-29' AS leap, DATE '10000-01-01' AS far, '0044-03-15 (BC)'::DATE AS bc, 'infinity'::DATE AS forever,
+        TIMESTAMP '2024-01-01 10:00:00.123456' AS ts, '2024-01-01 10:00:00.123456789'::TIMESTAMP_NS AS ns,
+        TIMESTAMPTZ '2024-01-01 10:00:00+05:30' AS tz, TIME '10:00:00' AS clock, INTERVAL 1 DAY AS span,
+        '\\xAA\\xBB'::BLOB AS bytes, true AS yes, UUID '00000000-0000-0000-0000-000000000001' AS u,
+        [1, NULL, 3] AS list, {'a': 1.10::DECIMAL(5,2), 'b': {'c': [DATE '2024-01-01']}} AS struct, MAP {'k': 1} AS map,
+        '{"n": 9007199254740993, "x": 1.0, "ok": 2}'::JSON AS json, concat('a', chr(0), 'b') AS nul,
+        TIMESTAMPTZ '2024-01-01 10:00:00+05:30' - INTERVAL 0 DAY AS tz2, [TIMESTAMPTZ '2024-01-01 10:00:00+05:30'] AS tzs`,
+    ]);
+    await using source = open(path);
+    const [row] = await read(source, { name: ["t"] }, ["id"]);
+    expect(row).toEqual({
+      id: 1,
+      safe: 9007199254740991,
+      big: "9007199254740993",
+      huge: "170141183460469231731687303715884105727",
+      d38: "99999999999999999999999999999999999999",
+      scaled: "1.1000000000",
+      single: 0.1,
+      max: 1.7976931348623157e308,
+      zero: "-0",
+      nan: "NaN",
+      inf: "Infinity",
+      ninf: "-Infinity",
+      leap: "2024-02-29",
+      far: "+010000-01-01",
+      bc: "-000043-03-15",
+      forever: "Infinity",
+      ts: "2024-01-01T10:00:00.123456Z",
+      ns: "2024-01-01T10:00:00.123456789Z",
+      tz: "2024-01-01T04:30:00Z",
+      clock: "10:00:00",
+      span: "1 day",
+      bytes: "qrs=",
+      yes: true,
+      u: "00000000-0000-0000-0000-000000000001",
+      list: [1, null, 3],
+      struct: { a: "1.10", b: { c: ["2024-01-01"] } },
+      map: { k: 1 },
+      json: { n: "9007199254740993", x: "1.0", ok: 2 },
+      nul: "a\u0000b",
+      tz2: "2024-01-01T04:30:00Z",
+      tzs: ["2024-01-01T04:30:00Z"],
+    });
+  });
+
+  it("keeps CSV text as written: leading zeros, trailing zeros, quotes and line ends", async () => {
+    await writeFile(
+      join(directory, "csv", "codes.csv"),
+      'code,zip,price,flag,note\n1,00712,1.50,True,"a\r\nb"\n2,10001,2,no,"say ""hi"""\n3,,,,\n',
+    );
+    await using source = open(join(directory, "csv"));
+    expect(await read(source, { name: ["codes"] }, ["code"])).toEqual([
+      { code: "1", zip: "00712", price: "1.50", flag: "True", note: "a\r\nb" },
+      { code: "2", zip: "10001", price: "2", flag: "no", note: 'say "hi"' },
+      { code: "3", zip: null, price: null, flag: null, note: null },
+    ]);
+  });
+
+  it("gives queries over CSV numbers to add, and text where digits lead with zero", async () => {
+    await writeFile(join(directory, "csv", "sums.csv"), "zip,price\n00712,1.5\n10001,2\n");
+    await using source = open(join(directory, "csv"));
+    const query = "SELECT min(zip) AS zip, sum(price) AS total FROM sums";
+    expect(await read(source, { query }, ["zip"])).toEqual([{ zip: "00712", total: 3.5 }]);
+  });
+
+  it("reads comments and primary keys from the catalogue", async () => {
+    await using source = open(join(directory, "w.duckdb"));
+    const table = await source.describe({ name: ["main", "empty"] }, signal);
+    expect(table.description).toBe("nothing yet");
+    expect(table.primaryKey).toEqual(["id"]);
+    expect(table.columns).toEqual([
+      { name: "id", type: "number", nullable: true, description: "its number" },
+    ]);
+  });
+
+  it.each([
+    "DROP TABLE people",
+    "SELECT 1; SELECT 2",
+    "COPY people TO '/tmp/stolen.csv'",
+    "INSERT INTO people VALUES (1, 'a', 'b')",
+    "ATTACH '/tmp/x.duckdb'",
+    "EXPLAIN SELECT 1",
+  ])("refuses the query %s", async (query) => {
+    await using source = open(join(directory, "csv"));
+    expect((await failure(source.describe({ query }, signal))).code).toBe("source_rejected");
+  });
+
+  it.each(["SELECT * FROM read_text('/etc/hostname')", "SELECT * FROM read_csv('/etc/passwd')"])(
+    "keeps %s away from the rest of the machine",
+    async (query) => {
+      await using source = open(join(directory, "csv"));
+      const error = await failure(read(source, { query }, []));
+      expect(error.code).toBe("source_rejected");
+    },
+  );
+
+  it("names the line of a broken CSV file, not its content", async () => {
+    await writeFile(join(directory, "csv", "broken.csv"), "id,name\n1,a\n2,secret,extra,more\n");
+    await using source = open(join(directory, "csv"));
+    const error = await failure(read(source, { name: ["broken"] }, ["id"]));
+    expect(error.code).toBe("source_rejected");
+    expect(error.message).toContain("Line 3");
+    expect(error.message).not.toContain("secret");
+  });
+
+  it("says what to do about a path where nothing is", async () => {
+    await using source = open(join(directory, "nowhere"));
+    expect((await failure(source.describe({ name: ["t"] }, signal))).code).toBe("source_rejected");
+  });
+
+  it("lists every wrong setting", () => {
+    const make = (): Source =>
+      makeDuckDbSource({ kind: "duckdb", delimiter: "ab", other: 1 }, secretHost({}));
+    expect(make).toThrowError(QuaysideError);
+    try {
+      make();
+    } catch (error) {
+      expect(error instanceof QuaysideError && error.violations.length).toBe(3);
+    }
+  });
+});
