@@ -8,6 +8,7 @@ import type { KnownRow, Registry, Run } from "./ports/registry.ts";
 import {
   beginToWire,
   configAnswer,
+  erasedAnswer,
   knownAnswer,
   knownFromWire,
   publishAnswer,
@@ -100,7 +101,7 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
     async *known(run, table, signal) {
       let after: KnownRow | undefined;
       for (;;) {
-        const query = new URLSearchParams({ run: run.id, fence: String(run.fence) });
+        const query = new URLSearchParams({ space: run.space });
         if (after) query.set("after_row", after.row);
         if (after) query.set("after_view", after.view);
         const path = `/v1/admin/known/${encodeURIComponent(table)}?${query.toString()}`;
@@ -110,6 +111,11 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
         after = rows.at(-1);
         if (!page.more || !after) return;
       }
+    },
+
+    async erased(signal) {
+      const { rows } = await read(await send("/v1/admin/erased", { signal }), erasedAnswer);
+      return new Set(rows);
     },
 
     async commit(run, batch, signal) {

@@ -60,6 +60,9 @@ export const knownAnswer = z.object({
   more: z.boolean(),
 });
 
+/** Hashes (`hash128`) of the ids of rows that are erased for good. */
+export const erasedAnswer = z.object({ rows: z.array(z.string()) });
+
 export const statusAnswer = z.object({
   config_version: count,
   epoch: count,

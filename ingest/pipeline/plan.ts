@@ -39,7 +39,7 @@ export interface PlannedStop {
 
 export type PlanDeps = Pick<IngestDeps, "sourceOf" | "embedder" | "indexKind" | "maskKey" | "now"> & {
   /** Only asked what it knows. */
-  readonly registry: Pick<IngestDeps["registry"], "known">;
+  readonly registry: Pick<IngestDeps["registry"], "known" | "erased">;
 };
 
 /**
@@ -61,6 +61,7 @@ export async function planIngest(
   const planned: PlannedTable[] = [];
   const lookup = makeLookups(config, deps.sourceOf, signal);
   const classes = new Map<string, AccessClass>();
+  const erased = await deps.registry.erased(signal);
 
   for (const table of await opened(options, deps, stops)) {
     const { rows: expected, bytes } = await table.source.estimate(table.shape, signal);
@@ -68,7 +69,7 @@ export async function planIngest(
     const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
     const known = makeKnownRows({ full: options.full === true });
     for await (const page of deps.registry.known(run, table.name, signal)) known.learn(page);
-    const scan = newScan(table.name);
+    const scan = newScan(table.name, erased);
     let texts = 0;
     let tokens = 0;
     for await (const batch of changes(table, reader, known, scan, signal)) {

@@ -117,6 +117,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
     const failures: Failure[] = [];
     const published: PublishedTable[] = [];
 
+    const erased = await registry.erased(signal);
     for (const table of tables) {
       const asOf = new Date(deps.now()).toISOString();
       const { rows: expected } = await table.source.estimate(table.shape, signal);
@@ -124,7 +125,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
       const known = makeKnownRows({ full: options.full === true });
       for await (const page of registry.known(run, table.name, signal)) known.learn(page);
-      const scan = newScan(table.name);
+      const scan = newScan(table.name, erased);
 
       for await (const batch of changes(table, reader, known, scan, signal)) {
         for (const change of batch) {

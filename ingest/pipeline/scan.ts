@@ -1,3 +1,4 @@
+import { makeHasher } from "../../shared/sha256.ts";
 import type { KnownRow, Registry, Run, TableCounts } from "../../shared/ports/registry.ts";
 import type { KnownRows, State } from "./known-rows.ts";
 import { isFailure, type Failure, type PreparedRow, type PreparedView, type RowReader } from "./rows.ts";
@@ -5,6 +6,8 @@ import type { OpenTable } from "./table.ts";
 
 /** What reading one table has found so far. */
 export interface Scan {
+  /** Rows that were erased for good (see `Registry.erased`): to this run they do not exist. */
+  readonly erased: ReadonlySet<string>;
   /** Counts so far; final once `changes` has ended and `deleted` is set. */
   readonly counts: { -readonly [K in keyof TableCounts]: TableCounts[K] };
   /** The first 100 rows held back. */
@@ -25,8 +28,9 @@ export interface Change {
 const MAX_FAILURES = 100;
 const READ_ROWS = 1000;
 
-export function newScan(table: string): Scan {
+export function newScan(table: string, erased: ReadonlySet<string>): Scan {
   return {
+    erased,
     counts: { table, read: 0, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 0 },
     failures: [],
     ambiguous: new Set(),
@@ -45,6 +49,7 @@ export async function* changes(
   signal: AbortSignal,
 ): AsyncIterable<readonly Change[]> {
   const { counts } = scan;
+  const hasher = makeHasher();
   let held: PreparedRow | undefined;
   let copies = 0;
   const fail = (failure: Failure): void => {
@@ -82,6 +87,10 @@ export async function* changes(
       const prepared = await reader.prepare(raw);
       if (isFailure(prepared)) {
         fail(prepared);
+        continue;
+      }
+      if (scan.erased.size > 0 && scan.erased.has(hasher.hash128(prepared.row))) {
+        counts.read -= 1;
         continue;
       }
       if (held?.row === prepared.row) {

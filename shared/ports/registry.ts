@@ -117,8 +117,17 @@ export interface Registry {
   /** Takes the tenant's ingest lease (renewed by every `commit`). */
   begin(request: RunRequest, signal: AbortSignal): Promise<Run>;
 
-  /** What is known of a table, staged work of interrupted runs included, in `row` order. */
-  known(run: Run, table: string, signal: AbortSignal): AsyncIterable<readonly KnownRow[]>;
+  /**
+   * What is known of a table in the run's space, staged work of interrupted runs included, in `row` order. A row whose removal
+   * is staged is left out, or has an empty version. Only reads: needs no lease.
+   */
+  known(run: Pick<Run, "space">, table: string, signal: AbortSignal): AsyncIterable<readonly KnownRow[]>;
+
+  /**
+   * Rows that were erased for good, as `hash128` of their row ids. Ingest leaves them out before anything is embedded, and out
+   * of every count; the registry keeps them out in any case.
+   */
+  erased(signal: AbortSignal): Promise<ReadonlySet<string>>;
 
   /**
    * Stages one batch: classes, new or changed rows, and rows that are gone. Nothing is visible until `publish`.

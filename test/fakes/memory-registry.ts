@@ -8,6 +8,7 @@ import type {
   Run,
   StagedRow,
 } from "../../shared/ports/registry.ts";
+import { makeHasher } from "../../shared/sha256.ts";
 
 /** A registry in memory, with what tests look into. Knows one tenant. */
 export interface MemoryRegistry extends Registry {
@@ -20,6 +21,8 @@ export interface MemoryRegistry extends Registry {
   readonly published: readonly PublishedTable[];
   /** Calls of `commit` so far, repeats included. */
   readonly commits: readonly Batch[];
+  /** Erases a row for good. */
+  erase(row: string): void;
   /** Ends the lease of a run that died. */
   expireLease(): void;
 }
@@ -33,11 +36,22 @@ interface Entry {
 
 const PAGE = 100;
 
+function idOf(row: string, view: string): string {
+  return `${row}\u0000${view}`;
+}
+
+function check(signal: AbortSignal): void {
+  if (signal.aborted) throw new QuaysideError("cancelled", "Cancelled.");
+}
+
 export function memoryRegistry(): MemoryRegistry {
   const spaces = new Map<string, Map<string, Entry>>();
   const classes = new Map<string, AccessClass>();
   const commits: Batch[] = [];
+  const erased = new Set<string>();
+  const hasher = makeHasher();
   let servedSpace = "";
+  let lastPublished: { readonly fence: number; readonly generation: number } | undefined;
   let generation = 0;
   let fence = 0;
   let lastSeq = -1;
@@ -49,16 +63,12 @@ export function memoryRegistry(): MemoryRegistry {
     spaces.set(space, entries);
     return entries;
   };
-  const idOf = (row: string, view: string): string => `${row}\u0000${view}`;
   const sorted = (space: string, table: string): [string, Entry][] =>
     [...entriesOf(space)].filter(([, e]) => e.table === table).sort(([a], [b]) => (a < b ? -1 : 1));
   const hold = (run: Run): void => {
     if (run.fence !== fence || lease !== run.id) {
       throw new QuaysideError("run_fenced", "Another run holds the lease now.");
     }
-  };
-  const check = (signal: AbortSignal): void => {
-    if (signal.aborted) throw new QuaysideError("cancelled", "Cancelled.");
   };
 
   return {
@@ -70,6 +80,13 @@ export function memoryRegistry(): MemoryRegistry {
     },
     classes,
     commits,
+    erased: async () => new Set(erased),
+    erase(row) {
+      erased.add(hasher.hash128(row));
+      for (const entries of spaces.values()) {
+        for (const id of entries.keys()) if (id.startsWith(`${row}\u0000`)) entries.delete(id);
+      }
+    },
     expireLease: () => void (lease = undefined),
     served: (table) => sorted(servedSpace, table).flatMap(([, entry]) => entry.served ?? []),
     dump: () =>
@@ -77,7 +94,7 @@ export function memoryRegistry(): MemoryRegistry {
 
     async begin(request, signal) {
       check(signal);
-      if (lease !== undefined) {
+      if (lease !== undefined && request.takeOver !== true) {
         throw new QuaysideError("run_conflict", "Another run holds the lease.", { retryAfterMs: 1000 });
       }
       fence += 1;
@@ -128,6 +145,7 @@ export function memoryRegistry(): MemoryRegistry {
 
     async publish(run, tables, signal) {
       check(signal);
+      if (lastPublished?.fence === run.fence) return { generation: lastPublished.generation };
       hold(run);
       for (const { counts } of tables) {
         const rows = new Set(
@@ -154,10 +172,12 @@ export function memoryRegistry(): MemoryRegistry {
       published = tables;
       if (changed) generation += 1;
       lease = undefined;
+      lastPublished = { fence: run.fence, generation };
       return { generation };
     },
 
     async abandon(run) {
+      if (run.fence !== fence) throw new QuaysideError("run_fenced", "Another run took over.");
       if (lease === run.id) lease = undefined;
     },
   };

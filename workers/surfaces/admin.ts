@@ -9,6 +9,7 @@ import {
   abandonBody,
   beginBody,
   configAnswer,
+  erasedAnswer,
   eraseBody,
   knownAnswer,
   knownToWire,
@@ -35,7 +36,7 @@ export interface AdminDeps {
 /** A configuration is data about tables; the largest that the ledger stores is 1 MB. */
 const MAX_CONFIG_BODY = 1_200_000;
 const MAX_BODY = 1_000_000;
-const RUN_ID = /^[A-Za-z0-9_-]{1,64}$/;
+const MAX_SPACE = 500;
 
 type Scope = "ingest" | "admin" | "erase";
 
@@ -119,6 +120,18 @@ function runRoutes(scoped: Scoped): Route[] {
       handle: scoped("ingest", handleKnown),
     },
     {
+      method: "GET",
+      path: "/v1/admin/erased",
+      doc: {
+        summary: "List hashes of the rows that ingest leaves out because they were erased",
+        scope: "ingest",
+        answer: erasedAnswer,
+      },
+      handle: scoped("ingest", async ({ request }, registry) =>
+        Response.json({ rows: [...(await registry.erased(request.signal))] }),
+      ),
+    },
+    {
       method: "PUT",
       path: "/v1/admin/batches/:run/:seq",
       doc: {
@@ -171,14 +184,11 @@ function runRoutes(scoped: Scoped): Route[] {
 
 async function handleKnown({ request, url, params }: Call, registry: TenantRegistry): Promise<Response> {
   const query = url.searchParams;
-  const id = query.get("run") ?? "";
-  const fence = Number(query.get("fence"));
-  if (!RUN_ID.test(id)) throw mismatch("/run");
-  if (!Number.isSafeInteger(fence) || fence < 1) throw mismatch("/fence");
-  const run = await registry.lookup(id, fence, request.signal);
+  const space = query.get("space") ?? "";
+  if (space === "" || space.length > MAX_SPACE) throw mismatch("/space");
   const row = query.get("after_row");
   const after = row === null ? undefined : { row, view: query.get("after_view") ?? "" };
-  const rows = await registry.page(run, params["table"] ?? "", after, KNOWN_PAGE, request.signal);
+  const rows = await registry.page({ space }, params["table"] ?? "", after, KNOWN_PAGE, request.signal);
   return Response.json({ rows: rows.map(knownToWire), more: rows.length === KNOWN_PAGE });
 }
 

@@ -117,8 +117,6 @@ export interface LedgerApi {
    * @throws `run_conflict` (who, since when, `retryAfterMs` until the lease ends), `guard_stopped` when a new space would miss tables.
    */
   begin(request: RunRequest, key: string): Promise<Run>;
-  /** The run with this id and fence while it holds the lease. @throws `run_fenced`. */
-  lookup(id: string, fence: number): Promise<Run>;
   /**
    * Renews the lease and stores the batch's classes; `used` are the class ids that its rows carry.
    * `erasures` is how many rows are erased for good: when not 0, ask `withheld`.
@@ -131,6 +129,8 @@ export interface LedgerApi {
   ): Promise<{ readonly erasures: number }>;
   /** Which of these rows (hashes, see `hash128`) are erased and must not be staged; remembered for the run's counts. */
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
+  /** Hashes of every row that is erased for good. */
+  erasedRows(): Promise<readonly string[]>;
   /** A publication that was prepared and not finished: under way, or left half done by a crash. Finishing it twice is harmless. */
   pending(): Promise<Publication | undefined>;
   /** Writes down what is about to be published, before any shard flips. A number when this run has published already: its generation. */

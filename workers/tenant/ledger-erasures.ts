@@ -85,6 +85,13 @@ export function erasureById(sql: SqlStorage, id: string): ErasureReceipt | undef
   );
 }
 
+export function erasedHashes(sql: SqlStorage): readonly string[] {
+  return sql
+    .exec<{ hash: string }>("SELECT hash FROM erasures")
+    .toArray()
+    .map(({ hash }) => hash);
+}
+
 export function countErasures(sql: SqlStorage): number {
   return sql.exec<{ n: number }>("SELECT count(*) AS n FROM erasures").one().n;
 }

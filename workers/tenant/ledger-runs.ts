@@ -133,12 +133,6 @@ function fenced(): QuaysideError {
   );
 }
 
-export function lookupRun(sql: SqlStorage, id: string, fence: number): Run {
-  const [row] = runsWhere(sql, "id = ? AND fence = ?", id, fence);
-  if (!row) throw fenced();
-  return runOf(owned(sql, runOf(row)));
-}
-
 /** @throws `run_fenced`. */
 export function renewLease(sql: SqlStorage, run: Run, now: number): void {
   owned(sql, run);

@@ -8,6 +8,7 @@ import type { Admission, LedgerApi, Publication, ShardPublished, TenantStatus } 
 import {
   completeErasure,
   countErasures,
+  erasedHashes,
   erasureById,
   sealErasures,
   suppressRow,
@@ -28,7 +29,6 @@ import {
 import {
   abandonRun,
   beginRun,
-  lookupRun,
   pendingPublication,
   preparePublication,
   publishedBy,
@@ -78,10 +78,6 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.#change(() => beginRun(this.#sql, this.#configured().config, request, key, Date.now()));
   }
 
-  lookup(id: string, fence: number): Promise<Run> {
-    return coded(() => lookupRun(this.#sql, id, fence));
-  }
-
   renew(
     run: Run,
     classes: readonly AccessClass[],
@@ -100,6 +96,10 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]> {
     return this.#change(() => withholdRows(this.#sql, run, table, hashes));
+  }
+
+  erasedRows(): Promise<readonly string[]> {
+    return coded(() => erasedHashes(this.#sql));
   }
 
   pending(): ReturnType<LedgerApi["pending"]> {

@@ -37,11 +37,9 @@ export interface TenantDeps {
 export interface TenantRegistry extends Registry {
   /** `begin` that a caller may repeat with the same key, when the answer to the first got lost. */
   beginOnce(request: Omit<RunRequest, "tenant">, key: string, signal: AbortSignal): Promise<Run>;
-  /** The run, while it holds the lease. @throws `run_fenced`. */
-  lookup(id: string, fence: number, signal: AbortSignal): Promise<Run>;
   /** One page of `known`: at most `limit` rows after the given one. */
   page(
-    run: Run,
+    run: Pick<Run, "space">,
     table: string,
     after: KnownAfter | undefined,
     limit: number,
@@ -111,7 +109,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
   }
 
   async function page(
-    run: Run,
+    run: Pick<Run, "space">,
     table: string,
     after: KnownAfter | undefined,
     limit: number,
@@ -150,9 +148,9 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
   return {
     begin: (request, signal) => within(signal, beginOnce(request, crypto.randomUUID())),
     beginOnce: (request, key, signal) => within(signal, beginOnce(request, key)),
-    lookup: (id, fence, signal) => within(signal, ledger.lookup(id, fence)),
     page: (run, table, after, limit, signal) => within(signal, page(run, table, after, limit)),
     known: (run, table, signal) => knownPages((after) => within(signal, page(run, table, after, KNOWN_PAGE))),
+    erased: async (signal) => new Set(await within(signal, ledger.erasedRows())),
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
     publish: (run, tables, signal) => within(signal, publish(run, tables)),
     abandon: (run, reason, signal) => within(signal, ledger.abandon(run, reason)),
