@@ -35,29 +35,31 @@ export const anthropic: Factory<ChatProvider> = (settings, host) => {
     peer: PEER,
     codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
   };
-  let client: Anthropic | undefined;
+  let messages: Anthropic.Messages | undefined;
 
-  async function connect(): Promise<Anthropic> {
+  async function connect(): Promise<Anthropic.Messages> {
     // On first use: a worker that never calls this vendor never runs its SDK.
-    const { default: Client } = await import("@anthropic-ai/sdk");
-    client ??= new Client({
-      apiKey,
-      authToken: null,
-      baseURL,
-      maxRetries: 0,
-      logLevel: "off",
-      openTelemetry: false,
-      fetch: (url, init) => requestStream(host, url, sdkInput(init), options),
-    });
-    return client;
+    const { BaseAnthropic, Messages } = await import("./anthropic-sdk.ts");
+    messages ??= new Messages(
+      new BaseAnthropic({
+        apiKey,
+        authToken: null,
+        baseURL,
+        maxRetries: 0,
+        logLevel: "off",
+        openTelemetry: false,
+        fetch: (url, init) => requestStream(host, url, sdkInput(init), options),
+      }),
+    );
+    return messages;
   }
 
   return {
     stream(request, signal) {
       const open = async (): Promise<Response> => {
-        const sdk = await connect();
+        const api = await connect();
         // The raw response, because the SDK's own stream does not tell a complete answer from one that was cut.
-        return sdk.messages.create(body(request), { signal }).asResponse();
+        return api.create(body(request), { signal }).asResponse();
       };
       return chatEvents(PEER, open, read, signal);
     },
