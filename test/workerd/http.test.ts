@@ -15,7 +15,8 @@ async function eventsOf(response: Response): Promise<{ event: string; data: Json
     .filter((block) => block !== "" && !block.startsWith(":"))
     .map((block) => {
       const [event = "", data = ""] = block.split("\n");
-      return { event: event.replace("event: ", ""), data: JSON.parse(data.replace("data: ", "")) as Json };
+      const parsed: Json = JSON.parse(data.replace("data: ", ""));
+      return { event: event.replace("event: ", ""), data: parsed };
     });
 }
 

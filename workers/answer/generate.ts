@@ -52,10 +52,14 @@ export async function* generate(
   signal: AbortSignal,
   deps: GenerateDeps,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
-  const attempts: Attempt[] = [...input.route.skipped];
+  const attempts: Attempt[] = [];
   let failure = new QuaysideError("no_provider_available", "No model could be called.");
   let calls = 0;
-  for (const model of input.route.candidates) {
+  for (const { model, barred } of input.route) {
+    if (barred !== undefined) {
+      attempts.push({ model, outcome: barred });
+      continue;
+    }
     for (let retried = false; calls < MAX_CALLS; retried = true) {
       calls += 1;
       const stream = openGuarded(input, model, signal, deps);

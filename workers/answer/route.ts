@@ -81,12 +81,14 @@ export interface Attempt {
   readonly outcome: string;
 }
 
-export interface Route {
-  /** Models that may receive every one of the rows and can be called, in order; at least one. */
-  readonly candidates: readonly string[];
-  /** Those that were left out, with the reason. */
-  readonly skipped: readonly Attempt[];
+export interface Candidate {
+  readonly model: string;
+  /** Why it is passed over: `not_permitted` to receive the rows, or `not_available` here; undefined when it may be asked. */
+  readonly barred: "not_permitted" | "not_available" | undefined;
 }
+
+/** Who may write the answer, in order of preference; at least one is not barred. */
+export type Route = readonly Candidate[];
 
 /**
  * Decides who may write the answer: the rows' classifications decide what leaves, whoever asks and whatever fails.
@@ -99,18 +101,13 @@ export function routeFor(
   evidence: readonly Evidence[],
 ): Route {
   const classes = new Set(evidence.map((item) => item.classification));
-  const skipped: Attempt[] = [];
-  const candidates = choice.candidates.filter((id) => {
-    const outcome = !mayReceive(modelConfig(config, id), classes)
-      ? "not_permitted"
-      : providers.whyNot(id, config) !== undefined
-        ? "not_available"
-        : undefined;
-    if (outcome !== undefined) skipped.push({ model: id, outcome });
-    return outcome === undefined;
+  const route = choice.candidates.map((model): Candidate => {
+    if (!mayReceive(modelConfig(config, model), classes)) return { model, barred: "not_permitted" };
+    const why = providers.whyNot(model, config);
+    return { model, barred: why === undefined ? undefined : "not_available" };
   });
-  if (candidates.length > 0) return { candidates, skipped };
-  throw skipped.every((attempt) => attempt.outcome === "not_permitted")
+  if (route.some(({ barred }) => barred === undefined)) return route;
+  throw route.every(({ barred }) => barred === "not_permitted")
     ? new QuaysideError("provider_not_permitted", "No model asked for may receive rows of this class.")
     : new QuaysideError("no_provider_available", "No model asked for can be called: see GET /v1/models.");
 }

@@ -1,0 +1,210 @@
+import type { Config } from "../../shared/config.ts";
+import type { CachedAnswer } from "../../shared/ports/answer-cache.ts";
+import type { Answer, AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
+import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import type { LogEvent } from "../../shared/ports/host.ts";
+import { makeAsk } from "../../workers/answer/ask.ts";
+import { makeAnswerKeys } from "../../workers/answer/cache.ts";
+import type { Query } from "../../workers/answer/retrieve.ts";
+import type { Admission } from "../../workers/tenant/api.ts";
+
+/** Everything around `ask` as plain data in memory: change it between questions. */
+export interface World {
+  readonly ask: Ask;
+  admission: Admission;
+  /** What the next admission that is asked for afresh will be; the same while undefined. */
+  fresh: Admission | undefined;
+  evidence: readonly Evidence[];
+  /** Whether the registry confirms cached answers. */
+  holds: boolean;
+  readonly cached: Map<string, CachedAnswer>;
+  readonly ttls: number[];
+  readonly queries: Query[];
+  readonly logs: LogEvent[];
+  readonly waits: number[];
+  /** Registry, index and cache calls, in order. */
+  readonly trips: string[];
+}
+
+const MODEL = {
+  contextTokens: 8000,
+  price: { input: 1, output: 10 },
+  region: "eu",
+  retention: "none",
+  trainsOnData: false,
+} as const;
+
+export const CONFIG: Config = {
+  name: "World",
+  sources: { s: { kind: "none" } },
+  tables: {
+    notices: { source: "s", key: ["id"], classification: "public", access: { allowAny: ["public"] } },
+    pay: { source: "s", key: ["id"], classification: "restricted", access: { allowAny: ["group:hr"] } },
+  },
+  models: {
+    default: "a/one",
+    aliases: { quick: "b/two" },
+    register: {
+      "a/one": { ...MODEL, classes: ["public", "internal"] },
+      "b/two": { ...MODEL, classes: ["public", "internal"] },
+      "c/all": { ...MODEL, classes: ["public", "internal", "confidential", "restricted"] },
+      "d/keyless": { ...MODEL, classes: ["public"] },
+    },
+  },
+  limits: { firstTokenTimeoutMs: 30, idleTimeoutMs: 30 },
+};
+
+export const ADMISSION: Admission = {
+  tenant: "t",
+  epoch: 1,
+  generation: 4,
+  configVersion: 2,
+  space: "local/lexical-v1/384 chunk-1 embedded",
+  permitted: ["AAAAAAAAAAAAAAAAAAAAAA"],
+  tables: [
+    { table: "notices", asOf: "2026-11-20T00:00:00.000Z", rows: 10 },
+    { table: "pay", asOf: "2026-11-19T00:00:00.000Z", rows: 5 },
+  ],
+  config: CONFIG,
+};
+
+export const PRINCIPAL: Principal = {
+  tenant: "t",
+  subject: "u",
+  groups: [],
+  attributes: {},
+  scopes: ["ask"],
+};
+
+export const QUESTION: Question = {
+  text: "Until when is the east berth closed?",
+  history: [],
+  model: undefined,
+  fallbacks: [],
+  tables: undefined,
+  topK: 8,
+  cache: "default",
+  maxOutputTokens: 1024,
+};
+
+export function evidence(id: string, text: string, more: Partial<Evidence> = {}): Evidence {
+  const row = `notices:${id}`;
+  return {
+    id: `${row}#0`,
+    row,
+    table: "notices",
+    key: { id },
+    title: `Notice ${id}`,
+    text,
+    cells: [
+      { column: "id", value: id },
+      { column: "body", value: text },
+    ],
+    version: `v-${id}`,
+    classification: "public",
+    rollup: false,
+    asOf: "2026-11-20T00:00:00.000Z",
+    changedAt: "2026-11-01T00:00:00.000Z",
+    score: 1,
+    ...more,
+  };
+}
+
+export const BERTH = evidence("1", "The east berth is closed until 14 March 2026.");
+export const CAFE = evidence("2", "The café serves galettes from 11:30.");
+
+/** @param models by id; ids that are registered but absent here have no key. */
+export function makeWorld(models: Readonly<Record<string, ChatProvider>>): World {
+  const world: World = {
+    ask: makeAsk({
+      async admit(_principal, _signal, fresh) {
+        world.trips.push(fresh === true ? "admit-fresh" : "admit");
+        if (fresh === true && world.fresh) world.admission = world.fresh;
+        return world.admission;
+      },
+      async retrieve(query) {
+        world.trips.push("retrieve");
+        world.queries.push(query);
+        return world.evidence;
+      },
+      recheck: async () => ({
+        recheck: async () => [],
+        confirm: async () => {
+          world.trips.push("confirm");
+          return { holds: world.holds, asOf: "" };
+        },
+      }),
+      cache: {
+        async get(key) {
+          world.trips.push("cache-get");
+          return world.cached.get(key);
+        },
+        async put(entry, ttlSeconds) {
+          world.trips.push("cache-put");
+          world.ttls.push(ttlSeconds);
+          world.cached.set(entry.key, entry);
+        },
+      },
+      keys: makeAnswerKeys(() => "a secret of this test"),
+      providers: {
+        builtIn: ["local/compose", "local/quote"],
+        whyNot: (id) => (models[id] || id.startsWith("local/") ? undefined : "its key is not set"),
+        async open(id) {
+          const provider = models[id];
+          if (!provider) throw new QuaysideError("config_invalid", "no such model");
+          return provider;
+        },
+      },
+      host: { now: () => Date.UTC(2026, 10, 23), log: (event) => void world.logs.push(event) },
+      defer: () => undefined,
+      async sleep(ms) {
+        world.waits.push(ms);
+      },
+      random: () => 0.5,
+    }),
+    admission: ADMISSION,
+    fresh: undefined,
+    evidence: [BERTH, CAFE],
+    holds: true,
+    cached: new Map(),
+    ttls: [],
+    queries: [],
+    logs: [],
+    waits: [],
+    trips: [],
+  };
+  return world;
+}
+
+export interface Told {
+  readonly events: readonly AnswerEvent[];
+  /** The streamed text, retractions applied. */
+  readonly text: string;
+  readonly answer: Answer | undefined;
+  /** Code of the failure that ended it. */
+  readonly failure: string | undefined;
+}
+
+/** Asks, and takes down everything that comes. */
+export async function tell(
+  world: World,
+  question: Partial<Question> = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Told> {
+  const events: AnswerEvent[] = [];
+  let text = "";
+  let failure: string | undefined;
+  try {
+    for await (const event of world.ask({ ...QUESTION, ...question }, PRINCIPAL, signal)) {
+      events.push(event);
+      if (event.type === "delta") text += event.text;
+      if (event.type === "retract") text = text.slice(0, event.from);
+    }
+  } catch (error) {
+    failure = error instanceof QuaysideError ? error.code : String(error);
+  }
+  const last = events.at(-1);
+  return { events, text, answer: last?.type === "done" ? last.answer : undefined, failure };
+}

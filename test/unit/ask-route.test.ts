@@ -1,0 +1,199 @@
+import { describe, expect, it } from "vitest";
+import { ADMISSION, BERTH, CAFE, CONFIG, evidence, makeWorld, tell } from "../fakes/ask-world.ts";
+import { saying, scriptedProvider } from "../fakes/scripted-provider.ts";
+
+const GOOD = "The east berth is closed until 14 March 2026 [1].";
+const SECRET = evidence("3", "Ada earns 61400 EUR.", { classification: "restricted" });
+
+describe("ask: which model", () => {
+  it("refuses a model that is not registered, before anything is searched", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    for (const model of ["a/nine", "constructor", "local/nine"]) {
+      expect((await tell(world, { model })).failure).toBe("unknown_model");
+    }
+    expect((await tell(world, { fallbacks: ["nobody/knows"] })).failure).toBe("unknown_model");
+    expect(world.trips).toEqual(["admit", "admit", "admit", "admit"]);
+  });
+
+  it("follows an alias", async () => {
+    const { answer } = await tell(makeWorld({ "b/two": saying(GOOD) }), { model: "quick" });
+    expect(answer).toMatchObject({ model: "b/two", route: { requested: "quick", why: "as requested" } });
+  });
+
+  it("sends rows to no model that may not receive their class", async () => {
+    const model = saying(GOOD);
+    const world = makeWorld({ "a/one": model });
+    world.evidence = [BERTH, SECRET];
+    expect((await tell(world, { model: "a/one" })).failure).toBe("provider_not_permitted");
+    expect(model.requests).toHaveLength(0);
+  });
+
+  it("takes the next fallback that may receive the class", async () => {
+    const barred = saying(GOOD);
+    const world = makeWorld({
+      "a/one": barred,
+      "b/two": barred,
+      "c/all": saying("She earns 61400 EUR [1]."),
+    });
+    world.evidence = [SECRET];
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two", "c/all"] });
+    expect(answer).toMatchObject({
+      model: "c/all",
+      attempts: [
+        { model: "a/one", outcome: "not_permitted" },
+        { model: "b/two", outcome: "not_permitted" },
+        { model: "c/all", outcome: "ok" },
+      ],
+      route: { requested: "a/one", why: "fallback: a/one not_permitted, b/two not_permitted" },
+    });
+    expect(barred.requests).toHaveLength(0);
+  });
+
+  it("answers auto with the built-in answerer where the default may not receive the rows", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD), "local/compose": saying("She earns 61400 EUR [1].") });
+    world.evidence = [SECRET];
+    expect((await tell(world)).answer?.model).toBe("local/compose");
+  });
+
+  it("never gives an explicit request to a model that was not named", async () => {
+    const builtIn = saying(GOOD);
+    const world = makeWorld({
+      "a/one": scriptedProvider([{ fail: "provider_rejected" }]),
+      "local/compose": builtIn,
+    });
+    expect((await tell(world, { model: "a/one" })).failure).toBe("provider_rejected");
+    expect(builtIn.requests).toHaveLength(0);
+  });
+
+  it("says that a registered model can't be called", async () => {
+    expect((await tell(makeWorld({}), { model: "d/keyless" })).failure).toBe("no_provider_available");
+  });
+});
+
+describe("ask: when a model fails", () => {
+  it("tries once more, then the next, before the first token", async () => {
+    const first = scriptedProvider([{ fail: "no_provider_available" }]);
+    const world = makeWorld({ "a/one": first, "b/two": saying(GOOD) });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer).toMatchObject({
+      outcome: "answered",
+      model: "b/two",
+      attempts: [
+        { model: "a/one", outcome: "no_provider_available" },
+        { model: "a/one", outcome: "no_provider_available" },
+        { model: "b/two", outcome: "ok" },
+      ],
+    });
+    expect(world.waits).toEqual([100]);
+  });
+
+  it("keeps no stand-in's answer", async () => {
+    const world = makeWorld({
+      "a/one": scriptedProvider([{ fail: "no_provider_available" }]),
+      "b/two": saying(GOOD),
+    });
+    await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(world.cached.size).toBe(0);
+  });
+
+  it("recovers on the second try", async () => {
+    const flaky = scriptedProvider([{ fail: "provider_bad_response" }], [{ say: GOOD }, { finish: "stop" }]);
+    const { answer } = await tell(makeWorld({ "a/one": flaky }));
+    expect(answer?.attempts.map((attempt) => attempt.outcome)).toEqual(["provider_bad_response", "ok"]);
+  });
+
+  it("waits as long as it is told, when that is short", async () => {
+    const limited = scriptedProvider(
+      [{ fail: "rate_limited", retryAfterMs: 1500 }],
+      [{ say: GOOD }, { finish: "stop" }],
+    );
+    const world = makeWorld({ "a/one": limited });
+    expect((await tell(world)).answer?.outcome).toBe("answered");
+    expect(world.waits).toEqual([1500]);
+  });
+
+  it("waits for nobody who asks for long", async () => {
+    const limited = scriptedProvider([{ fail: "rate_limited", retryAfterMs: 60_000 }]);
+    const world = makeWorld({ "a/one": limited, "b/two": saying(GOOD) });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer?.model).toBe("b/two");
+    expect(limited.requests).toHaveLength(1);
+    expect(world.waits).toEqual([]);
+  });
+
+  it("does not repeat a request that was refused", async () => {
+    const refusing = scriptedProvider([{ fail: "provider_rejected" }]);
+    await tell(makeWorld({ "a/one": refusing }), { model: "a/one" });
+    expect(refusing.requests).toHaveLength(1);
+  });
+
+  it("calls providers three times at most", async () => {
+    const down = scriptedProvider([{ fail: "no_provider_available" }]);
+    const world = makeWorld({ "a/one": down, "b/two": down, "c/all": down });
+    const { failure } = await tell(world, { model: "a/one", fallbacks: ["b/two", "c/all"] });
+    expect(failure).toBe("no_provider_available");
+    expect(down.requests).toHaveLength(3);
+  });
+
+  it("tells a provider's rate limit as unavailability: it is not the caller's", async () => {
+    const limited = scriptedProvider([{ fail: "rate_limited", retryAfterMs: 60_000 }]);
+    expect((await tell(makeWorld({ "a/one": limited }), { model: "a/one" })).failure).toBe(
+      "no_provider_available",
+    );
+  });
+
+  it("leaves a model that does not begin in time, at once for the next", async () => {
+    const silent = scriptedProvider([{ hang: true }]);
+    const world = makeWorld({ "a/one": silent, "b/two": saying(GOOD) });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer?.attempts).toEqual([
+      { model: "a/one", outcome: "deadline_exceeded" },
+      { model: "b/two", outcome: "ok" },
+    ]);
+    expect(silent.aborted()).toBe(1);
+  });
+
+  it("ends with deadline_exceeded when nobody else is left", async () => {
+    const world = makeWorld({ "a/one": scriptedProvider([{ hang: true }]) });
+    expect((await tell(world, { model: "a/one" })).failure).toBe("deadline_exceeded");
+  });
+
+  it.each([
+    ["fails", { fail: "no_provider_available" }],
+    ["hangs", { hang: true }],
+  ] as const)(
+    "ends an answer whose model %s in the middle: no other model goes on, nothing is kept",
+    async (_, step) => {
+      const other = saying(GOOD);
+      const world = makeWorld({
+        "a/one": scriptedProvider([{ say: "The east berth is closed " }, step]),
+        "b/two": other,
+      });
+      const { failure, answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+      expect(failure).toBe("provider_stream_interrupted");
+      expect(answer).toBeUndefined();
+      expect(other.requests).toHaveLength(0);
+      expect(world.cached.size).toBe(0);
+    },
+  );
+
+  it("takes a stream without an end for an interrupted one", async () => {
+    const world = makeWorld({ "a/one": scriptedProvider([{ say: GOOD }]) });
+    expect((await tell(world)).failure).toBe("provider_stream_interrupted");
+    expect(world.cached.size).toBe(0);
+  });
+
+  it("never sends restricted rows to whom they are barred, however the chain fails", async () => {
+    const barred = saying(GOOD);
+    const world = makeWorld({
+      "c/all": scriptedProvider([{ fail: "no_provider_available" }]),
+      "a/one": barred,
+      "b/two": barred,
+    });
+    world.evidence = [SECRET, CAFE];
+    world.admission = { ...ADMISSION, config: CONFIG };
+    const { failure } = await tell(world, { model: "c/all", fallbacks: ["a/one", "b/two"] });
+    expect(failure).toBe("no_provider_available");
+    expect(barred.requests).toHaveLength(0);
+  });
+});
