@@ -44,6 +44,13 @@ export interface IndexEntry {
 }
 
 /**
+ * The half of an index that questions need. An index that lives beside the row registry has this half only: its vectors ride in
+ * the staged batch (`StagedChunk.vector`), so that they become visible, and vanish, in the same instant as their rows, and its
+ * matches carry `evidence`. Ingest knows by the index's absence that the registry holds the vectors.
+ */
+export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
+
+/**
  * Stores vectors and finds near ones. Ingest writes, the Worker reads. Idempotent: repeating a call changes nothing.
  * Methods reject with QuaysideError `index_unavailable`, `deadline_exceeded`, `cancelled`, or `config_invalid`.
  */

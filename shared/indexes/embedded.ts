@@ -1,0 +1,26 @@
+import { aborted } from "../http.ts";
+import type { Evidence } from "../ports/evidence.ts";
+import type { IndexQuery, SearchIndex } from "../ports/vector-index.ts";
+
+/** The part of a shard that searches: both legs, the filter and the registry's re-check in one call. */
+export interface SearchingShard {
+  query(query: IndexQuery): Promise<{ readonly evidence: readonly Evidence[] }>;
+}
+
+/** Ten times what a caller may ask for: room for what falls together by row. */
+const MAX_TOP_K = 1000;
+
+/**
+ * The index that lives in the shard, beside the row registry. Every match carries its evidence; nothing is left to re-check.
+ * @throws QuaysideError as the shard does: `index_unavailable`, `index_embedder_mismatch`; `cancelled`, `deadline_exceeded`.
+ */
+export function embeddedIndex(shard: SearchingShard): SearchIndex {
+  return {
+    maxTopK: MAX_TOP_K,
+    async query(query, signal) {
+      if (signal.aborted) throw aborted(signal);
+      const { evidence } = await shard.query(query);
+      return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
+    },
+  };
+}
