@@ -92,7 +92,7 @@ describe("the vendors' SDKs in workerd", () => {
   // Vite hands the SDKs over file by file on first use; a built Worker has them in one.
   beforeAll(async () => {
     await import("openai");
-    await import("@anthropic-ai/sdk");
+    await import("../../workers/providers/anthropic-sdk.ts");
     await import("@pinecone-database/pinecone");
   }, 60_000);
 
