@@ -1,0 +1,473 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { storedId } from "../../shared/ids.ts";
+import { blockCapacity } from "../../workers/index/blocks.ts";
+import { MAX_BLOCK_BYTES } from "../../workers/index/schema.ts";
+import {
+  batch,
+  embedder,
+  EVERYTHING,
+  OPEN,
+  openShard,
+  PUBLIC_ONLY,
+  published,
+  question,
+  row,
+  run,
+  SECRET,
+  type OpenShard,
+  type RowInput,
+} from "./shard-fixture.ts";
+
+async function filled(...rows: readonly RowInput[]): Promise<OpenShard> {
+  const shard = openShard();
+  await shard.publish(1, await Promise.all(rows.map(row)), { added: new Set(rows.map((r) => r.id)).size });
+  return shard;
+}
+
+/** Changes the shard's tables behind its back, as a bug or a stale copy would. */
+async function tamper(shard: OpenShard, statement: string, ...bindings: string[]): Promise<void> {
+  await runInDurableObject(shard.stub, (_, state) => {
+    state.storage.sql.exec(statement, ...bindings);
+  });
+}
+
+describe("search", () => {
+  it("ranks a hit in the title above one in the body, and that above one in a looked-up name", async () => {
+    const shard = await filled(
+      { id: "label", text: "nothing to see", title: "plain", labels: "Calais" },
+      { id: "body", text: "loaded in Calais", title: "plain" },
+      { id: "title", text: "nothing to see", title: "Calais" },
+    );
+    expect(await shard.find("Calais")).toEqual(["notes:title", "notes:body", "notes:label"]);
+  });
+
+  it("finds inflections, accents and case alike, in both languages", async () => {
+    const shard = await filled(
+      { id: "en", text: "The engines were overhauled by the suppliers in winter" },
+      { id: "fr", text: "Les départs annulés de la ligne sont remboursés dans les délais" },
+    );
+    expect((await shard.find("engine overhaul"))[0]).toBe("notes:en");
+    expect((await shard.find("Quel départ annulé est remboursé ?"))[0]).toBe("notes:fr");
+  });
+
+  it("finds an identifier whole and a date by its year", async () => {
+    const shard = await filled(
+      { id: "1", text: "invoice INV-2024-0012 paid" },
+      { id: "2", text: "invoice INV-2024-0013 paid" },
+      { id: "3", text: "sailed on 1997-05-12" },
+    );
+    expect((await shard.find("INV-2024-0013"))[0]).toBe("notes:2");
+    expect((await shard.find("1997"))[0]).toBe("notes:3");
+  });
+
+  it("puts a quoted phrase first", async () => {
+    const shard = await filled(
+      { id: "apart", text: "door of the bow, bow thruster, door seal, bow" },
+      { id: "phrase", text: "the bow door was checked together with the seal and the thruster" },
+      // BM25 gives a term no weight that half of the rows have.
+      ...["pump", "invoice", "rope"].map((text) => ({ id: text, text })),
+    );
+    expect((await shard.find('"bow door"'))[0]).toBe("notes:phrase");
+  });
+
+  it("scores from 0 to 1, falling", async () => {
+    const shard = await filled(
+      { id: "1", text: "engine engine" },
+      { id: "2", text: "engine" },
+      { id: "3", text: "pump" },
+    );
+    const { evidence } = await shard.api.query(await question("engine"));
+    const scores = evidence.map((hit) => hit.score);
+    expect(scores[0]).toBeCloseTo(1, 5);
+    expect(scores.every((score) => score >= 0 && score <= 1)).toBe(true);
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a));
+  });
+
+  it("finds by vector what shares no word with the question", async () => {
+    const shard = await filled({ id: "1", text: "overheating" }, { id: "2", text: "invoice" });
+    expect((await shard.find("overheated"))[0]).toBe("notes:1");
+  });
+
+  it("searches by words alone where the vectors live elsewhere", async () => {
+    const shard = await filled({ id: "1", text: "engine", vectorless: true });
+    expect(await shard.find("engine")).toEqual(["notes:1"]);
+  });
+
+  it("gives everything that evidence is made of", async () => {
+    const shard = openShard();
+    const staged = await row({
+      id: "a%7Cb|7",
+      text: "engine",
+      version: "v1",
+      title: "Engine",
+      changedAt: "2026-10-01T00:00:00Z",
+      cells: [
+        { column: "code", value: "a|b" },
+        { column: "n", value: 7 },
+        { column: "big", value: "9007199254740993" },
+        { column: "none", value: null },
+      ],
+      accessClass: SECRET.id,
+    });
+    await shard.api.stage(run(1), batch(0, [{ ...staged, url: "https://example.com/7" }]));
+    await shard.api.publish(run(1), [{ ...published({ added: 1 }), key: ["code", "n"], rollup: true }], 5);
+    const { evidence, epoch } = await shard.api.query(await question("engine"));
+    expect(epoch).toBe(5);
+    expect(evidence).toEqual([
+      {
+        id: "notes:a%7Cb|7#0",
+        row: "notes:a%7Cb|7",
+        table: "notes",
+        key: { code: "a|b", n: "7" },
+        title: "Engine",
+        text: "engine",
+        cells: staged.cells,
+        version: "v1",
+        classification: "restricted",
+        rollup: true,
+        asOf: "2026-11-01T00:00:00Z",
+        changedAt: "2026-10-01T00:00:00Z",
+        url: "https://example.com/7",
+        score: 1,
+      },
+    ]);
+  });
+
+  it("shows at most three chunks of one row", async () => {
+    const shard = await filled(
+      { id: "long", text: ["engine one", "engine two", "engine three", "engine four", "engine five"] },
+      { id: "short", text: "a word about the engine in a longer line of text than the others" },
+    );
+    const found = await shard.find("engine");
+    expect(found.filter((id) => id === "notes:long")).toHaveLength(3);
+    expect(found).toContain("notes:short");
+  });
+
+  it("shows a row in the widest view that the caller may see", async () => {
+    const wide = [
+      { column: "id", value: "1" },
+      { column: "pay", value: "90000" },
+    ];
+    const shard = await filled(
+      {
+        id: "1",
+        view: "a-narrow",
+        text: "Ada, engineer",
+        version: "n",
+        cells: [{ column: "id", value: "1" }],
+      },
+      {
+        id: "1",
+        view: "b-wide",
+        text: "Ada, engineer, pay 90000",
+        version: "w",
+        cells: wide,
+        accessClass: SECRET.id,
+      },
+    );
+    const all = await shard.api.query(await question("Ada engineer"));
+    expect(all.evidence.map((hit) => hit.version)).toEqual(["w"]);
+    const guest = await shard.api.query(await question("Ada engineer", { filter: PUBLIC_ONLY }));
+    expect(guest.evidence.map((hit) => [hit.version, hit.text])).toEqual([["n", "Ada, engineer"]]);
+  });
+});
+
+describe("the access filter", () => {
+  const secret: RowInput = { id: "pay", text: "salary of Ada is 90000", accessClass: SECRET.id };
+
+  it("keeps out what no permitted class allows", async () => {
+    const shard = await filled(secret, { id: "open", text: "salary bands are public" });
+    expect(await shard.find("salary", { filter: PUBLIC_ONLY })).toEqual(["notes:open"]);
+    expect(await shard.find("salary", { filter: { classes: [], tables: undefined } })).toEqual([]);
+  });
+
+  it("takes more classes than a statement takes parameters", async () => {
+    const shard = await filled(secret);
+    const classes = [...Array.from({ length: 5000 }, (_, i) => `class-${i}`), SECRET.id];
+    expect(await shard.find("salary", { filter: { classes, tables: undefined } })).toEqual(["notes:pay"]);
+  });
+
+  it("narrows to a cell's value, whatever its type", async () => {
+    const shard = await filled(
+      {
+        id: "1",
+        text: "engine",
+        cells: [
+          { column: "ok", value: true },
+          { column: "n", value: 12.5 },
+        ],
+      },
+      {
+        id: "2",
+        text: "engine",
+        cells: [
+          { column: "ok", value: "true" },
+          { column: "n", value: 12 },
+        ],
+      },
+      {
+        id: "3",
+        text: "engine",
+        cells: [
+          { column: "ok", value: null },
+          { column: "n", value: "12" },
+        ],
+      },
+    );
+    const find = (cells: Record<string, string>): Promise<readonly string[]> =>
+      shard.find("engine", { filter: { ...EVERYTHING, cells } });
+    expect((await find({ ok: "true" })).toSorted()).toEqual(["notes:1", "notes:2"]);
+    expect((await find({ n: "12" })).toSorted()).toEqual(["notes:2", "notes:3"]);
+    expect(await find({ n: "12", ok: "true" })).toEqual(["notes:2"]);
+    expect(await find({ n: "12.5" })).toEqual(["notes:1"]);
+    expect(await find({ absent: "" })).toEqual([]);
+  });
+
+  it("is checked again in the registry: a search that says otherwise shows nothing", async () => {
+    const shard = await filled(secret, { id: "open", text: "salary bands are public" });
+    await tamper(shard, "UPDATE entry SET class = (SELECT no FROM class WHERE id = ?)", OPEN.id);
+    expect(await shard.find("salary", { filter: PUBLIC_ONLY })).toEqual(["notes:open"]);
+  });
+
+  it("is checked again for staged and ended versions that the search takes for live", async () => {
+    const shard = await filled({ id: "1", text: "engine one" }, { id: "2", text: "engine two" });
+    await shard.api.stage(run(2), batch(0, [await row({ id: "2", text: "engine new" })]));
+    await shard.api.publish(run(2), [published({ unchanged: 1, changed: 1 })], 1);
+    await shard.api.stage(run(3), batch(0, [await row({ id: "3", text: "engine staged" })]));
+    await tamper(shard, "UPDATE entry SET live = 1");
+    const { evidence } = await shard.api.query(await question("engine"));
+    expect(evidence.map((hit) => hit.text).toSorted()).toEqual(["engine new", "engine one"]);
+  });
+});
+
+describe("the re-check of ids from outside", () => {
+  it("confirms stored ids in their order, with their scores, and drops the rest", async () => {
+    const shard = await filled(
+      { id: "1", text: ["first", "second"] },
+      { id: "2", text: "other" },
+      { id: "3", text: "hidden", accessClass: SECRET.id },
+    );
+    const hits = [
+      { id: await storedId("notes:2", "all", 0), score: 0.9 },
+      { id: await storedId("notes:3", "all", 0), score: 0.8 },
+      { id: await storedId("notes:1", "all", 1), score: 0.7 },
+      { id: await storedId("notes:9", "all", 0), score: 0.6 },
+      { id: await storedId("notes:1", "all", 7), score: 0.5 },
+      { id: "'; DROP TABLE rec; --", score: 0.4 },
+    ];
+    const { evidence } = await shard.api.recheck(hits, PUBLIC_ONLY);
+    expect(evidence.map((hit) => [hit.id, hit.text, hit.score])).toEqual([
+      ["notes:2#0", "other", 0.9],
+      ["notes:1#1", "second", 0.7],
+    ]);
+  });
+
+  it("takes document ids of chunks and of rows as well", async () => {
+    const shard = await filled({ id: "1", text: ["first", "second"] });
+    const { evidence } = await shard.api.recheck(
+      [
+        { id: "notes:1#1", score: 1 },
+        { id: "notes:1", score: 1 },
+      ],
+      PUBLIC_ONLY,
+    );
+    expect(evidence.map((hit) => hit.id)).toEqual(["notes:1#1", "notes:1#0"]);
+  });
+
+  it("narrows to tables", async () => {
+    const shard = await filled({ id: "1", text: "first" });
+    const hits = [{ id: "notes:1", score: 1 }];
+    expect((await shard.api.recheck(hits, { ...PUBLIC_ONLY, tables: ["other"] })).evidence).toEqual([]);
+  });
+});
+
+describe("confirming a cached answer", () => {
+  it("holds while every row is served at its version to these classes", async () => {
+    const shard = await filled({ id: "1", text: "a", version: "x" }, { id: "2", text: "b", version: "y" });
+    const rows = [
+      ["notes:1", "x"],
+      ["notes:2", "y"],
+    ] as const;
+    expect(await shard.api.confirm(1, rows, [OPEN.id])).toEqual({
+      holds: true,
+      asOf: "2026-11-01T00:00:00Z",
+    });
+  });
+
+  it("does not hold for another epoch, version, class, or a row that is gone", async () => {
+    const shard = await filled({ id: "1", text: "a", version: "x" });
+    const holds = async (
+      epoch: number,
+      row: readonly [string, string],
+      classes = [OPEN.id],
+    ): Promise<boolean> => (await shard.api.confirm(epoch, [row], classes)).holds;
+    expect(await holds(2, ["notes:1", "x"])).toBe(false);
+    expect(await holds(1, ["notes:1", "other"])).toBe(false);
+    expect(await holds(1, ["notes:1", "x"], [SECRET.id])).toBe(false);
+    expect(await holds(1, ["notes:9", "x"])).toBe(false);
+    await shard.api.setEpoch(2);
+    expect(await holds(1, ["notes:1", "x"])).toBe(false);
+    expect(await holds(2, ["notes:1", "x"])).toBe(true);
+  });
+
+  it("tells the oldest time of the tables it rests on", async () => {
+    const shard = openShard();
+    await shard.api.stage(run(1), batch(0, [await row({ id: "1", text: "a", version: "x" })]));
+    await shard.api.stage(
+      run(1),
+      batch(1, [await row({ id: "1", text: "a", version: "y", table: "other" })]),
+    );
+    await shard.api.publish(
+      run(1),
+      [
+        published({ added: 1 }, "2026-11-05T00:00:00Z"),
+        published({ table: "other", added: 1 }, "2026-11-03T00:00:00Z"),
+      ],
+      1,
+    );
+    const asOf = async (rows: readonly (readonly [string, string])[]): Promise<string> =>
+      (await shard.api.confirm(1, rows, [OPEN.id])).asOf;
+    expect(await asOf([["notes:1", "x"]])).toBe("2026-11-05T00:00:00Z");
+    expect(
+      await asOf([
+        ["notes:1", "x"],
+        ["other:1", "y"],
+      ]),
+    ).toBe("2026-11-03T00:00:00Z");
+    expect(await asOf([])).toBe("2026-11-03T00:00:00Z");
+  });
+});
+
+describe("erasing a row", () => {
+  it("removes it at once, staged work and earlier generations included, and leaves nothing", async () => {
+    const shard = await filled({ id: "1", text: "Ada Lovelace" }, { id: "2", text: "Grace Hopper" });
+    await shard.publish(2, [await row({ id: "1", text: ["Ada King", "Lovelace"] })], {
+      changed: 1,
+      unchanged: 1,
+    });
+    await shard.api.stage(run(3), batch(0, [await row({ id: "1", text: "Ada staged" })]));
+    expect(await shard.api.erase("notes:1", 7)).toEqual({ rows: 1, chunks: 4, residue: 0 });
+    expect(await shard.find("Ada Lovelace")).toEqual(["notes:2"]);
+    expect((await shard.api.known("notes", undefined, 10)).map((known) => known.row)).toEqual(["notes:2"]);
+    expect(await shard.api.stats()).toMatchObject({ rows: 1, chunks: 1, vectors: 1 });
+    expect((await shard.api.query(await question("Ada"))).epoch).toBe(7);
+  });
+
+  it("leaves neither its words nor its vector in the file", async () => {
+    const shard = await filled({ id: "1", text: "zanzibarian" }, { id: "2", text: "plain" });
+    await shard.find("warm the vectors up");
+    await shard.api.erase("notes:1", 2);
+    await runInDurableObject(shard.stub, (_, state) => {
+      const { sql } = state.storage;
+      const segments = sql.exec<{ block: ArrayBuffer }>("SELECT block FROM fts_data").toArray();
+      const text = segments.map(({ block }) => new TextDecoder("latin1").decode(block)).join("");
+      expect(text).toContain("plain");
+      expect(text).not.toContain("zanzibar");
+      const [vectors] = sql.exec<{ data: ArrayBuffer }>("SELECT data FROM block").toArray();
+      expect(
+        new Int8Array(vectors?.data ?? new ArrayBuffer(0), 0, embedder.dimensions).every((b) => b === 0),
+      ).toBe(true);
+    });
+  });
+
+  it("takes a row that was never there, and one that was erased before", async () => {
+    const shard = await filled({ id: "1", text: "Ada" });
+    expect(await shard.api.erase("notes:9", 2)).toEqual({ rows: 0, chunks: 0, residue: 0 });
+    await shard.api.erase("notes:1", 3);
+    expect(await shard.api.erase("notes:1", 3)).toEqual({ rows: 0, chunks: 0, residue: 0 });
+  });
+});
+
+describe("eviction", () => {
+  it("changes no answer, before, between and after", async () => {
+    const shard = await filled(
+      { id: "1", text: "the engine overheated off Calais" },
+      { id: "2", text: "engine parts were ordered" },
+      { id: "3", text: "nothing", accessClass: SECRET.id },
+    );
+    const before = await shard.api.query(await question("engine overheating"));
+    await evictDurableObject(shard.stub);
+    expect(await shard.api.query(await question("engine overheating"))).toEqual(before);
+    await shard.api.stage(run(2), batch(0, [await row({ id: "4", text: "engine overheating again" })]));
+    await evictDurableObject(shard.stub);
+    await shard.api.publish(run(2), [published({ added: 1, unchanged: 3 })], 1);
+    expect((await shard.find("engine overheating again"))[0]).toBe("notes:4");
+  });
+
+  it("gives the answers that an object that stayed awake gives", async () => {
+    const awake = await filled({ id: "1", text: "engine" }, { id: "2", text: "pump" });
+    await awake.find("warm");
+    await awake.publish(2, [await row({ id: "2", text: "pumps" }), await row({ id: "3", text: "turbine" })], {
+      changed: 1,
+      added: 1,
+      unchanged: 1,
+    });
+    await awake.api.erase("notes:1", 2);
+    const warm = await awake.api.query(await question("engine pumping turbines"));
+    await evictDurableObject(awake.stub);
+    expect(await awake.api.query(await question("engine pumping turbines"))).toEqual(warm);
+  });
+});
+
+describe("vectors at rest", () => {
+  it("are packed into few blocks, each below the limit, when a run publishes", async () => {
+    const shard = openShard();
+    for (let seq = 0; seq < 12; seq++) {
+      await shard.api.stage(run(1), batch(seq, [await row({ id: `${seq}`, text: `engine ${seq}` })]));
+    }
+    const blocks = (): Promise<number[]> =>
+      runInDurableObject(shard.stub, (_, state) =>
+        state.storage.sql
+          .exec<{ n: number }>("SELECT length(data) AS n FROM block")
+          .toArray()
+          .map((r) => r.n),
+      );
+    expect(await blocks()).toHaveLength(12);
+    await shard.api.publish(run(1), [published({ added: 12 })], 1);
+    expect(await blocks()).toEqual([12 * 388]);
+    expect(blockCapacity(384) * 388).toBeLessThanOrEqual(MAX_BLOCK_BYTES);
+    expect(MAX_BLOCK_BYTES).toBeLessThan(2_000_000);
+    await evictDurableObject(shard.stub);
+    expect((await shard.find("engine 7"))[0]).toBe("notes:7");
+  });
+});
+
+describe("text of any kind", () => {
+  const TEXTS = [
+    "' OR 1=1; --",
+    '"quoted" AND NEAR(x, y) NOT *',
+    "fts5: title:body ^caret {set} (paren",
+    "田中さんにあげて下さい",
+    "👨‍👩‍👧‍👦 🇫🇷 ❤️‍🔥",
+    "ثم نفس سقطت",
+    "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤",
+    "a\u0000b\u0001\u001f",
+    "\u202eexe.fdp",
+    "%s%n %00 \\u0000 ${jndi:ldap://x}",
+    "(((((((((( ,./;'[]\\-= ",
+    "\uFFFD\uFFFE\uFFFF",
+    "ﬁn Å ½ ①",
+    "_".repeat(300),
+    "x".repeat(5000),
+  ];
+
+  it("is stored, found by itself and given back letter for letter", async () => {
+    const shard = openShard();
+    const rows = await Promise.all(TEXTS.map((text, i) => row({ id: `${i}`, text, title: `t${i}` })));
+    await shard.publish(1, rows, { added: TEXTS.length });
+    for (const [i, text] of TEXTS.entries()) {
+      const { evidence } = await shard.api.query(await question(text, { topK: 20 }));
+      const hit = evidence.find((item) => item.row === `notes:${i}`);
+      expect(hit?.text).toBe(text);
+      expect(hit?.cells[1]?.value).toBe(text);
+    }
+  });
+
+  it("can be asked, even when there is nothing to look for", async () => {
+    const shard = await filled({ id: "1", text: "engine" });
+    for (const text of ["?", " ", "", "the of", "\u0000", "***", "AND OR NOT"]) {
+      await expect(shard.api.query(await question(text || "x", { text }))).resolves.toBeDefined();
+    }
+  });
+});
