@@ -1,5 +1,5 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { AccessClass, Run, TableCounts } from "../../shared/ports/registry.ts";
+import type { AccessClass, TableCounts } from "../../shared/ports/registry.ts";
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { costGuard, tableGuards, type Stop } from "./guards.ts";
@@ -54,7 +54,7 @@ export async function planIngest(
   const { config, signal } = options;
   const { embedder } = deps;
   const limits = guardLimits(options);
-  const run: Run = { ...NO_RUN, space: spaceOf(embedder.id, deps.indexKind) };
+  const run = { space: spaceOf(embedder.id, deps.indexKind) };
   const tally = { replaced: 0 };
   const failures: Failure[] = [];
   const stops: PlannedStop[] = [];
@@ -100,9 +100,6 @@ export async function planIngest(
     stops,
   };
 }
-
-/** Stands for "no run" where the registry is only read. */
-export const NO_RUN: Run = { id: "plan", fence: 0, generation: 0, space: "" };
 
 async function opened(
   options: Omit<IngestOptions, "trigger">,

@@ -47,7 +47,7 @@ export interface PreparedView {
 
 /** Turns rows of one table into prepared ones. */
 export interface RowReader {
-  /** @throws QuaysideError `too_many_labels`. Everything that is wrong with the row itself is a Failure. */
+  /** @throws QuaysideError `too_many_labels`. Whatever is wrong with the row itself is a Failure. */
   prepare(row: Row): Promise<PreparedRow | Failure>;
 }
 
@@ -59,6 +59,9 @@ export const MAX_CLASSES = 20_000;
  * within what one request to the registry may carry.
  */
 export const MAX_ROW_BYTES = 512 * 1024;
+
+/** Longest row id that the registry takes, in UTF-16 units. */
+const MAX_ROW_ID = 8192;
 
 export interface RowReaderOptions {
   readonly table: OpenTable;
@@ -141,6 +144,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       if (!readableRow) return fail("unreadable_cell");
       if (keyCells.includes(null)) return fail("null_key");
       const row = rowId(table.name, keyTexts);
+      if (row.length > MAX_ROW_ID) return fail("too_large");
 
       const prepared: PreparedView[] = [];
       for (const { plan, sorted, stamp } of views) {

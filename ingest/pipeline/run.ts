@@ -27,6 +27,7 @@ import { openTables, type OpenTable } from "./table.ts";
 
 /** What a run works with; all of it is lent. Nothing here knows on which machine it runs. */
 export interface IngestDeps {
+  readonly tenant: string;
   /** A source by its name in the configuration; asked once a table, so it should remember. */
   readonly sourceOf: (name: string) => Source;
   readonly embedder: Embedder;
@@ -55,6 +56,8 @@ export interface IngestOptions {
   /** Accepts what the guards on empty tables, mass deletes and bad rows would stop. */
   readonly yes?: boolean;
   readonly trigger: RunRequest["trigger"];
+  /** Takes the lease of a run that is known to be dead. */
+  readonly takeOver?: boolean;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal: AbortSignal;
 }
@@ -204,10 +207,11 @@ export function guardLimits(options: Pick<IngestOptions, "config" | "maxCostUsd"
 
 function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly OpenTable[]): RunRequest {
   return {
-    tenant: options.config.tenant ?? "default",
+    tenant: deps.tenant,
     tables: tables.map((table) => table.name),
     space: spaceOf(deps.embedder.id, deps.indexKind),
     trigger: options.trigger,
+    ...(options.takeOver === true ? { takeOver: true } : {}),
   };
 }
 

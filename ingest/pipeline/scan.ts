@@ -83,8 +83,8 @@ export async function* changes(
   for await (const rows of table.source.read(table.shape, options)) {
     const found: Change[] = [];
     for (const raw of rows) {
-      counts.read += 1;
       const prepared = await reader.prepare(raw);
+      counts.read += 1;
       if (isFailure(prepared)) {
         fail(prepared);
         continue;
@@ -142,7 +142,7 @@ const MAX_KEPT = 20_000;
  */
 export async function findGone(
   registry: Pick<Registry, "known">,
-  run: Run,
+  run: Pick<Run, "space">,
   table: string,
   known: KnownRows,
   scan: Scan,
