@@ -47,6 +47,8 @@ export async function openPage(
     locale: "en-GB",
     timezoneId: "Europe/London",
     viewport: { width: 1280, height: 900 },
+    // Nothing moves, so nothing has to be waited for.
+    reducedMotion: "reduce",
     ...options,
   });
   const page = await context.newPage();

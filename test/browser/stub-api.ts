@@ -43,8 +43,8 @@ export interface StubApi {
   answer: (asked: Asked) => readonly Step[];
   /** False: the demo route answers 404, and tables and models 401. */
   demo: boolean;
-  /** Resolves when the client of a running answer has gone. */
-  readonly hungUp: Promise<void>;
+  /** How many answers were left by their reader before their end. */
+  hangUps: number;
   stop(): Promise<void>;
 }
 
@@ -123,10 +123,10 @@ export const NO_EVIDENCE = answer("", {
 const DEMO = {
   name: "Stub Line",
   users: [
-    { name: "ops-fr", label: "Operations, Calais", language: "fr" },
-    { name: "sales-uk", label: "Sales, Dover", language: "en" },
-    { name: "hr", label: "Human resources", language: "en" },
-    { name: "guest", label: "Guest", language: "en" },
+    { name: "ops-fr", label: "Solène, port operations, Calais", language: "fr" },
+    { name: "sales-uk", label: "Edith, freight sales, Dover", language: "en" },
+    { name: "hr", label: "Noor, human resources", language: "en" },
+    { name: "guest", label: "A passenger, not signed in", language: "en" },
   ],
   examples: [
     ["Why did Alba leave late on 14 October?", "ops-fr", "A cause, cited to the cell"],
@@ -210,7 +210,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Worker-side code, by path: another TypeScript project, so its types are said here. */
-async function imported<T>(path: string): Promise<T> {
+export async function imported<T>(path: string): Promise<T> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller names what the module exports
   return (await import(pathToFileURL(join(root, path)).href)) as T;
 }
@@ -224,8 +224,7 @@ export async function startStubApi(): Promise<StubApi> {
     readonly CONSOLE_HEADERS: Readonly<Record<string, string>>;
   }>("workers/surfaces/console-assets.ts");
   await page.buildConsole();
-  const { promise: hungUp, resolve: gone } = Promise.withResolvers<void>();
-  const stub: Pick<StubApi, "asked" | "answer" | "demo"> = { asked: [], answer: () => steps(), demo: true };
+  const stub: Omit<StubApi, "url" | "stop"> = { asked: [], answer: () => steps(), demo: true, hangUps: 0 };
 
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.destroy());
@@ -264,7 +263,9 @@ export async function startStubApi(): Promise<StubApi> {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the page's own request, and what the tests look at
     const asked = { ...(JSON.parse(body) as Omit<Asked, "user">), user: name };
     stub.asked.push(asked);
-    response.on("close", gone);
+    response.on("close", () => {
+      if (!response.writableEnded) stub.hangUps += 1;
+    });
     await play(response, stub.answer(asked));
   }
 
@@ -273,7 +274,6 @@ export async function startStubApi(): Promise<StubApi> {
   const port = typeof address === "object" && address ? address.port : 0;
   return Object.assign(stub, {
     url: `http://127.0.0.1:${port}`,
-    hungUp,
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

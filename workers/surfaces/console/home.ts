@@ -53,9 +53,8 @@ export function tablesView(
   context: Context,
 ): Node[] {
   const { s, language } = context;
-  const who = labelOf(context, user);
   if (!tables) return [h("p", { class: "soft" }, s.tablesError)];
-  if (tables.length === 0) return [h("p", { class: "soft" }, s.tablesNone(who))];
+  if (tables.length === 0) return [h("p", { class: "soft" }, s.tablesNone)];
   const oldest = tables
     .map((table) => table.asOf)
     .filter((at) => at !== "")
@@ -68,7 +67,8 @@ export function tablesView(
       h(
         "summary",
         {},
-        h("span", {}, s.tables(tables.length, who)),
+        user !== undefined && flag(positionOf(context, user)),
+        h("span", {}, s.tables(tables.length)),
         when && h("span", { class: "soft" }, ", ", ...around(s.tablesAsOf, when)),
       ),
       h(

@@ -1,4 +1,4 @@
-import { button, flag, h, icon } from "./dom.ts";
+import { button, type Child, flag, h, icon } from "./dom.ts";
 import { type Context, dollars, labelOf, positionOf } from "./format.ts";
 import type { Model } from "./wire.ts";
 
@@ -11,7 +11,7 @@ export interface Menu {
 /** A button that opens a small panel: Escape, a press elsewhere or leaving it by keyboard closes it again. */
 function menu(
   name: string,
-  face: (context: Context) => { readonly label: string; readonly content: Node[] },
+  face: (context: Context) => Child[],
   panelOf: (context: Context, close: () => void) => Node[],
 ): Menu {
   const id = `menu-${name}`;
@@ -47,9 +47,10 @@ function menu(
     element,
     close,
     render(context) {
-      const { label, content } = face(context);
-      opener.setAttribute("aria-label", label);
-      opener.replaceChildren(...content, icon("down"));
+      opener.replaceChildren(
+        ...face(context).filter((part) => typeof part === "string" || part instanceof Node),
+      );
+      opener.append(icon("down"));
       panel.replaceChildren(...panelOf(context, close));
     },
   };
@@ -59,17 +60,12 @@ function menu(
 export function userMenu(current: () => string | undefined, choose: (user: string) => void): Menu {
   return menu(
     "who",
-    (context) => {
-      const label = labelOf(context, current());
-      return {
-        label: `${context.s.askingAs} ${label}. ${context.s.switchUser}`,
-        content: [
-          h("span", { class: "soft" }, context.s.askingAs),
-          flag(positionOf(context, current())),
-          h("strong", {}, label),
-        ],
-      };
-    },
+    (context) => [
+      h("span", { class: "soft" }, context.s.askingAs),
+      " ",
+      flag(positionOf(context, current())),
+      h("strong", {}, labelOf(context, current())),
+    ],
     (context, close) => [
       h("p", { class: "soft" }, context.s.userHint),
       ...context.users.map((user) =>
@@ -99,13 +95,11 @@ export interface ModelChoice {
 export function modelMenu(choice: () => ModelChoice, choose: (model: string) => void): Menu {
   return menu(
     "model",
-    (context) => {
-      const name = choice().chosen || context.s.modelAuto;
-      return {
-        label: `${context.s.model}: ${name}`,
-        content: [icon("model"), h("span", { class: "opener-text" }, name)],
-      };
-    },
+    (context) => [
+      icon("model"),
+      h("span", { class: "sr" }, `${context.s.model}: `),
+      h("span", { class: "opener-text" }, choice().chosen || context.s.modelAuto),
+    ],
     (context) => {
       const { models, chosen } = choice();
       const { s } = context;

@@ -18,8 +18,8 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
     for (;;) {
       const { done, value } = await reader.read();
       rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
-      // A CR at the very end may be half of a CRLF: it waits for the next read.
-      const lines = rest.split(/\r\n|\n|\r(?!$)/);
+      // A CR at the very end may be half of a CRLF: it waits for the next read, if there is one.
+      const lines = rest.split(done ? /\r\n|\n|\r/ : /\r\n|\n|\r(?!$)/);
       rest = lines.pop() ?? "";
       for (const line of lines) {
         if (line === "") {

@@ -16,7 +16,6 @@ export const en = {
   keys: "Shift + Enter for a new line",
   tooLong: (over: number) => `${plural(over, "character", "characters")} too long`,
   askingAs: "Asking as",
-  switchUser: "Choose who is asking",
   userHint: "Each person may see different rows. Choosing another person asks your last question again.",
   model: "Model",
   modelAuto: "Automatic",
@@ -31,10 +30,9 @@ export const en = {
   exampleAs: (label: string) => `asked as ${label}`,
   newConversation: "New conversation",
   conversation: "Conversation",
-  tables: (n: number, who: string) =>
-    `${plural(n, "table", "tables")} ${n === 1 ? "is" : "are"} open to ${who || "you"}`,
+  tables: (n: number) => `${plural(n, "table", "tables")} open to you`,
   tablesAsOf: (when: string) => `matching the warehouse as of ${when}`,
-  tablesNone: (who: string) => `No table is open to ${who || "you"}.`,
+  tablesNone: "No table is open to you.",
   tablesError: "The list of tables could not be loaded.",
   rows: (n: number) => (n === 1 ? "1 row" : `${n.toLocaleString("en-GB")} rows`),
   searching: "Looking through the rows you may see",
@@ -89,7 +87,7 @@ export const en = {
   outcome: {
     none_found: [
       "No row answers this",
-      "Nothing open to {who} answers the question. A row that {who} may not see reads exactly like one that does not exist.",
+      "No row open to you answers the question. A row that you may not see reads exactly like one that does not exist.",
     ],
     unsupported: [
       "Withheld: the rows did not support it",
@@ -97,7 +95,7 @@ export const en = {
     ],
     needs_total: [
       "This asks for a total",
-      "Counting or adding up needs a table of totals, and none of those open to {who} holds this one. Totals are never guessed from single rows.",
+      "Counting or adding up needs a table of totals, and none of those open to you holds this one. Totals are never guessed from single rows.",
     ],
     stale: [
       "The rows are too old",
@@ -106,7 +104,6 @@ export const en = {
     safety: ["Not answered", "This question falls outside what the assistant may answer."],
     refused: ["Not answered", "The assistant declined to answer this question."],
   } as Readonly<Record<string, readonly [string, string]>>,
-  you: "you",
   tryHint:
     "You could name the thing more exactly, ask about one of the tables below, or ask as someone else.",
   evidence: "Evidence",

@@ -18,7 +18,6 @@ export const fr: Strings = {
   keys: "Maj + Entrée : à la ligne",
   tooLong: (over) => `${plural(over, "caractère", "caractères")} de trop`,
   askingAs: "Vous êtes",
-  switchUser: "Choisir qui pose la question",
   userHint: "Chacun voit des lignes différentes. Choisir une autre personne repose votre dernière question.",
   model: "Modèle",
   modelAuto: "Automatique",
@@ -33,9 +32,9 @@ export const fr: Strings = {
   exampleAs: (label) => `posée par ${label}`,
   newConversation: "Nouvelle conversation",
   conversation: "Conversation",
-  tables: (n, who) => `${plural(n, "table est ouverte", "tables sont ouvertes")} à ${who || "vous"}`,
+  tables: (n) => plural(n, "table vous est ouverte", "tables vous sont ouvertes"),
   tablesAsOf: (when) => `conformes à l’entrepôt ${when}`,
-  tablesNone: (who) => `Aucune table n’est ouverte à ${who || "vous"}.`,
+  tablesNone: "Aucune table ne vous est ouverte.",
   tablesError: "La liste des tables n’a pas pu être chargée.",
   rows: (n) => (n < 2 ? `${n} ligne` : `${n.toLocaleString("fr-FR")} lignes`),
   searching: "Recherche dans les lignes que vous pouvez voir",
@@ -92,7 +91,7 @@ export const fr: Strings = {
   outcome: {
     none_found: [
       "Aucune ligne ne répond",
-      "Rien de ce qui est ouvert à {who} ne répond à la question. Une ligne interdite à {who} se lit exactement comme une ligne qui n’existe pas.",
+      "Aucune ligne qui vous est ouverte ne répond à la question. Une ligne que vous ne pouvez pas voir se lit exactement comme une ligne qui n’existe pas.",
     ],
     unsupported: [
       "Retenue : les lignes ne la confirment pas",
@@ -100,7 +99,7 @@ export const fr: Strings = {
     ],
     needs_total: [
       "La question demande un total",
-      "Compter ou additionner suppose une table de totaux, et aucune de celles ouvertes à {who} ne contient celui-ci. Un total n’est jamais deviné à partir de lignes isolées.",
+      "Compter ou additionner suppose une table de totaux, et aucune de celles qui vous sont ouvertes ne contient celui-ci. Un total n’est jamais deviné à partir de lignes isolées.",
     ],
     stale: [
       "Les lignes sont trop anciennes",
@@ -109,7 +108,6 @@ export const fr: Strings = {
     safety: ["Pas de réponse", "Cette question sort de ce à quoi l’assistant peut répondre."],
     refused: ["Pas de réponse", "L’assistant a décliné cette question."],
   },
-  you: "vous",
   tryHint:
     "Vous pouvez nommer la chose plus précisément, interroger l’une des tables ci-dessous, ou demander en tant que quelqu’un d’autre.",
   evidence: "Source",

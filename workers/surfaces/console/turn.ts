@@ -159,7 +159,7 @@ function footOf(turn: Turn, context: Context, actions: TurnActions): Child[] {
   }
   const answered = answer.outcome === "answered";
   return [
-    !answered && outcomeView(turn, answer, context),
+    !answered && outcomeView(answer, context),
     answered && turn.first && h("p", { class: "notice" }, icon("machine"), s.notice),
     answered && answer.citations.length > 0 && sourcesView(turn, answer, context, actions),
     badgesView(answer, context),
@@ -176,10 +176,9 @@ function footOf(turn: Turn, context: Context, actions: TurnActions): Child[] {
 }
 
 /** A question that got no answer: what that means, and what to do. */
-function outcomeView(turn: Turn, answer: Answer, context: Context): HTMLElement {
+function outcomeView(answer: Answer, context: Context): HTMLElement {
   const { s } = context;
   const text = s.outcome[answer.reason] ?? s.outcome[answer.outcome] ?? s.outcome["none_found"];
-  const who = labelOf(context, turn.user) || s.you;
   return h(
     "div",
     { class: `card ${answer.outcome === "refused" ? "refused" : "empty"}` },
@@ -188,7 +187,7 @@ function outcomeView(turn: Turn, answer: Answer, context: Context): HTMLElement 
       "div",
       {},
       h("h3", {}, text?.[0]),
-      h("p", {}, text?.[1].replaceAll("{who}", who)),
+      h("p", {}, text?.[1]),
       answer.outcome === "no_evidence" && h("p", { class: "soft" }, s.tryHint),
     ),
   );

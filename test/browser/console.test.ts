@@ -1,0 +1,687 @@
+import axe, { type AxeResults } from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { haveChromium, launchChromium, openPage, type Watched } from "./chromium.ts";
+import { answer, citation, NO_EVIDENCE, type StubApi, startStubApi, steps, TEXT } from "./stub-api.ts";
+
+const QUESTION = "Why did Alba leave late on 14 October?";
+
+async function ask(page: Page, question = QUESTION): Promise<void> {
+  await page.locator("#question").fill(question);
+  await page.locator("#question").press("Enter");
+}
+
+const turns = (page: Page) => page.locator(".turn");
+const settled = (page: Page, n = 0) =>
+  turns(page).nth(n).and(page.locator('[data-phase="done"], [data-phase="failed"], [data-phase="stopped"]'));
+
+async function axeViolations(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate<AxeResults>("axe.run(document, { resultTypes: ['violations'] })");
+  return found.violations.flatMap((v) => v.nodes.map((node) => `${v.id} ${node.html.slice(0, 120)}`));
+}
+
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+}
+
+describe.skipIf(!haveChromium())("console", () => {
+  let browser: Browser;
+  let api: StubApi;
+  let open: Watched[] = [];
+
+  beforeAll(async () => {
+    api = await startStubApi();
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await api.stop();
+  });
+  beforeEach(() => {
+    api.answer = () => steps();
+    api.demo = true;
+    api.asked.length = 0;
+    api.hangUps = 0;
+  });
+  afterEach(async () => {
+    const troubles = open.flatMap((watched) => watched.trouble);
+    for (const watched of open) await watched.close();
+    open = [];
+    expect(troubles).toEqual([]);
+  });
+
+  async function visit(options: BrowserContextOptions = {}): Promise<Page> {
+    const watched = await openPage(browser, api.url, options);
+    open.push(watched);
+    return watched.page;
+  }
+
+  describe("an answer", () => {
+    test("shows what it is doing, then the text while it arrives, then its sources", async () => {
+      const rows = Promise.withResolvers<void>();
+      const words = Promise.withResolvers<void>();
+      const [evidence, first, ...rest] = steps();
+      if (!evidence || !first) throw new Error("fixture");
+      api.answer = () => [{ until: rows.promise }, evidence, { until: words.promise }, first, ...rest];
+      const page = await visit();
+      await ask(page);
+      await page.getByText("Looking through the rows you may see").waitFor();
+      rows.resolve();
+      await page.getByText("Reading 2 rows").waitFor();
+      words.resolve();
+      await settled(page).waitFor();
+      expect(await page.locator(".prose").textContent()).toContain("Alba left 95 minutes late");
+      expect(await page.locator(".source-title").allTextContents()).toEqual([
+        "Bow door sensor fault on Alba, no. 1",
+        "Bow door sensor fault on Alba, no. 2",
+      ]);
+    });
+
+    test("carries markers that wait for their sources while the text arrives", async () => {
+      const end = Promise.withResolvers<void>();
+      api.answer = () => [
+        { event: "evidence", data: { citations: [citation(1, { marker: 0 })] } },
+        { event: "delta", data: { text: "It was late [1]. It was" } },
+        { until: end.promise },
+        { event: "done", data: answer("It was late [1].", { citations: [citation(1)] }) },
+      ];
+      const page = await visit();
+      await ask(page);
+      await page.locator(".prose span.cite").waitFor();
+      expect(await page.locator(".prose button.cite").count()).toBe(0);
+      end.resolve();
+      await page.locator(".prose button.cite").waitFor();
+    });
+
+    test("drops what is retracted, and takes the final text as the truth", async () => {
+      const end = Promise.withResolvers<void>();
+      api.answer = () => [
+        { event: "delta", data: { text: "Alba was late. The repair cost 4,200 euros." } },
+        { event: "retract", data: { from: 14 } },
+        { until: end.promise },
+        {
+          event: "done",
+          data: answer("Alba was late [1].", {
+            verification: {
+              checked: 2,
+              supported: 1,
+              removed: [{ text: "The repair cost 4,200 euros.", why: "number" }],
+            },
+          }),
+        },
+      ];
+      const page = await visit();
+      await ask(page);
+      await page.getByText("A passage was taken back").waitFor();
+      expect(await page.locator(".prose").textContent()).toBe("Alba was late.");
+      end.resolve();
+      await settled(page).waitFor();
+      expect(await page.locator(".removed s").textContent()).toBe("The repair cost 4,200 euros.");
+      expect(await page.locator(".badge.warn").first().textContent()).toBe("1 of 2 facts checked");
+    });
+
+    test("says how it was checked, cached, timed and written", async () => {
+      api.answer = () => steps(TEXT, { cache: "exact" });
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      expect(await page.locator(".badge").allTextContents()).toEqual([
+        "4 of 4 facts checked",
+        "From cache, rows unchanged",
+        "42 ms",
+        "local/compose",
+        "as of 3 minutes ago",
+      ]);
+      await page.getByText("How this was answered").click();
+      expect(await page.locator(".how dd").allTextContents()).toEqual([
+        "local/compose",
+        "default model; rows are internal",
+        "local/compose: ok",
+        "From cache, rows unchanged",
+        "42 ms",
+        "12 ms",
+        "18 ms",
+        "812 in, 64 out",
+        "free",
+        "12",
+        "23 November 2026 at 09:41 (3 minutes ago)",
+        "ans_01TEST",
+      ]);
+    });
+
+    test("is announced once, when it is finished", async () => {
+      const end = Promise.withResolvers<void>();
+      const all = steps();
+      api.answer = () => [...all.slice(0, 4), { until: end.promise }, ...all.slice(4)];
+      const page = await visit();
+      await ask(page);
+      await page.getByText("reported on 14 October 2026").waitFor();
+      expect(await page.locator("#live").textContent()).toBe("");
+      end.resolve();
+      await settled(page).waitFor();
+      expect(await page.locator("#live").textContent()).toMatch(/^Answer: Alba left 95 .* 2 sources\.$/);
+    });
+
+    test("stops when told to, and hangs up", async () => {
+      api.answer = () => [
+        { event: "delta", data: { text: "Alba was" } },
+        { until: new Promise((resolve) => setTimeout(resolve, 30_000).unref()) },
+      ];
+      const page = await visit();
+      await ask(page);
+      await page.getByText("Alba was").waitFor();
+      await page.getByRole("button", { name: "Stop" }).click();
+      await page.locator(".note", { hasText: "Stopped." }).waitFor();
+      await expect.poll(() => api.hangUps).toBe(1);
+      expect(await page.locator(".prose").textContent()).toBe("Alba was");
+    });
+
+    test("shows lists, bold text and code, and leaves Markdown links and images as characters", async () => {
+      const text = "- **one** [1]\n- `two`\n\n![x](https://evil.example/p.png) [go](https://evil.example)";
+      api.answer = () => steps(text);
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      expect(await page.locator(".prose li").count()).toBe(2);
+      expect(await page.locator(".prose strong").textContent()).toBe("one");
+      expect(await page.locator(".prose a, .prose img").count()).toBe(0);
+      expect(await page.locator(".prose > p").textContent()).toBe(
+        "![x](https://evil.example/p.png) [go](https://evil.example)",
+      );
+    });
+  });
+
+  describe("a citation", () => {
+    test("opens its row, with the cells that the answer used", async () => {
+      const page = await visit();
+      await ask(page);
+      await page
+        .getByRole("button", { name: "Source 1: Bow door sensor fault on Alba, no. 1" })
+        .first()
+        .click();
+      const panel = page.locator("#evidence");
+      expect(await panel.locator("h2").textContent()).toBe("1Bow door sensor fault on Alba, no. 1");
+      expect(await panel.locator(".facts dd").allTextContents()).toEqual([
+        "incidents",
+        "incident_id INC-1001",
+        "15 October 2026 at 08:12",
+        "23 November 2026 at 09:41 (3 minutes ago)",
+      ]);
+      expect(await panel.locator("tr.used th").allTextContents()).toEqual([
+        "vessel",
+        "cause",
+        "delay_minutes",
+      ]);
+      expect(await panel.locator("tbody tr").count()).toBe(6);
+      expect(await panel.locator("tbody tr").last().textContent()).toBe("noteempty");
+      const link = panel.locator("a");
+      expect(await link.getAttribute("href")).toBe("https://erp.example.com/incidents/INC-1001");
+      expect(await link.getAttribute("rel")).toBe("noopener noreferrer");
+    });
+
+    test("marks a date that the answer writes in words", async () => {
+      const page = await visit();
+      await ask(page);
+      await page.locator(".prose .cite").nth(1).click();
+      expect(await page.locator("tr.used th").allTextContents()).toEqual(["reported_on"]);
+    });
+
+    test("gives the focus to the row, and back when closed", async () => {
+      const page = await visit();
+      await ask(page);
+      await page.locator(".prose .cite").first().click();
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("evidence-title");
+      await page.keyboard.press("Escape");
+      expect(await page.locator("#evidence").isVisible()).toBe(false);
+      expect(await page.evaluate(() => document.activeElement?.getAttribute("data-marker"))).toBe("1");
+    });
+
+    test("leafs to the next source", async () => {
+      const page = await visit();
+      await ask(page);
+      await page.locator(".source").first().click();
+      await page.getByRole("button", { name: "Next source" }).click();
+      expect(await page.locator(".panel-count").textContent()).toBe("Source 2 of 2");
+      expect(await page.getByRole("button", { name: "Next source" }).isDisabled()).toBe(true);
+    });
+
+    test.each([
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "//evil.example",
+      "https://user:pw@evil.example/",
+      "/admin",
+    ])("shows no link for %s", async (url) => {
+      api.answer = () => steps("Late [1].", { citations: [citation(1, { url })] });
+      const page = await visit();
+      await ask(page);
+      await page.locator(".prose .cite").click();
+      expect(await page.locator("#evidence h2").count()).toBe(1);
+      expect(await page.locator("#evidence a").count()).toBe(0);
+    });
+  });
+
+  describe("the people of the demo", () => {
+    test("each ask with their own name", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      expect(api.asked.map((a) => a.user)).toEqual(["ops-fr"]);
+      expect(await page.locator(".turn .who").textContent()).toBe("Solène, port operations, Calais");
+    });
+
+    test("see the last question answered again for them, without what came before", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      await page.locator(".menu.who .opener").click();
+      await page.locator('[data-user="guest"]').click();
+      await settled(page, 1).waitFor();
+      expect(api.asked[1]).toEqual({ question: QUESTION, stream: true, user: "guest" });
+      expect(await page.locator(".divider strong").textContent()).toBe(
+        "Now asking as A passenger, not signed in",
+      );
+    });
+
+    test("see their own tables", async () => {
+      const page = await visit();
+      await page.getByText("10 tables open to you").waitFor();
+      await page.locator(".menu.who .opener").click();
+      await page.locator('[data-user="guest"]').click();
+      await page.getByText("3 tables open to you").waitFor();
+      expect(await page.locator(".tables-list code").allTextContents()).toEqual([
+        "vessels",
+        "sailings",
+        "articles",
+      ]);
+    });
+
+    test("are one press away from an answer", async () => {
+      const page = await visit();
+      await ask(page);
+      await page.locator(".same-as .person", { hasText: "Noor" }).click();
+      await settled(page, 1).waitFor();
+      expect(api.asked[1]?.user).toBe("hr");
+    });
+
+    test("come with an example question", async () => {
+      const page = await visit();
+      await page.locator(".example", { hasText: "pay grade" }).click();
+      await settled(page).waitFor();
+      expect(api.asked).toEqual([
+        { question: "What is the pay grade of Marie Duval?", stream: true, user: "hr" },
+      ]);
+    });
+
+    test("are remembered", async () => {
+      const page = await visit();
+      await page.locator(".menu.who .opener").click();
+      await page.locator('[data-user="hr"]').click();
+      await page.reload();
+      await page.locator("body.loaded").waitFor();
+      expect(await page.locator(".menu.who strong").textContent()).toBe("Noor, human resources");
+    });
+  });
+
+  describe("a conversation", () => {
+    test("passes earlier questions and answers on, without their markers", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      await ask(page, "And the week before?");
+      await settled(page, 1).waitFor();
+      expect(api.asked[1]?.history).toEqual([
+        { role: "user", content: QUESTION },
+        {
+          role: "assistant",
+          content:
+            "Alba left 95 minutes late because of a corroded connector on the bow door sensor. The same fault was reported on 14 October 2026.",
+        },
+      ]);
+    });
+
+    test("does not pass on what got no answer", async () => {
+      api.answer = () => [{ event: "done", data: NO_EVIDENCE }];
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      await ask(page, "And now?");
+      await settled(page, 1).waitFor();
+      expect(api.asked[1]?.history).toBeUndefined();
+    });
+
+    test("starts anew", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      await page.getByRole("button", { name: "New conversation" }).click();
+      expect(await turns(page).count()).toBe(0);
+      expect(await page.locator(".example").count()).toBe(6);
+      await ask(page);
+      await settled(page).waitFor();
+      expect(api.asked[1]?.history).toBeUndefined();
+    });
+
+    test("asks again past the cache", async () => {
+      const page = await visit();
+      await ask(page);
+      await page.getByRole("button", { name: "Ask again, fresh" }).click();
+      await settled(page, 1).waitFor();
+      expect(api.asked[1]?.cache).toBe("bypass");
+    });
+
+    test("shows the notice about machine-written text once", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      await ask(page, "And then?");
+      await settled(page, 1).waitFor();
+      expect(await page.getByText("Written by a machine from your rows").count()).toBe(1);
+    });
+  });
+
+  describe("a model", () => {
+    test("is sent when chosen, and says why when it can't be", async () => {
+      const page = await visit();
+      await page.getByRole("button", { name: "Model: Automatic" }).click();
+      const closed = page.locator("label", { hasText: "anthropic/claude-sonnet-5" });
+      expect(await closed.locator("input").isDisabled()).toBe(true);
+      expect(await closed.locator(".soft").textContent()).toBe("Not available: ANTHROPIC_API_KEY is not set");
+      await page.locator("label", { hasText: "local/quote" }).click();
+      await ask(page);
+      await settled(page).waitFor();
+      expect(api.asked[0]?.model).toBe("local/quote");
+    });
+
+    test("is left to the server unless chosen", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      expect(api.asked[0]?.model).toBeUndefined();
+    });
+  });
+
+  describe("when there is no answer", () => {
+    test.each([
+      ["none_found", "No row answers this"],
+      ["needs_total", "This asks for a total"],
+      ["unsupported", "Withheld: the rows did not support it"],
+      ["stale", "The rows are too old"],
+    ])("says what %s means", async (reason, title) => {
+      api.answer = () => [{ event: "done", data: { ...NO_EVIDENCE, reason } }];
+      const page = await visit();
+      await ask(page);
+      expect(await page.locator(".card.empty h3").textContent()).toBe(title);
+      expect(await page.locator(".sources").count()).toBe(0);
+    });
+
+    test("says that it was refused", async () => {
+      api.answer = () => [{ event: "done", data: { ...NO_EVIDENCE, outcome: "refused", reason: "safety" } }];
+      const page = await visit();
+      await ask(page);
+      expect(await page.locator(".card.refused h3").textContent()).toBe("Not answered");
+    });
+
+    test.each([
+      ["index_unavailable", 503, "The rows cannot be searched right now"],
+      ["provider_not_permitted", 403, "This model may not see these rows"],
+      ["something_new", 500, "Something went wrong"],
+    ])("explains %s, with the request's id", async (problem, status, title) => {
+      api.answer = () => [{ problem, status }];
+      const page = await visit();
+      await ask(page);
+      expect(await page.locator(".card.failed h3").textContent()).toBe(title);
+      expect(await page.locator(".card.failed code").textContent()).toBe("req-stub-1");
+      expect(await page.locator(".card.failed button").count()).toBe(0);
+    });
+
+    test("tries again where that may help", async () => {
+      api.answer = () => [{ problem: "deadline_exceeded", status: 504, retryable: true }];
+      const page = await visit();
+      await ask(page);
+      await page.locator(".card.failed").waitFor();
+      api.answer = () => steps();
+      await page.getByRole("button", { name: "Try again" }).click();
+      await settled(page, 1).waitFor();
+      expect(api.asked.map((a) => a.question)).toEqual([QUESTION, QUESTION]);
+    });
+
+    test("waits as long as the server asks", async () => {
+      api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 2 }];
+      const page = await visit();
+      await ask(page);
+      await page.locator(".card.wait").waitFor();
+      const retry = page.locator(".card.wait button");
+      expect(await retry.isDisabled()).toBe(true);
+      await page.locator(".card.wait button:enabled").waitFor();
+      expect(await retry.textContent()).toBe("Try again");
+    });
+
+    test("shows a failure in the middle of the stream", async () => {
+      api.answer = () => [
+        { event: "delta", data: { text: "Alba" } },
+        { event: "error", data: { code: "provider_stream_interrupted", status: 502, retryable: true } },
+      ];
+      const page = await visit();
+      await ask(page);
+      expect(await page.locator(".card.failed h3").textContent()).toBe("The answer was cut off");
+    });
+
+    test("notices a stream that just ends", async () => {
+      api.answer = () => [{ event: "delta", data: { text: "Alba" } }, { cut: true }];
+      const page = await visit();
+      await ask(page);
+      expect(await page.locator(".card.failed h3").textContent()).toBe("The answer was cut off");
+    });
+
+    test("says that the line is down", async () => {
+      const page = await visit();
+      await page.context().setOffline(true);
+      await page.getByText("You are offline.").waitFor();
+      await ask(page);
+      expect(await page.locator(".card.failed h3").textContent()).toBe("No connection");
+      await page.context().setOffline(false);
+      await page.getByRole("button", { name: "Try again" }).click();
+      await settled(page, 1).waitFor();
+      expect(await page.getByText("You are offline.").isVisible()).toBe(false);
+    });
+
+    test("asks for a key where nobody is known", async () => {
+      api.demo = false;
+      const page = await visit();
+      await page.getByLabel("API key").fill("qs_test");
+      await page.getByRole("button", { name: "Use this key" }).click();
+      await page.getByText("10 tables open to you").waitFor();
+      expect(await page.getByLabel("API key").isVisible()).toBe(false);
+      expect(await page.locator(".menu.who").isVisible()).toBe(false);
+    });
+
+    test("does not send a question that is too long", async () => {
+      const page = await visit();
+      await ask(page, "ä".repeat(4001));
+      expect(await page.locator("#hint").textContent()).toBe("1 character too long");
+      expect(api.asked).toEqual([]);
+    });
+  });
+
+  describe("by keyboard alone", () => {
+    test("asks, opens a source and comes back", async () => {
+      const page = await visit();
+      await page.keyboard.press("/");
+      await page.keyboard.type("Why?");
+      await page.keyboard.press("Shift+Enter");
+      await page.keyboard.type("When?");
+      await page.keyboard.press("Enter");
+      await settled(page).waitFor();
+      expect(api.asked[0]?.question).toBe("Why?\nWhen?");
+      for (let i = 0; i < 30; i += 1) {
+        await page.keyboard.press("Shift+Tab");
+        const at = await page.evaluate(() => document.activeElement?.className);
+        if (at === "cite") break;
+      }
+      await page.keyboard.press("Enter");
+      expect(await page.locator("#evidence h2").isVisible()).toBe(true);
+      await page.keyboard.press("Escape");
+      expect(await page.evaluate(() => document.activeElement?.className)).toBe("cite");
+    });
+
+    test("switches the user", async () => {
+      const page = await visit();
+      await page.locator(".menu.who .opener").focus();
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Enter");
+      expect(await page.locator(".menu.who strong").textContent()).toBe("Edith, freight sales, Dover");
+      expect(await page.evaluate(() => document.activeElement?.className)).toBe("opener");
+    });
+
+    test("closes a menu with Escape", async () => {
+      const page = await visit();
+      await page.locator(".menu.model .opener").focus();
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("Escape");
+      expect(await page.locator("#menu-model").isVisible()).toBe(false);
+      expect(await page.evaluate(() => document.activeElement?.className)).toBe("opener");
+    });
+
+    test("has a shortcut that can be switched off", async () => {
+      const page = await visit();
+      await page.locator("#slash").uncheck();
+      await page.locator("body").press("/");
+      expect(await page.evaluate(() => document.activeElement?.id)).not.toBe("question");
+    });
+  });
+
+  describe("in French", () => {
+    test("follows the browser", async () => {
+      const page = await visit({ locale: "fr-FR" });
+      expect(await page.locator("html").getAttribute("lang")).toBe("fr");
+      expect(await page.locator("#hero-text h1").textContent()).toBe("Chaque réponse, amarrée à sa ligne.");
+    });
+
+    test("changes an answer that is already there, and remembers", async () => {
+      const page = await visit();
+      await ask(page);
+      await settled(page).waitFor();
+      await page.getByRole("button", { name: "Français" }).click();
+      expect(await page.locator(".badge").first().textContent()).toBe("4 faits vérifiés sur 4");
+      expect(await page.locator(".prose").getAttribute("lang")).toBe("en");
+      await page.reload();
+      await page.locator("body.loaded").waitFor();
+      expect(await page.locator("html").getAttribute("lang")).toBe("fr");
+    });
+  });
+
+  describe("for every reader", () => {
+    const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+      home: async () => undefined,
+      answer: async (page) => {
+        api.answer = () =>
+          steps(TEXT, {
+            verification: { checked: 5, supported: 4, removed: [{ text: "It cost 4,200.", why: "number" }] },
+          });
+        await ask(page);
+        await settled(page).waitFor();
+        await page.locator(".how summary").click();
+      },
+      evidence: async (page) => {
+        await ask(page);
+        await page.locator(".prose .cite").first().click();
+      },
+      waiting: async (page) => {
+        api.answer = () => [{ until: new Promise((resolve) => setTimeout(resolve, 3000).unref()) }];
+        await ask(page);
+        await page.locator(".waiting").waitFor();
+      },
+      "no evidence": async (page) => {
+        api.answer = () => [{ event: "done", data: NO_EVIDENCE }];
+        await ask(page);
+        await page.locator(".card.empty").waitFor();
+      },
+      error: async (page) => {
+        api.answer = () => [{ problem: "index_unavailable", status: 503, retryable: true }];
+        await ask(page);
+        await page.locator(".card.failed").waitFor();
+      },
+      "rate limited": async (page) => {
+        api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 60 }];
+        await ask(page);
+        await page.locator(".card.wait").waitFor();
+      },
+      "another user": async (page) => {
+        await ask(page);
+        await page.locator(".same-as .person").first().click();
+        await settled(page, 1).waitFor();
+      },
+      "user menu": (page) => page.locator(".menu.who .opener").click(),
+      "model menu": (page) => page.locator(".menu.model .opener").click(),
+    };
+    test.each(Object.keys(states))("%s: no axe violation, no sideways scroll", async (state) => {
+      const page = await visit();
+      await page.locator(".tables-list").waitFor();
+      await states[state]?.(page);
+      expect(await axeViolations(page)).toEqual([]);
+      await page.evaluate(() => document.querySelector<HTMLElement>('[data-language="fr"]')?.click());
+      await page.emulateMedia({ colorScheme: "dark" });
+      await page.setViewportSize({ width: 320, height: 640 });
+      expect(await axeViolations(page)).toEqual([]);
+      expect(await overflow(page)).toBeLessThanOrEqual(0);
+    });
+
+    test("the night chart is dark and the day chart is light", async () => {
+      const page = await visit({ colorScheme: "light" });
+      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      expect(await ground()).toBe("rgb(247, 250, 251)");
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect(await ground()).toBe("rgb(11, 22, 28)");
+    });
+
+    test("a sign-in page has no axe violation", async () => {
+      api.demo = false;
+      const page = await visit();
+      await page.getByLabel("API key").waitFor();
+      expect(await axeViolations(page)).toEqual([]);
+    });
+
+    test("forced colours keep every button visible", async () => {
+      const page = await visit({ forcedColors: "active" });
+      expect(
+        await page.locator("#submit").evaluate((element) => getComputedStyle(element).borderTopStyle),
+      ).toBe("solid");
+    });
+  });
+
+  describe("is locked", () => {
+    test("an injected script does not run, and is noticed", async () => {
+      const watched = await openPage(browser, api.url);
+      const ran = await watched.page.evaluate(() => {
+        const script = document.createElement("script");
+        try {
+          script.textContent = "globalThis.pwned = true";
+          document.body.append(script);
+        } catch {
+          // Trusted Types refuses the assignment itself
+        }
+        return Reflect.get(globalThis, "pwned");
+      });
+      await expect.poll(() => watched.trouble.some((t) => t.startsWith("policy: "))).toBe(true);
+      await watched.close();
+      expect(ran).toBeUndefined();
+    });
+
+    test("a string is never parsed as markup", async () => {
+      const watched = await openPage(browser, api.url);
+      const thrown = await watched.page.evaluate(() => {
+        try {
+          document.body.innerHTML = "<b>x</b>";
+          return "parsed";
+        } catch (error) {
+          return error instanceof Error ? error.name : "";
+        }
+      });
+      await watched.close();
+      expect(thrown).toBe("TypeError");
+    });
+  });
+});
