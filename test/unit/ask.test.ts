@@ -73,7 +73,7 @@ describe("ask", () => {
     ["NO_EVIDENCE\nThe rows are about something else.", "none_found"],
     ["NEEDS_TOTAL", "needs_total"],
   ])("takes the model's %j for what it means", async (said, reason) => {
-    const pieces = [...said].map((say) => ({ say }));
+    const pieces = Array.from(said, (say) => ({ say }));
     const model = scriptedProvider([...pieces, { finish: "stop" }]);
     const { answer, text } = await tell(makeWorld({ "a/one": model }));
     expect(answer).toMatchObject({ outcome: "no_evidence", reason, citations: [] });
