@@ -60,7 +60,7 @@ export function makeClaimChecker(evidence: readonly Evidence[], question: string
 
   const withDigits = (original: string): Unsupported | undefined => {
     const token = foldText(original);
-    if (holdsWhole(text(), token)) return count(true) ? undefined : "number";
+    if (!/^\d{1,4}$/.test(token) && holdsWhole(text(), token)) return count(true) ? undefined : "number";
     // Capitals beside digits are a code; anything else is numbers, with a unit or a range between them.
     const code =
       /\p{Lu}[\p{L}]*[-_/#.]?\p{N}|\p{N}[-_/#]?\p{Lu}/u.test(original) &&
@@ -131,11 +131,19 @@ export function cellText(value: Cell): string {
 
 function valuesOf(text: string): Values {
   const numbers: number[] = [];
-  for (const mention of numbersOf(text)) for (const value of mention.values) numbers.push(Math.abs(value));
   const dates = new Set<string>();
+  // The day and month of a date are no numbers of their own: "3 engines" has no support in 1987-06-03.
+  let plain = "";
+  let at = 0;
   for (const date of datesOf(text)) {
     if (date.year !== undefined) numbers.push(date.year);
     for (const iso of variantsOf(date)) dates.add(iso);
+    plain += `${text.slice(at, date.start)}\n`;
+    at = date.end;
+  }
+  plain += text.slice(at);
+  for (const mention of numbersOf(plain)) {
+    for (const value of mention.values) numbers.push(Math.abs(value));
   }
   return { numbers: numbers.sort((a, b) => a - b), dates };
 }

@@ -36,6 +36,8 @@ interface Unit {
   readonly body: string;
   readonly space: string;
   readonly next: string;
+  /** Follows the word before without white space: the marker between them was dropped. */
+  readonly glued?: boolean;
 }
 
 /** A word longer than this is cut, so that hostile input costs no more than its length. */
@@ -76,7 +78,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
 
   const emit = (unit: Unit): void => {
     if (unit.body !== "") {
-      const lead = sent === "" ? "" : space;
+      const lead = sent === "" || unit.glued === true ? "" : space;
       sent += lead + unit.body;
       const last = events.at(-1);
       if (last?.type === "delta")
@@ -120,25 +122,20 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   };
 
   /** Drops the markers that point at nothing. */
-  const checkMarkers = (body: string): string => {
-    let dropped = false;
-    const kept = body.replace(MARKERS, (whole, list: string) => {
+  const checkMarkers = (body: string): string =>
+    body.replace(MARKERS, (whole, list: string) => {
       const numbers = list.split(/[,;]/).map(Number);
       const valid = numbers.filter((n) => n >= 1 && n <= evidence.length);
       if (valid.length === numbers.length) return whole;
-      dropped = true;
       removed.push({ text: whole, why: "marker" });
       return valid.map((n) => `[${n}]`).join("");
     });
-    // "is 19 [9]." must not become "is 19 ."
-    if (dropped && held.length === 0 && /^[.,;:!?]/.test(kept)) space = "";
-    return kept;
-  };
 
   const take = (raw: Unit): void => {
     sentenceText += raw.body + raw.space;
     const body = failed === undefined ? checkMarkers(raw.body) : raw.body;
-    const unit: Unit = { ...raw, body };
+    // "is 19 [9]." must not become "is 19 ."
+    const unit: Unit = { ...raw, body, glued: body !== raw.body && /^[.,;:!?]/.test(body) };
     const bare = body.replace(MARKERS, "").trim();
     if (failed === undefined) {
       const kind = classify(bare, words === 0 || afterColon, held);

@@ -1,0 +1,191 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import { makeVerifier, verifyText, type VerifyEvent } from "../../workers/answer/verify.ts";
+
+function row(cells: Record<string, string | number>, extra: Partial<Evidence> = {}): Evidence {
+  return {
+    id: "lifts:7#0",
+    row: "lifts:7",
+    table: "lifts",
+    key: { id: "7" },
+    title: String(Object.values(cells)[0]),
+    text: Object.entries(cells)
+      .map(([column, value]) => `${column}: ${value}`)
+      .join("\n"),
+    cells: Object.entries(cells).map(([column, value]) => ({ column, value })),
+    version: "v",
+    classification: "internal",
+    rollup: false,
+    asOf: "2026-11-01T00:00:00Z",
+    changedAt: "2026-11-01T00:00:00Z",
+    score: 1,
+    ...extra,
+  };
+}
+
+const LIFT = row({
+  name: "Bergheim chairlift",
+  built: "1987-06-03",
+  cost: 1234567.5,
+  share: 0.2,
+  code: "BL-4711",
+  inspector: "Odile Marchetti",
+  phone: "(503) 555-0142",
+});
+const QUESTION = "When was the lift at Bergheim built?";
+
+function text(answer: string, evidence: readonly Evidence[] = [LIFT]): string {
+  return verifyText(answer, evidence, QUESTION).text;
+}
+
+/** What a client shows after applying every event. */
+function replay(events: readonly VerifyEvent[]): string {
+  let shown = "";
+  for (const event of events) {
+    shown = event.type === "delta" ? shown + event.text : shown.slice(0, event.from);
+  }
+  return shown;
+}
+
+describe("what is let through", () => {
+  it.each([
+    ["a date in words", "It was built on 3 June 1987 [1]."],
+    ["a date in American order", "It was built on June 3, 1987 [1]."],
+    ["a French date", "Il a été construit le 3 juin 1987 [1]."],
+    ["a month and year", "It opened in June 1987 [1]."],
+    ["a numeric date", "Built 03/06/1987 [1]."],
+    ["an English thousands separator", "It cost 1,234,567.5 euros [1]."],
+    ["a French thousands separator", "Il a coûté 1 234 567,5 € [1]."],
+    ["a rounded million", "It cost about €1.2M [1]."],
+    ["a rounded number of thousands", "It cost some 1235k [1]."],
+    ["a share as per cent", "The share is 20% [1]."],
+    ["a per cent sign apart", "La part est de 20 % [1]."],
+    ["a code", "Its code is BL-4711 [1]."],
+    ["a code without its dash", "Its code is BL4711 [1]."],
+    ["a name", "It was checked by Odile Marchetti [1]."],
+    ["a name with a possessive", "It is Marchetti's lift [1]."],
+    ["a telephone number", "Call (503) 555-0142 [1]."],
+    ["a sentence's first word", "Perhaps the lift is old [1]."],
+    ["words of our own with a capital", "The Date and the Price are known [1]."],
+    ["a name of the question", "The lift at Bergheim is old [1]."],
+    ["numbered list items", "1. code: BL-4711 [1]\n2. share: 0.2 [1]"],
+    ["an abbreviation", "It is known to the EU [1]."],
+  ])("%s", (_, answer) => {
+    expect(text(answer)).toBe(answer);
+  });
+
+  it("text without claims", () => {
+    expect(text("nothing is known about that")).toBe("nothing is known about that");
+  });
+});
+
+describe("what is taken back", () => {
+  it.each([
+    ["a wrong number", "It carries 345 people [1].", "number"],
+    ["a wrong date", "It opened on 4 June 1987 [1].", "date"],
+    ["a wrong year", "It opened in 1988 [1].", "number"],
+    ["a wrong code", "Its code is BL-4712 [1].", "identifier"],
+    ["a wrong name", "It was checked by Ivan Petrescu [1].", "name"],
+    ["a small count rounded from nothing", "It has 3 engines [1].", "number"],
+  ])("%s", (_, answer, why) => {
+    const verified = verifyText(answer, [LIFT], "Tell me about it.");
+    expect(verified.text).toBe("");
+    expect(verified.removed).toEqual([{ text: answer, why }]);
+  });
+
+  it("the sentence that fails, and only that", () => {
+    const verified = verifyText(
+      "It is the Bergheim chairlift [1]. It carries 345 people an hour [1]. It cost 1,234,567.5 [1].",
+      [LIFT],
+      QUESTION,
+    );
+    expect(verified.text).toBe("It is the Bergheim chairlift [1]. It cost 1,234,567.5 [1].");
+    expect(verified.removed).toEqual([{ text: "It carries 345 people an hour [1].", why: "number" }]);
+  });
+
+  it("a marker beyond the evidence, the sentence staying", () => {
+    const verified = verifyText("It was built in 1987 [4].", [LIFT], QUESTION);
+    expect(verified.text).toBe("It was built in 1987.");
+    expect(verified.removed).toEqual([{ text: "[4]", why: "marker" }]);
+  });
+
+  it("the markers of a list that point at nothing", () => {
+    expect(text("It was built in 1987 [1, 9].")).toBe("It was built in 1987 [1].");
+  });
+
+  it("a marker of zero", () => {
+    expect(text("It was built in 1987 [0].")).toBe("It was built in 1987.");
+  });
+});
+
+describe("counts", () => {
+  it("claims looked up and found", () => {
+    const { checked, supported } = verifyText(
+      "Built 3 June 1987 as BL-4711 [1]. It has 345 seats [1].",
+      [LIFT],
+      QUESTION,
+    );
+    expect([checked, supported]).toEqual([3, 2]);
+  });
+});
+
+describe("streaming", () => {
+  it("plain words pass before the sentence ends", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    expect(verifier.push("the lift is quite old and ")).toEqual([
+      { type: "delta", text: "the lift is quite old" },
+    ]);
+  });
+
+  it("a number waits until it is whole", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    expect(replay(verifier.push("built in 19"))).toBe("built in");
+    expect(replay(verifier.push("87 by hand "))).toBe(" 1987 by");
+  });
+
+  it("a failing sentence is retracted from where it began", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    const events = [...verifier.push("it is old. Then it carried 345 people. "), ...verifier.end().events];
+    expect(events).toContainEqual({ type: "retract", from: 10 });
+    expect(replay(events)).toBe("it is old.");
+  });
+
+  it("gives the same text however it is cut", () => {
+    const piece = fc.constantFrom(
+      "the lift", " ", "  ", "\n", "\n\n", ". ", "? ", " 1987", " 3 June 1987", " 345", " [1]", "[2]", " [1, 9]", " [1", "] ", " Bergheim",
+      " Petrescu", ", ", "1,234,567.5", " 1 234 567,5", " 20 %", " BL-4711", ": ", "e.g. ", " Dr. ", "(", ")", " of ", "th", " — ", "é", "…", "\u00a0", "😀", "1. ", "- ",
+    ); // prettier-ignore
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 30 }),
+        fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
+        (parts, sizes) => {
+          const whole = parts.join("");
+          const once = verifyText(whole, [LIFT], QUESTION);
+          const verifier = makeVerifier([LIFT], QUESTION);
+          const events: VerifyEvent[] = [];
+          let at = 0;
+          while (at < whole.length) {
+            const size = sizes.next().value ?? 1;
+            events.push(...verifier.push(whole.slice(at, at + size)));
+            at += size;
+          }
+          const { events: last, ...end } = verifier.end();
+          expect(end).toEqual(once);
+          expect(replay([...events, ...last])).toBe(once.text);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("costs time in proportion to the text, however hostile", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    const started = performance.now();
+    for (let i = 0; i < 20_000; i++) verifier.push(i % 3 === 0 ? "9" : "A");
+    for (let i = 0; i < 20_000; i++) verifier.push("[1");
+    verifier.end();
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
