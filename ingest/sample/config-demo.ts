@@ -31,8 +31,8 @@ export const DEMO: NonNullable<Config["demo"]> = {
       question: "Why was the 06:30 Salicorne sailing from Dieppe cancelled on 3 November 2026?",
       as: "ops-fr",
       shows: {
-        en: "A cause, cited down to the cell. A passenger sees only that the sailing was cancelled.",
-        fr: "Une cause, citée jusqu'à la cellule. Un passager voit seulement que la traversée est annulée.",
+        en: "A cause, cited down to the cell. A passenger asking the same is told nothing of it.",
+        fr: "Une cause, citée jusqu'à la cellule. Un passager qui pose la question n'en apprend rien.",
       },
     },
     {
@@ -60,11 +60,11 @@ export const DEMO: NonNullable<Config["demo"]> = {
       },
     },
     {
-      question: "Que faire si une prise reefer disjoncte à bord du Salicorne ?",
+      question: "Toutes les combien de minutes note-t-on la température des reefers du Salicorne ?",
       as: "ops-fr",
       shows: {
-        en: "A French answer, written from French and English rows.",
-        fr: "Une réponse en français, tirée de lignes françaises et anglaises.",
+        en: "A French answer from a French row and an older English one.",
+        fr: "Une réponse en français, tirée d'une ligne française et d'une ligne anglaise plus ancienne.",
       },
     },
     {

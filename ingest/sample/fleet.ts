@@ -1,3 +1,4 @@
+import { detectLanguage } from "../../shared/analysis.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { readRecords } from "./records.ts";
 import type { SampleRow } from "./schema.ts";
@@ -176,31 +177,22 @@ function chance(random: () => number): Pick<Sailing, "status" | "delay" | "reaso
   };
 }
 
-const MONTHS = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
+const MONTHS = {
+  en: "January February March April May June July August September October November December".split(" "),
+  fr: "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(" "),
+} as const;
 
-/** `3 November 2026` */
-export function longDate(date: string): string {
+/** `3 November 2026`, `3 novembre 2026`, `1er mai 2026` */
+function longDate(date: string, language: "en" | "fr"): string {
   const [year, month, day] = date.split("-").map(Number);
-  return `${day} ${MONTHS[(month ?? 1) - 1]} ${year}`;
+  const first = language === "fr" && day === 1 ? "1er" : day;
+  return `${first} ${MONTHS[language][(month ?? 1) - 1]} ${year}`;
 }
 
 export function sailingRows(sailings: readonly Sailing[]): SampleRow[] {
   return sailings.map((s) => ({
     sailing_id: s.id,
-    name: `${s.time} ${PORT_NAMES[s.from]} to ${PORT_NAMES[s.to]}, ${longDate(s.date)}`,
+    name: `${s.time} ${PORT_NAMES[s.from]} to ${PORT_NAMES[s.to]}, ${longDate(s.date, "en")}`,
     sailing_date: s.date,
     departure_time: s.time,
     route_id: s.route,
@@ -209,14 +201,15 @@ export function sailingRows(sailings: readonly Sailing[]): SampleRow[] {
     vessel_id: s.vessel,
     status: s.status,
     delay_minutes: s.delay,
-    delay_reason: s.reason,
+    disruption: s.reason,
   }));
 }
 
 export function incidentRows(): SampleRow[] {
   return readIncidents().map((i) => ({
     incident_id: i.id,
-    title: i.title,
+    title: `${i.title}, ${longDate(i.date, detectLanguage(i.summary))}`,
+    language: detectLanguage(i.summary),
     occurred_on: i.date,
     port_id: i.port,
     site: PORT_SITES[i.port] ?? null,

@@ -54,9 +54,9 @@ body: The master decides; the superintendent may ask but not press. For the fast
 == KA-117 | en | staff | engineering | 2025-03-20 | 2026-02-16
 title: Replacement dates of hydraulic hoses
 body: Hoses of ramps and bow doors are replaced every 36 months, counted from the date stamped on the crimp and not from the day of fitting. The port engineer keeps the list and warns two months ahead. A hose whose stamp cannot be read counts as expired. There is a spare of every ramp hose in the Dieppe store.
-== KA-118 | en | staff | engineering | 2025-05-13 | 2026-08-11
+== KA-118 | en | staff | engineering | 2025-05-13 | 2025-08-11
 title: Reefer sockets on Salicorne
-body: Salicorne has 24 reefer sockets on deck 3, in four groups of six, each group behind one breaker. A tripped reefer group on Salicorne is reset once only; after a second trip the electrician opens the group and the trailers move to free sockets. Read the temperature of every reefer at plugging, at mid-passage and before landing, and have the driver sign.
+body: Salicorne has 24 reefer sockets on deck 3, in four groups of six, each group behind one breaker. A tripped reefer group on Salicorne is reset once only; after a second trip the electrician opens the group and the trailers move to free sockets. The temperature of each reefer on Salicorne is read every 60 minutes at sea, and the driver signs the sheet before landing.
 == KA-119 | en | staff | engineering | 2024-10-01 | 2024-10-01
 title: Shore power at Newhaven and Dieppe
 body: Change over to the ship's own generators at the latest ninety minutes before departure. Two people, one at each end of the cable, with radios on channel 8. If a phase lamp is out, do not connect: the berth at Dieppe has bitten us before.

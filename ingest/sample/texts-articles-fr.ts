@@ -18,7 +18,7 @@ body: Le four du Salicorne est allumé à cinq heures et demie. La pâte vient d
 == KA-206 | fr | everyone | freight | 2024-04-24 | 2026-03-10
 title: Réserver du fret
 body: Les transporteurs sous contrat réservent au bureau fret ou par échange de données. Il nous faut la longueur, le poids, la marchandise, l'immatriculation et, vers le Royaume-Uni, la référence de mouvement avant l'arrivée à la barrière. Au Havre comme à Newhaven, le fret ferme 90 minutes avant le départ. Repas et cabine individuelle sont compris pour le chauffeur.
-== KA-207 | fr | staff | engineering | 2025-05-15 | 2026-08-12
+== KA-207 | fr | staff | engineering | 2025-05-15 | 2025-08-12
 title: Prise reefer qui disjoncte à bord du Salicorne
 body: Si une prise reefer disjoncte à bord du Salicorne, débranchez d'abord la remorque, puis prévenez l'officier de pont sur le canal 12. Le groupe de prises se réarme une seule fois. S'il disjoncte de nouveau, appelez l'électricien et déplacez les remorques vers des prises libres du pont 3. Notez la température de chaque remorque et faites signer le chauffeur.
 == KA-208 | fr | staff | operations | 2024-02-07 | 2025-02-19

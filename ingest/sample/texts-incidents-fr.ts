@@ -101,7 +101,7 @@ summary: Thirty-one trailers stayed on the quay, nine of them refrigerated and p
 action_taken: All trailers left on the next sailing.
 == INC-2648 | 2026-11-03 | DPE | 06:30 | V-01 | serious | cancelled | technical | NHV 12:15 cancelled | open | E-112 | 2026-11-05
 title: Salicorne: 06:30 from Dieppe cancelled, stern ramp hose burst
-cause: A hydraulic hose of the stern ramp burst at 05:40 during loading, and the ramp could not be raised and locked for sea.
+cause: The 06:30 sailing of Salicorne from Dieppe was cancelled because a hydraulic hose of the stern ramp burst at 05:40 during loading, and the ramp could not be raised and locked for sea.
 summary: Thirty-one cars and nine lorries were already on board and had to be backed off. The hose had split along the crimp; it was stamped March 2023 and was eight months past its replacement date. The return sailing at 12:15 from Newhaven was cancelled too.
 action_taken: Hose changed by the port engineer by 15:20. All ramp hoses in the fleet are being checked against their stamps; the result is due on 30 November.
 == INC-2650 | 2026-11-12 | BLG | 11:00 | V-05 | minor | delayed 30 | tide | | closed | E-116 | 2026-11-12

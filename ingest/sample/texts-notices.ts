@@ -36,6 +36,9 @@ body: From 28 September until the December docking Marram crosses at a lower spe
 == N-2618 | fr | staff | 2026-10-19 | 2026-10-26
 title: Horaires d'hiver du bureau d'escale de Dieppe
 body: À partir du 26 octobre, le bureau d'escale ouvre à 04 h 15. L'équipe du matin compte trois agents au lieu de deux jusqu'à ce que les quatre guérites de la police soient ouvertes.
+== N-2619 | fr | staff | 2026-10-26 | 2026-11-02
+title: Température des reefers à bord du Salicorne
+body: À partir du 2 novembre 2026, la température de chaque reefer à bord du Salicorne est relevée toutes les 30 minutes, à la demande de l'assureur. La feuille reste au bureau du pont 3 et le chauffeur la signe avant le débarquement.
 == N-2620 | en | everyone | 2026-11-04 | 2026-11-04
 title: Apology to passengers of 3 November
 body: Salicorne did not sail on the morning of 3 November. Everyone booked has been refunded or carried on a later crossing. If you are still waiting for your money, write to care@samphire.example.com and we will put it right the same day.

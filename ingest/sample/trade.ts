@@ -50,8 +50,8 @@ export function customerRows(): SampleRow[] {
     town: c.town,
     country: c.country,
     site: c.site,
-    credit_days: c.credit_days,
-    credit_limit_eur: c.credit_limit,
+    credit_terms_days: c.credit_days,
+    credit_limit_euros: c.credit_limit,
     discount_percent: c.discount,
     account_manager: c.manager,
     customer_since: c.since,
@@ -197,8 +197,8 @@ export function buildTrade(random: () => number, sailings: readonly Sailing[]): 
         site: customer.site,
         item: item.name,
         quantity,
-        unit_price_eur: euros(unit),
-        amount_eur: euros(unit * quantity),
+        unit_price_euros: euros(unit),
+        amount_euros: euros(unit * quantity),
       });
     }
     const lead = 1 + below(40);
@@ -210,7 +210,7 @@ export function buildTrade(random: () => number, sailings: readonly Sailing[]): 
       booked_on: new Date(Date.parse(sailing.date) - lead * 86_400_000).toISOString().slice(0, 10),
       channel: CHANNELS[below(CHANNELS.length)] ?? null,
       status: statusOf(sailing, random()),
-      total_eur: euros(cents),
+      total_euros: euros(cents),
     });
   }
   return { bookings, lines };
