@@ -9,6 +9,8 @@ export interface AppDeps {
   readonly host: Host;
   /** Origins whose pages may call, besides the Worker's own. Asked only when a foreign Origin header arrives. */
   allowedOrigins(): Promise<readonly string[]>;
+  /** A check that every request has to pass, whatever it asks for. @throws QuaysideError. */
+  readonly guard?: (request: Request) => void;
 }
 
 interface AppEnv {
@@ -42,6 +44,7 @@ export function makeApp(deps: AppDeps): { fetch(request: Request): Promise<Respo
   });
 
   app.use(async (c, next) => {
+    deps.guard?.(c.req.raw);
     const origin = c.req.header("origin");
     if (origin === undefined || origin === new URL(c.req.url).origin) return next();
     if (!(await deps.allowedOrigins()).includes(origin)) {

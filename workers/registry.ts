@@ -15,7 +15,7 @@ import { makeRetrieve, type SearchIndex } from "./answer/retrieve.ts";
 import { presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
 import { authenticate, type Authenticator } from "./auth/authenticate.ts";
-import { demoUser } from "./auth/demo.ts";
+import { demoUser, requireLoopback } from "./auth/demo.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
 import { operatorToken } from "./auth/operator.ts";
 import type { Env } from "./env.ts";
@@ -126,6 +126,7 @@ export function makeWorker(
   return makeApp({
     surfaces: [...surfaces, openapiSurface(surfaces)],
     host,
+    ...(QUAYSIDE_DEMO ? { guard: requireLoopback } : {}),
     allowedOrigins: async () =>
       (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [],
   });

@@ -45,17 +45,27 @@ export function demoUser(settings: DemoSettings): Authenticator {
   };
 }
 
+/**
+ * Whether the request names this machine: every route of demo mode asks, the page included, because a foreign name may be made
+ * to resolve to loopback. @throws QuaysideError `origin_not_allowed`.
+ */
+export function requireLoopback(request: Request): void {
+  const url = new URL(request.url);
+  if (LOOPBACK.test(request.headers.get("host") ?? url.host) && LOOPBACK.test(url.host)) return;
+  throw new QuaysideError("origin_not_allowed", "Demo mode answers under this machine's own names only.");
+}
+
 /** @throws QuaysideError `origin_not_allowed`. */
 export function requireLocal(request: Request): void {
+  requireLoopback(request);
   const url = new URL(request.url);
   const host = request.headers.get("host") ?? url.host;
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");
-  const local = LOOPBACK.test(host) && LOOPBACK.test(url.host);
   const own = origin === null || origin === `${url.protocol}//${host}`;
   // "same-site" is another port of localhost: not ours.
   const direct = site === null || site === "same-origin" || site === "none";
-  if (!local || !own || !direct) {
+  if (!own || !direct) {
     throw new QuaysideError(
       "origin_not_allowed",
       "Demo mode answers this machine's own page and tools only.",
