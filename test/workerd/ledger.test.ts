@@ -168,6 +168,14 @@ describe("ledger: admission", () => {
     expect((await ledger.admit(HR)).permitted).toEqual([classes.everyone.id]);
   });
 
+  it("permits nothing of a table that is no longer to be indexed", async () => {
+    const { ledger } = await configured();
+    await publish(ledger);
+    const pay = { source: "local", key: ["id"], classification: "restricted", index: false } as const;
+    await ledger.publishConfig({ ...CONFIG, tables: { ...CONFIG.tables, pay } });
+    expect((await ledger.admit(HR)).permitted).toEqual([classes.everyone.id]);
+  });
+
   it("tells generation, space, versions and as-of times", async () => {
     const { ledger } = await configured();
     await publish(ledger);
