@@ -49,6 +49,8 @@ export interface Context {
   readonly url: string;
   /** `--token`, `QUAYSIDE_TOKEN`, or for a loopback URL the token that `npm start` wrote; undefined when there is none. */
   token(): Promise<string | undefined>;
+  /** Whether the token was named (`--token` or `QUAYSIDE_TOKEN`), not merely found on this machine. */
+  readonly tokenGiven: boolean;
   readonly host: Host;
   readonly terminal: Terminal;
   readonly json: boolean;

@@ -53,6 +53,7 @@ function bench(tables = warehouse(), ordered = true) {
   const embedder = stubEmbedder({ price: 1_000_000 });
   const source = memorySource(tables, ordered);
   const deps: IngestDeps = {
+    tenant: "t",
     sourceOf: () => source,
     embedder,
     index: undefined,

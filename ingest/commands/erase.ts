@@ -1,0 +1,40 @@
+import { makeRegistryClient } from "../../shared/registry-client.ts";
+import { sleep } from "../../shared/http.ts";
+import { string, type Command } from "./command.ts";
+import { requireToken, usage } from "./inputs.ts";
+
+const POLL_MS = 500;
+const POLLS = 60;
+
+export const command: Command = {
+  name: "erase",
+  summary: "erase one row everywhere, for good; prints the receipt",
+  usage: "--table T --key K",
+  options: {
+    table: { type: "string", value: "T", help: "the row's table" },
+    key: { type: "string", value: "K", help: "its key; values of a composite key joined by |" },
+  },
+  async run(context) {
+    const table = string(context.values["table"]);
+    const key = string(context.values["key"]);
+    if (table === undefined || key === undefined) throw usage("erase needs --table and --key.");
+    const client = makeRegistryClient({
+      url: context.url,
+      token: await requireToken(context),
+      fetch: context.host.fetch,
+    });
+    let receipt = await client.erase(table, key, context.signal);
+    for (let i = 0; receipt.erased_at === null && i < POLLS; i++) {
+      await sleep(POLL_MS, context.signal);
+      receipt = await client.erasure(receipt.id, context.signal);
+    }
+    const { removed, residue } = receipt;
+    const done = receipt.erased_at !== null && residue === 0;
+    context.terminal.print(
+      done
+        ? `Erased at ${receipt.erased_at}: ${removed.rows} records, ${removed.chunks} passages; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
+        : `Not finished: ${residue} parts are left. Ask again with receipt ${receipt.id}.\n`,
+    );
+    return { status: done ? 0 : 75, result: receipt };
+  },
+};

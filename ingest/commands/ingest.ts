@@ -1,0 +1,210 @@
+import { join } from "node:path";
+import type { Config } from "../../shared/config.ts";
+import { sleep } from "../../shared/http.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
+import type { TableCounts } from "../../shared/ports/registry.ts";
+import { makeRegistryClient } from "../../shared/registry-client.ts";
+import { makeLeaseNotes, type LeaseNotes } from "../lease-notes.ts";
+import { runIngest, type IngestReport, type Progress } from "../pipeline/run.ts";
+import type { Failure } from "../pipeline/rows.ts";
+import { indexKind, openEmbedder, openIndex, tenantOf, withSources, type SourceOf } from "../registry.ts";
+import { string, strings, type Command } from "./command.ts";
+import { amount, requireToken } from "./inputs.ts";
+import { makeProgressLine } from "./progress.ts";
+import { money, table as layout, whole } from "./text.ts";
+
+export interface IngestOnceOptions {
+  readonly config: Config;
+  /** The worker, without a trailing slash. */
+  readonly url: string;
+  readonly token: string;
+  readonly host: Host;
+  /** Only these tables; undefined for all. */
+  readonly tables?: readonly string[] | undefined;
+  /** Makes and embeds every row anew. */
+  readonly full?: boolean;
+  /** US dollars; default from the configuration. */
+  readonly maxCostUsd?: number | undefined;
+  /** Accepts what the guards would stop. */
+  readonly yes?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Told when another run has to be waited for. */
+  readonly onNote?: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What `ingest --json` prints. */
+export interface IngestResult {
+  readonly run_id: string;
+  /** The generation served now. */
+  readonly generation: number;
+  readonly tables: readonly TableCounts[];
+  readonly embedded_texts: number;
+  readonly embed_requests: number;
+  readonly upsert_requests: number;
+  readonly delete_requests: number;
+  readonly tokens: number;
+  readonly cost_usd: number;
+  readonly seconds: number;
+  /** NUL and lone surrogates that became U+FFFD. */
+  readonly replaced_characters: number;
+  /** The first 100 rows of each table that were held back. */
+  readonly failures: readonly Failure[];
+}
+
+/** How long to wait for other runs in all. A lease of a dead run ends within a minute. */
+const WAIT_MS = 90_000;
+
+/**
+ * One whole ingest into a served worker: publishes the configuration, then runs the pipeline.
+ * @throws QuaysideError of the pipeline and of the registry; `run_conflict` when another run goes on for longer than 90 s.
+ */
+export async function ingestOnce(options: IngestOnceOptions): Promise<IngestResult> {
+  const { config, host, signal } = options;
+  const started = host.now();
+  const client = makeRegistryClient({
+    url: options.url,
+    token: options.token,
+    fetch: host.fetch,
+    now: () => host.now(),
+    log: (event) => host.log(event),
+  });
+  const tenant = tenantOf(host);
+  const embedder = await openEmbedder(config, host);
+  const index = await openIndex(config, host, tenant, embedder);
+  await client.publishConfig(config, signal);
+
+  const notes = makeLeaseNotes(join(".quayside", "runs"));
+  let begun: string | undefined;
+  const once = (sourceOf: SourceOf, takeOver: boolean): Promise<IngestReport> =>
+    runIngest(
+      { ...options, trigger: "cli", takeOver },
+      {
+        tenant,
+        sourceOf,
+        embedder,
+        index,
+        indexKind: indexKind(config),
+        registry: {
+          ...client,
+          async begin(request, inner) {
+            const run = await client.begin(request, inner);
+            begun = run.id;
+            await notes.write(run.id);
+            return run;
+          },
+        },
+        maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? options.token,
+        now: () => host.now(),
+        wait: sleep,
+        log: (event) => host.log(event),
+      },
+    );
+  try {
+    const report = await withSources(config, host, (sourceOf) =>
+      afterOthers((takeOver) => once(sourceOf, takeOver), notes, options),
+    );
+    return resultOf(report, (host.now() - started) / 1000);
+  } finally {
+    if (begun !== undefined) await notes.forget(begun);
+  }
+}
+
+/** Runs once the lease is free: at once when its holder is known to be dead, else when it ends. */
+async function afterOthers(
+  once: (takeOver: boolean) => Promise<IngestReport>,
+  notes: LeaseNotes,
+  { host, signal, onNote }: IngestOnceOptions,
+): Promise<IngestReport> {
+  const until = host.now() + WAIT_MS;
+  let takeOver = false;
+  for (;;) {
+    try {
+      return await once(takeOver);
+    } catch (error) {
+      if (!(error instanceof QuaysideError) || error.code !== "run_conflict" || takeOver) throw error;
+      takeOver = await notes.isOrphan(error.message);
+      if (takeOver) {
+        onNote?.("An earlier run on this machine was killed: going on where it stopped.");
+        continue;
+      }
+      const waitMs = Math.min(error.retryAfterMs ?? 5000, 5000);
+      if (host.now() + waitMs > until) throw error;
+      onNote?.(`${error.message} Waiting.`);
+      await sleep(waitMs, signal);
+    }
+  }
+}
+
+function resultOf(report: IngestReport, seconds: number): IngestResult {
+  return {
+    run_id: report.runId,
+    generation: report.generation,
+    tables: report.tables,
+    embedded_texts: report.embeddedTexts,
+    embed_requests: report.embedRequests,
+    upsert_requests: report.upsertRequests,
+    delete_requests: report.deleteRequests,
+    tokens: report.tokens,
+    cost_usd: report.costUsd,
+    seconds: Math.round(seconds * 1000) / 1000,
+    replaced_characters: report.replacedCharacters,
+    failures: report.failures,
+  };
+}
+
+export const command: Command = {
+  name: "ingest",
+  summary: "bring the index up to date with the warehouse",
+  usage: "[--table T]… [--full] [--max-cost USD] [--yes]",
+  options: {
+    table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
+    full: { type: "boolean", help: "make and embed every row anew, changed or not" },
+    "max-cost": { type: "string", value: "USD", help: "stop before embedding costs more" },
+    yes: { type: "boolean", help: "accept mass deletes, empty tables and many bad rows" },
+  },
+  async run(context) {
+    const { values, terminal } = context;
+    const maxCostUsd = amount(string(values["max-cost"]), "--max-cost");
+    const { config } = await context.config();
+    const tables = strings(values["table"]);
+    const line = makeProgressLine(terminal, () => context.host.now());
+    const result = await ingestOnce({
+      config,
+      url: context.url,
+      token: await requireToken(context),
+      host: context.host,
+      tables: tables.length > 0 ? tables : undefined,
+      full: values["full"] === true,
+      maxCostUsd,
+      yes: values["yes"] === true,
+      onProgress: line.update,
+      onNote: (note) => terminal.note(note),
+      signal: context.signal,
+    });
+    line.end();
+    terminal.print(summary(result));
+    return { status: 0, result };
+  },
+};
+
+function summary(result: IngestResult): string {
+  const rows = result.tables.map((t) => [
+    t.table,
+    ...[t.read, t.added, t.changed, t.deleted, t.unchanged, t.failed].map(whole),
+  ]);
+  const failures = result.failures
+    .slice(0, 20)
+    .map((failure) => `  ${failure.table} ${failure.key}: ${failure.reason.replaceAll("_", " ")}`);
+  return [
+    layout(["table", "read", "added", "changed", "deleted", "unchanged", "failed"], rows),
+    "",
+    `Generation ${result.generation}. ${whole(result.embedded_texts)} texts embedded, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
+    ...(result.replaced_characters > 0
+      ? [`${whole(result.replaced_characters)} characters (NUL, lone surrogates) were stored as U+FFFD.`]
+      : []),
+    ...(failures.length > 0 ? ["Held back:", ...failures] : []),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,55 @@
+/** Text for people: numbers, money, times and columns that line up. */
+
+export function whole(value: number): string {
+  return value.toLocaleString("en");
+}
+
+export function money(usd: number): string {
+  return usd > 0 && usd < 0.01 ? "under $0.01" : `$${usd.toFixed(2)}`;
+}
+
+/** `42 s`, `3 min 5 s`, `2 h 10 min`. */
+export function duration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+/** How long ago a moment was; "never" for none. */
+export function ago(iso: string | null | undefined, now: number): string {
+  const then = Date.parse(iso ?? "");
+  return Number.isNaN(then) ? "never" : `${duration((now - then) / 1000)} ago`;
+}
+
+/** Columns under a heading: the first to the left, the others to the right where they hold numbers. */
+export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [heading, ...rows];
+  const widths = heading.map((_, c) => Math.max(...all.map((row) => (row[c] ?? "").length)));
+  const right = heading.map(
+    (_, c) => c > 0 && rows.length > 0 && rows.every((row) => /^[\d.,$ %-]*$/.test(row[c] ?? "")),
+  );
+  return all
+    .map((row) =>
+      row
+        .map((cell, c) => (right[c] ? cell.padStart(widths[c] ?? 0) : cell.padEnd(widths[c] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** The text on one line, at most `units` UTF-16 units, with an ellipsis where it is cut. */
+export function oneLine(text: string, units: number): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= units ? line : `${line.slice(0, units - 1).toWellFormed()}…`;
+}
+
+/** Control characters shown, not obeyed: text from rows must not move a terminal's cursor or change its title. */
+export function harmless(text: string): string {
+  return text.replace(
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
+    /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069]/g,
+    (c) => (c === "\r" ? "" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`),
+  );
+}
