@@ -157,33 +157,36 @@ const MAX_CHUNKS_PER_ROW = 3;
 /**
  * Hits as evidence, in their order: those that the registry confirms, each row in the widest view that the caller may see, at
  * most three chunks of a row, at most `limit` in all. A row that was only hit in a narrower view is shown in the widest.
+ * @param pages hits, best first, in pages: as many are taken as fill the limit.
  */
 export function confirmHits(
   sql: SqlStorage,
-  hits: readonly Hit[],
+  pages: Iterable<readonly Hit[]>,
   filter: Filter,
   limit: number,
 ): Evidence[] {
-  const served = servedVersions(sql, [...new Set(hits.map((hit) => hit.row))], filter);
-  const inWidest = new Set(
-    hits.filter((hit) => served.get(hit.row)?.[0]?.view === hit.view).map((hit) => hit.row),
-  );
   const shown = new Map<string, Set<number>>();
   const evidence: Evidence[] = [];
-  for (const hit of hits) {
-    if (evidence.length === limit) break;
-    const versions = served.get(hit.row) ?? [];
-    const widest = versions[0];
-    // The view that was hit must be one of the caller's own: else a hit would tell what a hidden view says.
-    if (!widest || !versions.some((version) => version.view === hit.view)) continue;
-    if (hit.view !== widest.view && inWidest.has(hit.row)) continue;
-    const chunks = shown.get(hit.row) ?? new Set<number>();
-    const chunk =
-      chunkText(sql, widest.rec, hit.n) ??
-      (hit.view === widest.view ? undefined : chunkText(sql, widest.rec, 0));
-    if (!chunk || chunks.has(chunk.n) || chunks.size === MAX_CHUNKS_PER_ROW) continue;
-    shown.set(hit.row, chunks.add(chunk.n));
-    evidence.push(toEvidence(widest, chunk.n, chunk.text, hit.score));
+  for (const hits of pages) {
+    const served = servedVersions(sql, [...new Set(hits.map((hit) => hit.row))], filter);
+    const inWidest = new Set(
+      hits.filter((hit) => served.get(hit.row)?.[0]?.view === hit.view).map((hit) => hit.row),
+    );
+    for (const hit of hits) {
+      if (evidence.length === limit) return evidence;
+      const versions = served.get(hit.row) ?? [];
+      const widest = versions[0];
+      // The view that was hit must be one of the caller's own: else a hit would tell what a hidden view says.
+      if (!widest || !versions.some((version) => version.view === hit.view)) continue;
+      if (hit.view !== widest.view && inWidest.has(hit.row)) continue;
+      const chunks = shown.get(hit.row) ?? new Set<number>();
+      const chunk =
+        chunkText(sql, widest.rec, hit.n) ??
+        (hit.view === widest.view ? undefined : chunkText(sql, widest.rec, 0));
+      if (!chunk || chunks.has(chunk.n) || chunks.size === MAX_CHUNKS_PER_ROW) continue;
+      shown.set(hit.row, chunks.add(chunk.n));
+      evidence.push(toEvidence(widest, chunk.n, chunk.text, hit.score));
+    }
   }
   return evidence;
 }

@@ -13,14 +13,14 @@ const MIN_CANDIDATES = 200;
  * Both legs, filtered inside, fused. Best first, more than `topK` of them so that the re-check may drop some; scores 0 to 1.
  * @param vectors called only when there are vectors to search.
  */
-export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => VectorMemory): Hit[] {
+export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => VectorMemory): ChunkScore[] {
   const meta = readMeta(sql);
   const allowed = resolveFilter(sql, query.filter);
   if (allowed.classes.size === 0 || allowed.tables?.size === 0 || allowed.recs?.size === 0) return [];
   const limit = Math.max(MIN_CANDIDATES, query.topK * 4);
   const match = matchQuery(query.text, meta.french);
   const lexical = match === undefined ? [] : searchLexical(sql, match, asSql(allowed), limit);
-  if (meta.dimensions === 0 || query.fusionWeight === 0) return toHits(sql, fuse(lexical, [], 0), limit);
+  if (meta.dimensions === 0 || query.fusionWeight === 0) return fuse(lexical, [], 0);
   if (query.vector.length !== meta.dimensions) {
     throw new QuaysideError(
       "index_embedder_mismatch",
@@ -34,7 +34,7 @@ export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => 
     const score = seen.has(chunk) ? undefined : memory.scoreOf(query.vector, chunk);
     return score === undefined ? [] : [{ chunk, rec, score }];
   });
-  return toHits(sql, fuse(lexical, [...near, ...rest], query.fusionWeight), limit);
+  return fuse(lexical, [...near, ...rest], query.fusionWeight);
 }
 
 /**
@@ -117,21 +117,27 @@ function asSql(allowed: Allowed): Parameters<typeof searchLexical>[2] {
   };
 }
 
-/** Chunk numbers as rows, views and chunk positions, the re-check's terms. */
-function toHits(sql: SqlStorage, ranked: readonly ChunkScore[], limit: number): Hit[] {
-  const top = ranked.slice(0, limit);
-  const names = new Map(
-    sql
-      .exec<{ no: number; row: string; view: string; n: number }>(
-        `SELECT e.no AS no, r.row AS row, r.view AS view, e.n AS n FROM entry e JOIN rec r ON r.no = e.rec
-         WHERE e.no IN (SELECT value FROM json_each(?))`,
-        JSON.stringify(top.map((hit) => hit.chunk)),
-      )
-      .toArray()
-      .map((row) => [row.no, row] as const),
-  );
-  return top.flatMap(({ chunk, score }): Hit[] => {
-    const name = names.get(chunk);
-    return name ? [{ row: name.row, view: name.view, n: name.n, score }] : [];
-  });
+/** Chunk numbers as rows, views and chunk positions, the re-check's terms; a page at a time, so that few are looked up in vain. */
+export function* namedHits(
+  sql: SqlStorage,
+  ranked: readonly ChunkScore[],
+  pageSize: number,
+): Generator<readonly Hit[], void, undefined> {
+  for (let start = 0; start < ranked.length; start += pageSize) {
+    const page = ranked.slice(start, start + pageSize);
+    const names = new Map(
+      sql
+        .exec<{ no: number; row: string; view: string; n: number }>(
+          `SELECT e.no AS no, r.row AS row, r.view AS view, e.n AS n FROM entry e JOIN rec r ON r.no = e.rec
+           WHERE e.no IN (SELECT value FROM json_each(?))`,
+          JSON.stringify(page.map((hit) => hit.chunk)),
+        )
+        .toArray()
+        .map((row) => [row.no, row] as const),
+    );
+    yield page.flatMap(({ chunk, score }): Hit[] => {
+      const name = names.get(chunk);
+      return name ? [{ row: name.row, view: name.view, n: name.n, score }] : [];
+    });
+  }
 }

@@ -10,7 +10,7 @@ import { confirmHits, confirmRows, resolveIds } from "./evidence.ts";
 import { makeKernel } from "./kernel.ts";
 import { eraseRow, publishStaged } from "./publish.ts";
 import { countOf, createShardSchema, readMeta, writeMeta } from "./schema.ts";
-import { searchChunks } from "./search.ts";
+import { namedHits, searchChunks } from "./search.ts";
 import { knownRows, prepareRows, stageBatch } from "./stage.ts";
 import { makeVectorMemory, type VectorMemory } from "./vectors.ts";
 
@@ -18,6 +18,8 @@ import { makeVectorMemory, type VectorMemory } from "./vectors.ts";
 const MAX_WASTE = 0.25;
 const MAX_KNOWN = 10_000;
 const MAX_TOP_K = 1000;
+/** Hits looked up and confirmed at a time. */
+const MIN_PAGE = 24;
 
 /** Rows and the embedded index of one space: the registry's last word, and the search beside it. */
 export class Shard extends DurableObject implements ShardApi {
@@ -62,11 +64,11 @@ export class Shard extends DurableObject implements ShardApi {
 
   query(query: ShardQuery): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {
     return coded(() => {
-      const hits = searchChunks(this.#sql, { ...query, topK: clamp(query.topK, MAX_TOP_K) }, () =>
-        this.#loaded(),
-      );
+      const topK = clamp(query.topK, MAX_TOP_K);
+      const ranked = searchChunks(this.#sql, { ...query, topK }, () => this.#loaded());
+      const pages = namedHits(this.#sql, ranked, Math.max(MIN_PAGE, topK));
       return {
-        evidence: confirmHits(this.#sql, hits, query.filter, clamp(query.topK, MAX_TOP_K)),
+        evidence: confirmHits(this.#sql, pages, query.filter, topK),
         epoch: readMeta(this.#sql).epoch,
       };
     });
@@ -77,7 +79,7 @@ export class Shard extends DurableObject implements ShardApi {
     filter: Filter,
   ): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {
     return coded(() => ({
-      evidence: confirmHits(this.#sql, resolveIds(this.#sql, hits), filter, hits.length),
+      evidence: confirmHits(this.#sql, [resolveIds(this.#sql, hits)], filter, hits.length),
       epoch: readMeta(this.#sql).epoch,
     }));
   }

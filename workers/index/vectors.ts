@@ -44,7 +44,7 @@ export function quantise(vector: Float32Array): Quantised {
   for (const value of vector) largest = Math.max(largest, Math.abs(value));
   const scale = largest === 0 ? 1 : largest / 127;
   const bytes = new Int8Array(strideOf(vector.length));
-  for (const [i, value] of vector.entries()) bytes[i] = Math.round(value / scale);
+  for (let i = 0; i < vector.length; i++) bytes[i] = Math.round((vector[i] ?? 0) / scale);
   return { bytes, scale };
 }
 
@@ -96,7 +96,7 @@ export function makeVectorMemory(kernel: Kernel, dimensions: number): VectorMemo
   const rescore = (query: Float32Array, slot: number): number => {
     const bytes = new Int8Array(kernel.memory(), VECTORS_AT + slot * stride, dimensions);
     let sum = 0;
-    for (const [i, value] of query.entries()) sum += value * (bytes[i] ?? 0);
+    for (let i = 0; i < dimensions; i++) sum += (query[i] ?? 0) * (bytes[i] ?? 0);
     return sum * (scales[slot] ?? 0);
   };
 
