@@ -187,7 +187,8 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
 /** Unit length, in place. @throws QuaysideError for a vector that has no direction. */
 function normalised(vector: Float32Array): Float32Array {
   let sum = 0;
-  for (const x of vector) sum += x * x;
+  // By index: iterating a typed array costs five times as much, and this runs for every text of an ingest.
+  for (let i = 0; i < vector.length; i++) sum += (vector[i] ?? 0) ** 2;
   if (!(sum > 0 && sum < Infinity)) throw unreadable("a vector of zeros or of no numbers");
   if (Math.abs(sum - 1) < 1e-6) return vector;
   const scale = 1 / Math.sqrt(sum);

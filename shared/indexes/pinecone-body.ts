@@ -62,6 +62,9 @@ const ID = encoder.encode('{"id":');
 const VALUES = encoder.encode(',"values":[');
 const METADATA = encoder.encode('],"metadata":');
 const COMMA = 44;
+const MINUS = 45;
+const POINT = 46;
+const ZERO = 48;
 /** `-0.1234567,` is the longest number of a unit vector. */
 const NUMBER_BYTES = 11;
 
@@ -92,35 +95,40 @@ function write(batch: readonly Encoded[], namespace: string): Uint8Array<ArrayBu
   return out.subarray(0, at);
 }
 
+/** The ASCII digits of 0000 to 9999: dividing digit by digit takes twice as long. */
+const DIGITS = Uint8Array.from(
+  { length: 40_000 },
+  (_, i) => 48 + (Math.floor((i >> 2) / 10 ** (3 - (i & 3))) % 10),
+);
+
 /** Numbers of -1 to 1, comma-separated, to seven decimals without trailing zeros. Returns where the next byte goes. */
 function writeNumbers(vector: Float32Array, out: Uint8Array, start: number): number {
   let at = start;
   for (let i = 0; i < vector.length; i++) {
-    if (i > 0) out[at++] = COMMA;
     const x = vector[i] ?? 0;
-    let digits = Math.round(Math.abs(x) * 1e7);
-    if (digits === 0) {
-      out[at++] = 48;
-      continue;
-    }
-    if (x < 0) out[at++] = 45;
-    if (digits >= 1e7) {
+    const scaled = (Math.abs(x) * 1e7 + 0.5) | 0;
+    if (x < 0 && scaled > 0) out[at++] = MINUS;
+    if (scaled >= 1e7) {
       out[at++] = 49;
+      out[at++] = COMMA;
       continue;
     }
-    out[at] = 48;
-    out[at + 1] = 46;
-    let places = 7;
-    while (digits % 10 === 0) {
-      digits /= 10;
-      places -= 1;
-    }
-    for (let place = places + 1; place > 1; place--) {
-      const tens = (digits / 10) | 0;
-      out[at + place] = 48 + digits - tens * 10;
-      digits = tens;
-    }
-    at += places + 2;
+    const high = (scaled / 10_000) | 0;
+    const a = high * 4;
+    const b = (scaled - high * 10_000) * 4;
+    out[at] = ZERO;
+    out[at + 1] = POINT;
+    out[at + 2] = DIGITS[a + 1] ?? ZERO;
+    out[at + 3] = DIGITS[a + 2] ?? ZERO;
+    out[at + 4] = DIGITS[a + 3] ?? ZERO;
+    out[at + 5] = DIGITS[b] ?? ZERO;
+    out[at + 6] = DIGITS[b + 1] ?? ZERO;
+    out[at + 7] = DIGITS[b + 2] ?? ZERO;
+    out[at + 8] = DIGITS[b + 3] ?? ZERO;
+    at += 9;
+    while (out[at - 1] === ZERO) at -= 1;
+    if (out[at - 1] === POINT) at -= 1;
+    out[at++] = COMMA;
   }
-  return at;
+  return vector.length > 0 ? at - 1 : at;
 }
