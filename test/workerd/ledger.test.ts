@@ -171,8 +171,9 @@ describe("ledger: admission", () => {
   it("permits nothing of a table that is no longer to be indexed", async () => {
     const { ledger } = await configured();
     await publish(ledger);
-    const pay = { source: "local", key: ["id"], classification: "restricted", index: false } as const;
-    await ledger.publishConfig({ ...CONFIG, tables: { ...CONFIG.tables, pay } });
+    const { names, ...tables } = CONFIG.tables;
+    if (!names) throw new Error("no such table");
+    await ledger.publishConfig({ ...CONFIG, tables: { ...tables, pay: names } });
     expect((await ledger.admit(HR)).permitted).toEqual([classes.everyone.id]);
   });
 

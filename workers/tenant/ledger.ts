@@ -68,6 +68,7 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   publishConfig(config: Config): ReturnType<LedgerApi["publishConfig"]> {
+    this.#config = undefined;
     return this.#change(() => ({
       ...storeConfig(this.#sql, config, Date.now()),
       space: metaOf(this.#sql).space,
@@ -122,6 +123,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     tables: readonly PublishedTable[],
     served: ShardPublished,
   ): Promise<{ readonly generation: number }> {
+    this.#served = undefined;
     return this.#change(() => {
       const done = publishedBy(this.#sql, run);
       if (done !== undefined) return { generation: done };
@@ -174,13 +176,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     throw new QuaysideError("not_configured", "No configuration is published yet: run `quayside ingest`.");
   }
 
-  /** All or nothing, and nothing read before is believed after it. */
+  /** All or nothing. */
   #change<T>(change: () => T): Promise<T> {
-    return coded(() => {
-      const result = this.ctx.storage.transactionSync(change);
-      this.#config = undefined;
-      this.#served = undefined;
-      return result;
-    });
+    return coded(() => this.ctx.storage.transactionSync(change));
   }
 }
