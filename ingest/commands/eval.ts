@@ -13,6 +13,7 @@ import { type EvalQuestion, readDataSet, readJudgments, readQuestions } from "./
 import { ask, overQuestions, search, type Target, trecLines } from "./eval-run.ts";
 import { type AnswerScores, type EvalAnswer, scoreAnswers, scoreRanking } from "./eval-score.ts";
 import { ingestOnce } from "./ingest.ts";
+import { makeProgressLine } from "./progress.ts";
 
 const DEFAULT_TOP_K = 100;
 const MOST_TOP_K = 200;
@@ -135,13 +136,17 @@ async function onScratchIndex(
     });
     try {
       const began = Date.now();
+      const line = makeProgressLine(context.terminal, () => context.host.now());
       const { tables } = await ingestOnce({
         config,
         url: worker.url,
         token,
         host: context.host,
+        yes: true,
+        onProgress: line.update,
         signal: context.signal,
       });
+      line.end();
       const rows = tables.reduce((sum, table) => sum + table.added, 0);
       context.terminal.note(`ingested ${rows} rows of ${tables.length} tables in ${seconds(began)} s`);
       return await work({ url: worker.url, ...lent(context), anyone: ANYONE });
