@@ -62,7 +62,6 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       `--port=${port}`,
       `--inspector-port=${await freePort()}`,
       `--persist-to=${options.persistTo}`,
-      `--define=QUAYSIDE_DEMO:${options.demo}`,
       // Named, so that wrangler reads both this file and the environment below.
       `--env-file=${join(root, ".dev.vars")}`,
       "--show-interactive-dev-session=false",
@@ -76,6 +75,8 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       env: {
         ...Object.fromEntries(Object.entries(options.env).filter(([name]) => HANDED_ON.test(name))),
         QUAYSIDE_TOKEN: options.token,
+        // Read by workers/build.ts, which wrangler runs first.
+        QUAYSIDE_DEMO: String(options.demo),
         CLOUDFLARE_INCLUDE_PROCESS_ENV: "true",
         CLOUDFLARE_CF_FETCH_ENABLED: "false",
         WRANGLER_SEND_METRICS: "false",

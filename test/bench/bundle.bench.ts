@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { buildWorker } from "../../workers/build.ts";
 import { createRequire } from "node:module";
 
 /**
@@ -14,29 +14,16 @@ import { createRequire } from "node:module";
 const GATE = { gzipKb: 260, startCpuMsOverHello: 60 };
 const ROUNDS = 7;
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 // Not a dependency of ours: the workerd that wrangler brings.
 const workerd = (createRequire(import.meta.url)("workerd") as { readonly default: string }).default;
 const out = mkdtempSync(join(tmpdir(), "quayside-bundle-"));
 
-function build(): { files: { name: string; bytes: number; gzip: number }[] } {
-  const result = spawnSync(
-    process.execPath,
-    [join(root, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", out],
-    {
-      cwd: root,
-      encoding: "utf8",
-      env: { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" },
-    },
-  );
-  if (result.status !== 0) throw new Error(`the Worker does not build:\n${result.stdout}${result.stderr}`);
-  const files = readdirSync(out)
-    .filter((name) => /\.(js|wasm)$/.test(name))
-    .map((name) => {
-      const body = readFileSync(join(out, name));
-      return { name, bytes: body.length, gzip: gzipSync(body).length };
-    });
-  return { files };
+async function built(): Promise<{ name: string; bytes: number; gzip: number }[]> {
+  await buildWorker({ demo: false, outdir: out });
+  return readdirSync(out).map((name) => {
+    const body = readFileSync(join(out, name));
+    return { name, bytes: body.length, gzip: gzipSync(body).length };
+  });
 }
 
 /** Nanoseconds of CPU that a process's threads have used. */
@@ -53,9 +40,7 @@ function workerdConfig(files: readonly string[], main: string, port: number): st
     name.endsWith(".wasm")
       ? `(name = "${name}", wasm = embed "${name}")`
       : `(name = "${name}", esModule = embed "${name}")`;
-  const modules = [main, ...files.filter((name) => name !== main && name.endsWith(".wasm"))]
-    .map(module)
-    .join(", ");
+  const modules = [main, ...files.filter((name) => name !== main)].map(module).join(", ");
   const bound = main === "main.js";
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -67,7 +52,7 @@ const nothing :Workerd.Worker = (
 const main :Workerd.Worker = (
   modules = [${modules}],
   compatibilityDate = "2026-10-01",
-  compatibilityFlags = ["nodejs_compat", "enable_request_signal"]${
+  compatibilityFlags = ["enable_request_signal"]${
     bound
       ? `,
   durableObjectNamespaces = [
@@ -109,7 +94,7 @@ const median = (values: number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 try {
-  const { files } = build();
+  const files = await built();
   const names = files.map((file) => file.name);
   writeFileSync(join(out, "hello.mjs"), `export default { fetch() { return new Response("ok"); } };`);
   const gzipKb = files.reduce((sum, file) => sum + file.gzip, 0) / 1024;

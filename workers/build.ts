@@ -1,0 +1,57 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { buildConsole } from "./surfaces/console/build.ts";
+
+/**
+ * Builds what wrangler serves and uploads: the Worker into `workers/dist/`, the console into its own `dist/`.
+ * wrangler's own bundling makes one file of everything; here every dynamic `import()` is a module of its own, so that
+ * starting the Worker parses none of the vendors' SDKs: each is loaded by the first request that needs it.
+ */
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** `demo` compiles demo mode in; without it that code is dropped. */
+export async function buildWorker(options: {
+  readonly demo: boolean;
+  readonly outdir?: string;
+}): Promise<void> {
+  const outdir = options.outdir ?? join(here, "dist");
+  const result = await build({
+    entryPoints: [join(here, "main.ts")],
+    outdir,
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    target: "es2024",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["workerd", "worker", "browser", "import"],
+    // The runtime's own modules. The bare names are reached only by parts of an SDK that the Worker never calls.
+    external: ["cloudflare:*", "node:*", "fs", "path", "stream"],
+    loader: { ".wasm": "copy" },
+    define: { QUAYSIDE_DEMO: String(options.demo) },
+    legalComments: "none",
+    logLevel: "warning",
+    write: false,
+  });
+  await mkdir(outdir, { recursive: true });
+  const files = new Map(result.outputFiles.map((file) => [basename(file.path), file.contents]));
+  // Only what differs is touched: a Worker that already serves this build, or starts beside it, never reads half a file.
+  for (const [name, contents] of files) {
+    const path = join(outdir, name);
+    const present = await readFile(path).catch(() => undefined);
+    if (present?.equals(contents)) continue;
+    await writeFile(`${path}.new`, contents);
+    await rename(`${path}.new`, path);
+  }
+  for (const name of await readdir(outdir)) {
+    if (/\.(js|wasm)$/.test(name) && !files.has(name)) await rm(join(outdir, name), { force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await Promise.all([buildConsole(), buildWorker({ demo: process.env["QUAYSIDE_DEMO"] === "true" })]);
+}
