@@ -115,7 +115,13 @@ export function citationsOf(
   cited: readonly number[],
   evidence: readonly Evidence[],
 ): readonly Citation[] {
-  const sentences = sentencesOf(text).map((sentence) => sentence.text);
+  const sentences: string[] = [];
+  for (const sentence of sentencesOf(text)) {
+    // Markers after the full stop belong to the sentence before it.
+    const bare = !/[\p{L}\p{N}]/u.test(sentence.text.replace(MARKER, ""));
+    if (bare && sentences.length > 0) sentences.push(`${sentences.pop() ?? ""} ${sentence.text}`);
+    else sentences.push(sentence.text);
+  }
   return cited.flatMap((index, i) => {
     const item = evidence[index];
     if (!item) return [];
