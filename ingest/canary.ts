@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import { limitsOf, type Config } from "../shared/config.ts";
 import { rowId } from "../shared/ids.ts";
 import { grantsOf, labelOf, permits } from "../shared/policy.ts";
@@ -5,6 +6,7 @@ import type { Principal } from "../shared/ports/answer.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Host } from "../shared/ports/host.ts";
 import type { Row } from "../shared/ports/source.ts";
+import { cellText } from "./pipeline/cells.ts";
 import { withSources } from "./registry.ts";
 
 /**
@@ -25,6 +27,8 @@ export interface CanaryResult {
 const SAMPLE_ROWS = 40;
 /** The share of a user's requests in a minute that the canary may take. */
 const SHARE = 0.5;
+
+const matchesAnswer = z.object({ matches: z.array(z.object({ id: z.string() })) });
 
 interface Probe {
   readonly user: string;
@@ -96,7 +100,7 @@ async function makeProbes(config: Config, host: Host, signal: AbortSignal): Prom
         for (const expected of [true, false]) {
           const row = rows.find((r) => visible(r) === expected);
           if (row) {
-            const key = settings.key.map((column) => String(row[column]));
+            const key = settings.key.map((column) => cellText(row[column] ?? null));
             probes.push({
               user: name,
               table,
@@ -126,6 +130,6 @@ async function ask(url: string, probe: Probe, host: Host, signal: AbortSignal): 
   if (!response.ok) {
     throw new QuaysideError("internal", `The canary's search was answered with status ${response.status}.`);
   }
-  const body = (await response.json()) as { readonly matches: readonly { readonly id: string }[] };
+  const body = matchesAnswer.parse(await response.json());
   return body.matches.some((match) => match.id === probe.row || match.id.startsWith(`${probe.row}#`));
 }

@@ -41,7 +41,7 @@ async function localToken(): Promise<string> {
 async function loadConfig(): Promise<{ config: Config; state: string; which: string }> {
   const own = join(root, "quayside.config.ts");
   if (existsSync(own)) {
-    const module = (await import(pathToFileURL(own).href)) as { readonly default?: unknown };
+    const module: { readonly default?: unknown } = await import(pathToFileURL(own).href);
     return { config: parseConfig(module.default), state: join(home, "state"), which: "quayside.config.ts" };
   }
   const since = Date.now();

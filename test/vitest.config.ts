@@ -23,6 +23,8 @@ export default defineConfig({
       {
         plugins: [
           cloudflareTest({
+            // The sources, not the build that wrangler.toml names: demo mode is on here.
+            main: "workers/main.ts",
             wrangler: { configPath: "wrangler.toml" },
             miniflare: { bindings: { QUAYSIDE_TOKEN: "test-token" } },
           }),

@@ -21,6 +21,8 @@ export default defineConfig({
   name: "Samphire Line",
   description:
     "A small ferry and freight line across the Channel, with sites in Newhaven and Dieppe. Invented, as is everyone in it.",
+  // A demo on one machine: several tabs and the tests ask faster than one person does.
+  limits: { requestsPerMinute: 600, tenantRequestsPerMinute: 3000, concurrentRequests: 16 },
   sources: {
     warehouse: { kind: "duckdb", path: ".quayside/sample/warehouse.duckdb" },
     files: { kind: "duckdb", path: ".quayside/sample/files" },
