@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,6 +53,10 @@ const HANDED_ON =
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const port = options.port === 0 ? await freePort() : options.port;
   await mkdir(options.persistTo, { recursive: true });
+  // Named, so that wrangler reads both this file and the environment below. It must exist: Node reads the flag as its own.
+  const devVars = join(root, ".dev.vars");
+  const envFile = existsSync(devVars) ? devVars : join(options.persistTo, "empty.env");
+  if (envFile !== devVars) await writeFile(envFile, "");
   const child = spawn(
     process.execPath,
     [
@@ -62,8 +67,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       `--port=${port}`,
       `--inspector-port=${await freePort()}`,
       `--persist-to=${options.persistTo}`,
-      // Named, so that wrangler reads both this file and the environment below.
-      `--env-file=${join(root, ".dev.vars")}`,
+      `--env-file=${envFile}`,
       "--show-interactive-dev-session=false",
       "--log-level=warn",
     ],

@@ -20,6 +20,8 @@ export async function buildWorker(options: {
   const outdir = options.outdir ?? join(here, "dist");
   const result = await build({
     entryPoints: [join(here, "main.ts")],
+    // Not .js: the module rule in wrangler.toml must match nothing else.
+    outExtension: { ".js": ".mjs" },
     outdir,
     bundle: true,
     splitting: true,
@@ -48,7 +50,7 @@ export async function buildWorker(options: {
     await rename(`${path}.new`, path);
   }
   for (const name of await readdir(outdir)) {
-    if (/\.(js|wasm)$/.test(name) && !files.has(name)) await rm(join(outdir, name), { force: true });
+    if (/\.(mjs|wasm)$/.test(name) && !files.has(name)) await rm(join(outdir, name), { force: true });
   }
 }
 

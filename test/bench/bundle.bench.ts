@@ -41,7 +41,7 @@ function workerdConfig(files: readonly string[], main: string, port: number): st
       ? `(name = "${name}", wasm = embed "${name}")`
       : `(name = "${name}", esModule = embed "${name}")`;
   const modules = [main, ...files.filter((name) => name !== main)].map(module).join(", ");
-  const bound = main === "main.js";
+  const bound = main === "main.mjs";
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .main), (name = "nothing", worker = .nothing)],
@@ -102,7 +102,7 @@ try {
   const bare: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     bare.push(await startCpuMs([], "hello.mjs"));
-    ours.push(await startCpuMs(names, "main.js"));
+    ours.push(await startCpuMs(names, "main.mjs"));
   }
   const overHello = median(ours) - median(bare);
   console.log(
