@@ -123,30 +123,58 @@ export function packBlocks(sql: SqlStorage, dimensions: number): void {
     .map((row) => row.no);
   if (sparse.length < 2) return;
   const stride = strideOf(dimensions);
-  let chunks: number[] = [];
   const bytes = new Int8Array(capacity * stride);
   const scales = new Float32Array(capacity);
+  let packed: { readonly from: number; readonly at: number; readonly positions: readonly number[] }[] = [];
+  let size = 0;
   const flush = (): void => {
-    const places = writeBlocks(sql, dimensions, bytes, scales.subarray(0, chunks.length));
-    for (const [i, place] of places.entries()) {
-      sql.exec("UPDATE entry SET block = ?, pos = ? WHERE no = ?", place.block, place.pos, chunks[i] ?? 0);
+    const target = writeBlocks(
+      sql,
+      dimensions,
+      bytes.subarray(0, size * stride),
+      scales.subarray(0, size),
+    )[0];
+    for (const { from, at, positions } of packed) {
+      movePositions(sql, from, target?.block ?? 0, at, positions);
+      sql.exec("DELETE FROM block WHERE no = ?", from);
     }
-    chunks = [];
+    packed = [];
+    size = 0;
   };
   for (const no of sparse) {
+    const positions = sql
+      .exec<{ pos: number }>("SELECT pos FROM entry WHERE block = ? ORDER BY pos", no)
+      .toArray()
+      .map((row) => row.pos);
+    if (size + positions.length > capacity) flush();
     const block = readBlock(sql, dimensions, no);
-    const used = sql
-      .exec<{ no: number; pos: number }>("SELECT no, pos FROM entry WHERE block = ? ORDER BY pos", no)
-      .toArray();
-    for (const entry of used) {
-      bytes.set(block.bytes.subarray(entry.pos * stride, (entry.pos + 1) * stride), chunks.length * stride);
-      scales[chunks.length] = block.scales[entry.pos] ?? 0;
-      chunks.push(entry.no);
-      if (chunks.length === capacity) flush();
+    packed.push({ from: no, at: size, positions });
+    for (const pos of positions) {
+      bytes.set(block.bytes.subarray(pos * stride, (pos + 1) * stride), size * stride);
+      scales[size] = block.scales[pos] ?? 0;
+      size += 1;
     }
-    sql.exec("DELETE FROM block WHERE no = ?", no);
   }
-  if (chunks.length > 0) flush();
+  if (size > 0) flush();
+}
+
+/** Entries of one block to another, where they follow each other from `at` on. */
+function movePositions(
+  sql: SqlStorage,
+  from: number,
+  to: number,
+  at: number,
+  positions: readonly number[],
+): void {
+  const first = positions[0] ?? 0;
+  const shift = at - first;
+  if (positions.at(-1) === first + positions.length - 1) {
+    sql.exec("UPDATE entry SET block = ?, pos = pos + ? WHERE block = ?", to, shift, from);
+    return;
+  }
+  for (const [i, pos] of positions.entries()) {
+    sql.exec("UPDATE entry SET block = ?, pos = ? WHERE block = ? AND pos = ?", to, at + i, from, pos);
+  }
 }
 
 /** How many chunks have a vector. */

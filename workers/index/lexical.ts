@@ -41,27 +41,58 @@ function terms(text: string, language: Language): string {
 const MIN_SHARE = 0.05;
 
 /**
- * The FTS5 query: any of the question's terms, and quoted passages as phrases besides. A word is looked for by its stem in the
- * question's language and, where the other language is spoken in this shard, by its stem in that.
- * @param french share of chunks that are French.
- * @returns undefined when the question has no term at all.
+ * Chunks that a question may make BM25 look at. A term costs as much as it is common and tells as little, so the commonest are
+ * left out beyond this; measured, leaving out what is beyond half of the chunks changes no ranking.
  */
-export function matchQuery(question: string, french: number): string | undefined {
+const MAX_POSTINGS = 30_000;
+
+/** What a question looks for. */
+export interface LexicalQuery {
+  /** Spelled terms, no two alike. */
+  readonly terms: readonly string[];
+  /** Quoted passages of two terms or more, spelled. */
+  readonly phrases: readonly string[];
+}
+
+/**
+ * A word is looked for by its stem in the question's language and, where the other language is spoken in this shard, by its
+ * stem in that.
+ * @param french share of chunks that are French.
+ */
+export function lexicalQuery(question: string, french: number): LexicalQuery {
   const own = detectLanguage(question);
   const other: Language = own === "fr" ? "en" : "fr";
   const languages = (other === "fr" ? french : 1 - french) >= MIN_SHARE ? [own, other] : [own];
   const tokens = tokenise(question);
   const telling = tokens.filter((token) => !isStopWord(token, own));
-  const terms = new Set<string>();
   // A question of stop words only ("who is it?") is still asked; documents keep none of those, so it finds titles at best.
-  for (const token of telling.length > 0 ? telling : tokens) {
-    for (const language of languages) terms.add(spell(stem(token, language)));
-  }
-  for (const phrase of quoted(question)) {
-    const words = analyse(phrase, own).map(spell);
-    if (words.length > 1) terms.add(words.join(" "));
-  }
-  return terms.size === 0 ? undefined : Array.from(terms, (term) => `"${term}"`).join(" OR ");
+  const words = telling.length > 0 ? telling : tokens;
+  return {
+    terms: [...new Set(languages.flatMap((language) => words.map((word) => spell(stem(word, language)))))],
+    phrases: quoted(question)
+      .map((phrase) => analyse(phrase, own).map(spell))
+      .filter((words) => words.length > 1)
+      .map((words) => words.join(" ")),
+  };
+}
+
+/** The terms that are worth their cost, rarest first; terms that no chunk has are left out. */
+function affordable(sql: SqlStorage, terms: readonly string[]): readonly string[] {
+  const { chunks } = sql.exec<{ chunks: number | null }>("SELECT max(no) AS chunks FROM entry").one();
+  if ((chunks ?? 0) * terms.length <= MAX_POSTINGS) return terms;
+  const counted = sql
+    .exec<{ term: string; chunks: number }>(
+      "SELECT term, doc AS chunks FROM fts_term WHERE term IN (SELECT value FROM json_each(?)) ORDER BY doc",
+      JSON.stringify(terms),
+    )
+    .toArray();
+  let postings = 0;
+  return counted
+    .filter(({ chunks }, i) => {
+      postings += chunks;
+      return i === 0 || postings <= MAX_POSTINGS;
+    })
+    .map(({ term }) => term);
 }
 
 function quoted(question: string): string[] {
@@ -78,10 +109,13 @@ export interface SqlFilter {
 /** Chunks by BM25, best first, scores positive. The filter works inside the search: nothing outside it is ever ranked. */
 export function searchLexical(
   sql: SqlStorage,
-  match: string,
+  query: LexicalQuery,
   filter: SqlFilter,
   limit: number,
 ): ChunkScore[] {
+  const wanted = [...affordable(sql, query.terms), ...query.phrases];
+  if (wanted.length === 0) return [];
+  const match = wanted.map((term) => `"${term}"`).join(" OR ");
   const narrow: string[] = [];
   const bindings: (string | number)[] = [match, filter.classes];
   if (filter.tables !== undefined) {

@@ -13,6 +13,16 @@ export interface Flipped {
   readonly dropped: ReadonlySet<number>;
 }
 
+/** Versions of a table that are staged. */
+const STAGED = "FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from = ?";
+const stagedOf = (table: number): readonly number[] => [table, NEVER, NEVER];
+
+/** Versions of a table that end when what is staged is published: replaced, or gone. */
+const ENDING = `FROM rec r WHERE tbl = ? AND gen_to = ? AND gen_from < ? AND (
+  EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?)
+  OR EXISTS (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view))`;
+const endingOf = (table: number): readonly number[] => [table, NEVER, NEVER, NEVER];
+
 /**
  * Makes what is staged for these tables visible, inside the caller's transaction: staged versions begin and the ones that they
  * replace, or that are gone, end with this generation. Versions that ended with an earlier one are deleted. Staged work for
@@ -32,33 +42,12 @@ export function publishStaged(
   const hidden = new Set<number>();
   for (const table of tables) {
     const no = tableNumber(sql, table.counts.table);
-    const staged = numbers(
-      sql,
-      "SELECT no FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from = ?",
-      no,
-      NEVER,
-      NEVER,
-    );
-    const ended = numbers(
-      sql,
-      `SELECT no FROM rec r WHERE tbl = ? AND gen_to = ? AND gen_from < ? AND (
-         EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?)
-         OR EXISTS (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view))`,
-      no,
-      NEVER,
-      NEVER,
-      NEVER,
-    );
-    for (const rec of ended) {
-      sql.exec("UPDATE rec SET gen_to = ? WHERE no = ?", generation, rec);
-      sql.exec("UPDATE entry SET live = 0 WHERE rec = ?", rec);
-      hidden.add(rec);
-    }
-    for (const rec of staged) {
-      sql.exec("UPDATE rec SET gen_from = ? WHERE no = ?", generation, rec);
-      sql.exec("UPDATE entry SET live = 1 WHERE rec = ?", rec);
-      shown.add(rec);
-    }
+    for (const rec of numbers(sql, `SELECT no ${ENDING}`, ...endingOf(no))) hidden.add(rec);
+    for (const rec of numbers(sql, `SELECT no ${STAGED}`, ...stagedOf(no))) shown.add(rec);
+    sql.exec(`UPDATE entry SET live = 0 WHERE rec IN (SELECT no ${ENDING})`, ...endingOf(no));
+    sql.exec(`UPDATE rec SET gen_to = ? WHERE no IN (SELECT no ${ENDING})`, generation, ...endingOf(no));
+    sql.exec(`UPDATE entry SET live = 1 WHERE rec IN (SELECT no ${STAGED})`, ...stagedOf(no));
+    sql.exec(`UPDATE rec SET gen_from = ? WHERE no IN (SELECT no ${STAGED})`, generation, ...stagedOf(no));
     // A repeated call finds nothing staged and the counts of a run that has been checked already.
     if (meta.publishedRun !== run.id) checkCounts(sql, run, no, table.counts, generation);
     sql.exec("DELETE FROM gone WHERE tbl = ?", no);

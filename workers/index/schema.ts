@@ -47,6 +47,7 @@ const TABLES = [
   // Terms come analysed and spelled in a-z, 0-9 and `_` (see lexical.ts), so the plainest tokenizer is the right one.
   `CREATE VIRTUAL TABLE IF NOT EXISTS fts USING fts5(title, body, labels, meta, content='', contentless_delete=1,
     tokenize="ascii tokenchars '_'")`,
+  "CREATE VIRTUAL TABLE IF NOT EXISTS fts_term USING fts5vocab('fts', 'row')",
 ];
 
 export function createShardSchema(sql: SqlStorage): void {

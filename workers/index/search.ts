@@ -2,7 +2,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
 import type { ShardQuery } from "../tenant/api.ts";
 import type { Hit } from "./evidence.ts";
-import { matchQuery, searchLexical } from "./lexical.ts";
+import { lexicalQuery, searchLexical, type SqlFilter } from "./lexical.ts";
 import { readMeta } from "./schema.ts";
 import type { Allowed, ChunkScore, VectorMemory } from "./vectors.ts";
 
@@ -18,8 +18,7 @@ export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => 
   const allowed = resolveFilter(sql, query.filter);
   if (allowed.classes.size === 0 || allowed.tables?.size === 0 || allowed.recs?.size === 0) return [];
   const limit = Math.max(MIN_CANDIDATES, query.topK * 4);
-  const match = matchQuery(query.text, meta.french);
-  const lexical = match === undefined ? [] : searchLexical(sql, match, asSql(allowed), limit);
+  const lexical = searchLexical(sql, lexicalQuery(query.text, meta.french), asSql(allowed), limit);
   if (meta.dimensions === 0 || query.fusionWeight === 0) return fuse(lexical, [], 0);
   if (query.vector.length !== meta.dimensions) {
     throw new QuaysideError(
@@ -109,7 +108,7 @@ function recsWithCells(
   );
 }
 
-function asSql(allowed: Allowed): Parameters<typeof searchLexical>[2] {
+function asSql(allowed: Allowed): SqlFilter {
   return {
     classes: JSON.stringify([...allowed.classes]),
     tables: allowed.tables && JSON.stringify([...allowed.tables]),

@@ -143,14 +143,17 @@ export function makeVectorMemory(kernel: Kernel, dimensions: number): VectorMemo
     search(query, allowed, limit) {
       new Int8Array(kernel.memory()).set(quantise(query).bytes, 0);
       const best = makeBest(limit);
+      const classOk = maskOf(allowed.classes);
+      const tableOk = allowed.tables && maskOf(allowed.tables);
       for (let start = 0; start < size; start += SCAN_VECTORS) {
         const count = Math.min(SCAN_VECTORS, size - start);
         kernel.dot(0, VECTORS_AT + start * stride, count, stride, PRODUCTS_AT);
         const products = new Int32Array(kernel.memory(), PRODUCTS_AT, count);
         for (let i = 0; i < count; i++) {
           const slot = start + i;
-          if (live[slot] !== 1 || !allowed.classes.has(classes[slot] ?? 0)) continue;
-          if (allowed.tables && !allowed.tables.has(tables[slot] ?? 0)) continue;
+          // What lies beyond a mask is undefined, and so not allowed.
+          if (live[slot] !== 1 || classOk[classes[slot] ?? 0] !== 1) continue;
+          if (tableOk && tableOk[tables[slot] ?? 0] !== 1) continue;
           if (allowed.recs && !allowed.recs.has(recs[slot] ?? 0)) continue;
           best.offer(slot, (products[i] ?? 0) * (scales[slot] ?? 0));
         }
@@ -165,6 +168,13 @@ export function makeVectorMemory(kernel: Kernel, dimensions: number): VectorMemo
       return slot === undefined ? undefined : rescore(query, slot);
     },
   };
+}
+
+/** A set of small numbers as a table: the scan asks it once a vector. */
+function maskOf(numbers: ReadonlySet<number>): Uint8Array {
+  const mask = new Uint8Array(Math.max(0, ...numbers) + 1);
+  for (const number of numbers) mask[number] = 1;
+  return mask;
 }
 
 function grown<T extends Int32Array | Uint8Array | Float32Array>(from: T, to: T): T {
