@@ -227,6 +227,36 @@ describe.skipIf(!haveChromium())("console", () => {
       expect(await page.locator("tr.used th").allTextContents()).toEqual(["reported_on"]);
     });
 
+    test("marks the cell that the answer quotes from", async () => {
+      const cells = [
+        {
+          column: "summary",
+          value: "Found at dawn. A connector of the bow door sensor had corroded. It was replaced.",
+        },
+        { column: "crew", value: "Not to blame." },
+      ];
+      api.answer = () =>
+        steps('The report says: "A connector of the bow door sensor had corroded." [1] Not more.', {
+          citations: [citation(1, { cells })],
+        });
+      const page = await visit();
+      await ask(page);
+      await page.locator(".prose .cite").click();
+      expect(await page.locator("tr.used th").allTextContents()).toEqual(["summary"]);
+      expect(await page.locator("tr.used mark").textContent()).toBe(
+        "A connector of the bow door sensor had corroded.",
+      );
+    });
+
+    test("shows a date as a date", async () => {
+      api.answer = () =>
+        steps("Late [1].", { citations: [citation(1, { changed_at: "2026-04-01T00:00:00Z" })] });
+      const page = await visit();
+      await ask(page);
+      await page.locator(".prose .cite").click();
+      expect(await page.locator("#evidence .facts dd").nth(2).textContent()).toBe("1 April 2026");
+    });
+
     test("gives the focus to the row, and back when closed", async () => {
       const page = await visit();
       await ask(page);
@@ -309,6 +339,9 @@ describe.skipIf(!haveChromium())("console", () => {
       const page = await visit();
       await page.locator(".example", { hasText: "pay grade" }).click();
       await settled(page).waitFor();
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
+        "What is the pay grade of Marie Duval?",
+      );
       expect(api.asked).toEqual([
         { question: "What is the pay grade of Marie Duval?", stream: true, user: "hr" },
       ]);

@@ -68,6 +68,11 @@ export function conversation(deps: ConversationDeps): Conversation {
     log.append(view.element);
     deps.changed();
     view.element.scrollIntoView({ block: "start" });
+    // Whoever asked by a button, which may be gone now, goes on reading at the question.
+    const active = document.activeElement;
+    if (!(active instanceof HTMLTextAreaElement)) {
+      view.element.querySelector("h2")?.focus({ preventScroll: true });
+    }
     let frame = 0;
     const paint = (): void => {
       frame = 0;

@@ -1,5 +1,5 @@
-import { button, fact, h, icon } from "./dom.ts";
-import { cellText, type Context, moment, nameOf, usedCells } from "./format.ts";
+import { button, type Child, fact, h, icon } from "./dom.ts";
+import { cellText, type Context, moment, nameOf, quotesOf, usedCells } from "./format.ts";
 import { languageOf, webLink } from "./prose.ts";
 import type { Cell, Citation } from "./wire.ts";
 
@@ -124,6 +124,7 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
 function rowView(citation: Citation, answer: string, context: Context): HTMLElement[] {
   const { s, language } = context;
   const used = usedCells(citation, answer);
+  const quotes = quotesOf(citation, answer);
   const link = webLink(citation.url);
   const key = citation.key.map(([name, value]) => `${name} ${value}`).join(", ");
   return [
@@ -143,8 +144,13 @@ function rowView(citation: Citation, answer: string, context: Context): HTMLElem
     ),
     ...(citation.excerpt === ""
       ? []
-      : [h("h3", {}, s.excerpt), h("blockquote", { lang: languageOf(citation.excerpt) }, citation.excerpt)]),
-    ...(citation.cells.length === 0 ? [] : [h("h3", {}, s.cells), cellTable(citation.cells, used, context)]),
+      : [
+          h("h3", {}, s.excerpt),
+          h("blockquote", { lang: languageOf(citation.excerpt) }, ...marked(citation.excerpt, quotes)),
+        ]),
+    ...(citation.cells.length === 0
+      ? []
+      : [h("h3", {}, s.cells), cellTable(citation.cells, used, quotes, context)]),
     ...(link
       ? [
           h(
@@ -159,7 +165,23 @@ function rowView(citation: Citation, answer: string, context: Context): HTMLElem
   ];
 }
 
-function cellTable(cells: readonly Cell[], used: ReadonlySet<Cell>, context: Context): HTMLTableElement {
+/** A text whose quoted passages stand out. */
+function marked(text: string, quotes: readonly string[]): Child[] {
+  const quote = quotes.find((q) => text.includes(q));
+  if (quote === undefined) return [text];
+  const at = text.indexOf(quote);
+  return [text.slice(0, at), h("mark", {}, quote), ...marked(text.slice(at + quote.length), quotes)];
+}
+
+/** Longest value that shares a line with its tag, in UTF-16 units. */
+const SHORT = 60;
+
+function cellTable(
+  cells: readonly Cell[],
+  used: ReadonlySet<Cell>,
+  quotes: readonly string[],
+  context: Context,
+): HTMLTableElement {
   const { s } = context;
   return h(
     "table",
@@ -174,9 +196,11 @@ function cellTable(cells: readonly Cell[], used: ReadonlySet<Cell>, context: Con
       {},
       ...cells.map((cell) => {
         const value = cellText(cell.value);
+        const long = value.length > SHORT;
+        const tag = used.has(cell) && h("span", { class: "tag" }, s.cellUsed);
         return h(
           "tr",
-          { class: used.has(cell) && "used" },
+          { class: [used.has(cell) && "used", long && "long"].filter(Boolean).join(" ") || false },
           h("th", { scope: "row" }, cell.column),
           h(
             "td",
@@ -184,8 +208,11 @@ function cellTable(cells: readonly Cell[], used: ReadonlySet<Cell>, context: Con
             h(
               "div",
               {},
-              value === "" ? h("span", { class: "soft" }, s.cellEmpty) : h("span", {}, value),
-              used.has(cell) && h("span", { class: "tag" }, s.cellUsed),
+              long && tag,
+              value === ""
+                ? h("span", { class: "soft" }, s.cellEmpty)
+                : h("span", { class: "value" }, ...marked(value, quotes)),
+              !long && tag,
             ),
           ),
         );

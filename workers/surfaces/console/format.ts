@@ -56,6 +56,10 @@ function relative(iso: string, language: Language): string {
 function absolute(iso: string, language: Language): string {
   const time = Date.parse(iso);
   if (Number.isNaN(time)) return iso;
+  // Midnight to the millisecond is how a column of dates reads as a moment.
+  if (/T00:00:00(?:\.0+)?Z$/.test(iso)) {
+    return new Intl.DateTimeFormat(locale(language), { dateStyle: "long", timeZone: "UTC" }).format(time);
+  }
   return new Intl.DateTimeFormat(locale(language), { dateStyle: "long", timeStyle: "short" }).format(time);
 }
 
@@ -114,32 +118,46 @@ const fold = (text: string): string =>
     .replace(/\p{M}/gu, "")
     .replace(/(\d)[\s,.’'](?=\d{3}(?!\d))/gu, "$1");
 
-/** Sentences of an answer that carry a marker, folded for comparison. */
+/** Ends of sentences: not before a marker, a bracket or a closing quote, which belong to what stands before them. */
+const SENTENCE_END = /(?<=[.!?…](?:\s?["»”)])?(?:\s*\[[\d,\s]+\])*)\s+(?=[^\s[()»”])|\n+/u;
+
+/** The sentences of an answer that carry a marker. */
 function sentencesCiting(answer: string, marker: number): string {
-  const sentences = answer.split(/(?<=[.!?]["»”)]?(?:\s*\[[\d,\s]+\])*)\s+(?=\S)|\n+/u);
-  const cited = sentences.filter((sentence) =>
-    [...sentence.matchAll(/\[([\d,\s]+)\]/g)].some((m) => m[1]?.split(",").some((n) => Number(n) === marker)),
-  );
-  return fold(cited.join(" "));
+  const cites = (sentence: string): boolean =>
+    [...sentence.matchAll(/\[([\d,\s]+)\]/g)].some((m) => m[1]?.split(",").some((n) => Number(n) === marker));
+  return answer.split(SENTENCE_END).filter(cites).join("\n");
 }
 
-/** Which cells an answer used: those whose value its sentences that cite the row repeat. */
-export function usedCells(citation: Citation, answer: string): ReadonlySet<Cell> {
+/** Shortest quotation that tells which cell it was taken from. */
+const MIN_QUOTE = 12;
+
+/** What the sentences that cite a row quote, word for word. */
+export function quotesOf(citation: Citation, answer: string): readonly string[] {
   const said = sentencesCiting(answer, citation.marker);
+  return [...said.matchAll(/["“«]\s*(.+?)\s*["”»]/gs)]
+    .map((match) => match[1] ?? "")
+    .filter((quote) => quote.length >= MIN_QUOTE);
+}
+
+/** Which cells an answer used: those whose value, or a quotation from it, stands in the sentences that cite the row. */
+export function usedCells(citation: Citation, answer: string): ReadonlySet<Cell> {
+  const said = fold(sentencesCiting(answer, citation.marker));
   const says = (value: string): boolean => {
     if (value.length === 0) return false;
     for (let at = said.indexOf(value); at >= 0; at = said.indexOf(value, at + 1)) {
-      const alone =
-        !/[\p{L}\p{N}]/u.test(said[at - 1] ?? " ") && !/[\p{L}\p{N}]/u.test(said[at + value.length] ?? " ");
-      if (alone) return true;
+      const before = said[at - 1] ?? " ";
+      const after = said[at + value.length] ?? " ";
+      if (!/[\p{L}\p{N}]/u.test(before) && !/[\p{L}\p{N}]/u.test(after)) return true;
     }
     return false;
   };
   const numbers = new Set([...said.matchAll(/\d+(?:[.,]\d+)?/g)].map(([n]) => Number(n.replace(",", "."))));
+  const quotes = quotesOf(citation, answer).map(fold);
   const uses = ({ value }: Cell): boolean => {
     const text = cellText(value).trim();
     if (/^-?\d+(?:\.\d+)?$/.test(text)) return numbers.has(Math.abs(Number(text)));
-    return spellings(text).some((form) => says(fold(form)));
+    const folded = fold(text);
+    return quotes.some((quote) => folded.includes(quote)) || spellings(text).some((form) => says(fold(form)));
   };
   return new Set(citation.cells.filter(uses));
 }

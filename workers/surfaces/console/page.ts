@@ -74,7 +74,6 @@ function start(): void {
         const next = options.user ?? turn.user;
         if (next !== undefined) switchUser(next, false);
         void ask(turn.question, options.fresh === true);
-        box.focus({ preventScroll: true });
       },
     },
     changed: () => renderState(),

@@ -19,7 +19,7 @@ export const en = {
   userHint: "Each person may see different rows. Choosing another person asks your last question again.",
   model: "Model",
   modelAuto: "Automatic",
-  modelAutoHint: "The server chooses, by what the rows found may be shown to.",
+  modelAutoHint: "The server takes one that may receive the rows it finds.",
   modelMay: (classes: string) => `may receive ${classes} rows`,
   modelPrice: (input: string, output: string) => `${input} in, ${output} out per million tokens`,
   modelFree: "free",

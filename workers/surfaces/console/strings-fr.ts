@@ -21,7 +21,7 @@ export const fr: Strings = {
   userHint: "Chacun voit des lignes différentes. Choisir une autre personne repose votre dernière question.",
   model: "Modèle",
   modelAuto: "Automatique",
-  modelAutoHint: "Le serveur choisit, selon ce que les lignes trouvées autorisent.",
+  modelAutoHint: "Le serveur en prend un qui peut recevoir les lignes trouvées.",
   modelMay: (classes) => `peut recevoir les lignes ${classes}`,
   modelPrice: (input, output) => `${input} en entrée, ${output} en sortie, par million de jetons`,
   modelFree: "gratuit",

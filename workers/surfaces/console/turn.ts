@@ -80,7 +80,10 @@ export function turnView(turn: Turn, actions: TurnActions): TurnView {
   const prose = h("div", { class: "prose" });
   const status = h("div", { class: "status" });
   const foot = h("div", { class: "foot" });
-  const head = h("div", { class: "turn-head" });
+  const who = h("p", { class: "who" });
+  // Made once: it holds the focus while everything below it is rebuilt.
+  const heading = h("h2", { tabindex: -1, lang: languageOf(turn.question) }, turn.question);
+  const head = h("div", { class: "turn-head" }, heading, turn.user !== undefined && who);
   const element = h("article", { class: "turn" }, head, status, prose, foot);
   const show = proseView(prose);
 
@@ -106,12 +109,7 @@ export function turnView(turn: Turn, actions: TurnActions): TurnView {
     element.dataset["phase"] = turn.phase;
     const busy = turn.phase === "searching" || turn.phase === "reading" || turn.phase === "writing";
     prose.setAttribute("aria-busy", String(busy));
-    head.replaceChildren(
-      h("h2", { lang: languageOf(turn.question) }, turn.question),
-      ...(turn.user
-        ? [h("p", { class: "who" }, flag(positionOf(context, turn.user)), labelOf(context, turn.user))]
-        : []),
-    );
+    who.replaceChildren(flag(positionOf(context, turn.user)), labelOf(context, turn.user));
     status.replaceChildren(...statusOf(turn, context));
     updateProse(context);
     foot.replaceChildren(...footOf(turn, context, actions).filter((part) => part instanceof Node));
