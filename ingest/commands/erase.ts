@@ -31,9 +31,11 @@ export const command: Command = {
     const { removed, residue } = receipt;
     const done = receipt.erased_at !== null && residue === 0;
     context.terminal.print(
-      done
-        ? `Erased at ${receipt.erased_at}: ${removed.rows} records, ${removed.chunks} passages; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
-        : `Not finished: ${residue} parts are left. Ask again with receipt ${receipt.id}.\n`,
+      done && removed.rows === 0
+        ? `Nothing of it was stored. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
+        : done
+          ? `Erased at ${receipt.erased_at}: ${removed.rows} records, ${removed.chunks} passages; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
+          : `Not finished: ${residue} parts are left. Ask again with receipt ${receipt.id}.\n`,
     );
     return { status: done ? 0 : 75, result: receipt };
   },

@@ -95,7 +95,8 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
   const views = table.views.map((plan) => {
     const sorted = plan.columns.map((_, i) => i);
     sorted.sort((a, b) => ((plan.columns[a]?.name ?? "") < (plan.columns[b]?.name ?? "") ? -1 : 1));
-    return { plan, sorted, stamp: hasher.hash128(plan.fingerprint) };
+    const stamps = plan.columns.map((column) => hasher.hash128(column.fingerprint));
+    return { plan, sorted, stamps, stamp: hasher.hash128(plan.fingerprint) };
   });
   const lookups = new Map(table.lookups.map((plan, i) => [plan.column, { plan, names: names[i] }]));
 
@@ -147,7 +148,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       if (row.length > MAX_ROW_ID) return fail("too_large");
 
       const prepared: PreparedView[] = [];
-      for (const { plan, sorted, stamp } of views) {
+      for (const { plan, sorted, stamps, stamp } of views) {
         const accessClass = await classFor(plan, clean);
         if (!accessClass) return fail("label_not_computable");
         const values = plan.columns.map((column) => {
@@ -159,9 +160,10 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
           return lookup ? lookup.names?.get(cellText(values[i] ?? null)) : undefined;
         });
         const hashed: unknown[] = [stamp, row, accessClass.id];
+        // In the order of names and without nulls: a warehouse that reorders columns or adds empty ones changes nothing.
         for (const i of sorted) {
           if (values[i] === null) continue;
-          hashed.push(plan.columns[i]?.name, values[i]);
+          hashed.push(stamps[i], values[i]);
           if (labels[i] !== undefined) hashed.push(labels[i]);
         }
         const version = hasher.hash128(JSON.stringify(hashed));

@@ -28,7 +28,7 @@ export interface ViewPlan {
   readonly context: string;
   /** Table and column names and descriptions, for the lexical index. */
   readonly meta: string;
-  /** Everything in the configuration that a record of this view derives from, as one string. */
+  /** Everything in the configuration that every record of this view derives from, columns left out, as one string. */
   readonly fingerprint: string;
 }
 
@@ -39,6 +39,8 @@ export interface ColumnPlan {
   /** Prose: rendered last, one passage of its own. */
   readonly prose: boolean;
   readonly mask: "redact" | "hash" | undefined;
+  /** Everything in the configuration that a cell of this column is rendered by, as one string. */
+  readonly fingerprint: string;
 }
 
 export interface LookupPlan {
@@ -155,13 +157,15 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
       const shown = visible.filter((c) => view.columns === "*" || view.columns.includes(c.name));
       const columns = shown.map((column): ColumnPlan => {
         const options = table.columns?.[column.name];
-        return {
+        const own = {
           name: column.name,
           label: options?.label ?? humanize(column.name),
           type: column.type,
           prose: table.text?.includes(column.name) ?? false,
           mask: options?.mask,
         };
+        const lookup = lookups.find((l) => l.column === column.name);
+        return { ...own, fingerprint: JSON.stringify([own, lookup ?? null]) };
       });
       const own = "classification" in view ? view.classification : undefined;
       const description = table.description ?? described.description ?? "";
@@ -197,9 +201,6 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
           table.title ?? "",
           table.url ?? "",
           table.changedAt ?? "",
-          // Sorted: a warehouse that reorders its columns changes nothing.
-          columns.map((c) => [c.name, c.label, c.type, c.prose, c.mask ?? ""]).sort(byName),
-          lookups.map((l) => [l.column, l.as, l.table, l.target]).sort(byName),
         ]),
       };
     }),
@@ -209,8 +210,6 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
 /** Raised when rendering changes: every record is then made anew. */
 const RENDERER = 1;
 const NOBODY: AccessConfig = { allowAny: [] };
-const byName = (a: readonly unknown[], b: readonly unknown[]): number =>
-  String(a[0]) < String(b[0]) ? -1 : 1;
 
 const LEVELS: readonly Classification[] = ["public", "internal", "confidential", "restricted"];
 
