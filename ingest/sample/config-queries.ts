@@ -5,7 +5,7 @@ WITH totals AS (
          sum(b.total_euros)::DECIMAL(12,2) AS total_revenue_in_euros, count(*)::INTEGER AS bookings
   FROM bookings b
   JOIN sailings s ON s.sailing_id = b.sailing_id
-  JOIN ports p ON p.port_id = s.from_port
+  JOIN ports p ON p.port_id = s.from_port_id
   WHERE b.status = 'travelled'
   GROUP BY ALL
 )
@@ -18,18 +18,18 @@ FROM totals`;
 export const DELAYS_BY_VESSEL_AND_MONTH = `
 WITH totals AS (
   SELECT v.name AS vessel, date_trunc('month', s.sailing_date) AS start,
-         count(*)::INTEGER AS sailings,
-         count(*) FILTER (s.status = 'delayed')::INTEGER AS delayed,
-         count(*) FILTER (s.status = 'cancelled')::INTEGER AS cancelled,
-         sum(s.delay_minutes)::INTEGER AS delay_minutes
+         count(*)::INTEGER AS sailings_planned,
+         count(*) FILTER (s.status = 'delayed')::INTEGER AS sailings_delayed,
+         count(*) FILTER (s.status = 'cancelled')::INTEGER AS sailings_cancelled,
+         sum(s.delay_minutes)::INTEGER AS total_delay_minutes
   FROM sailings s JOIN vessels v ON v.vessel_id = s.vessel_id
   GROUP BY ALL
 )
 SELECT vessel, strftime(start, '%Y-%m') AS month, strftime(start, '%B %Y') AS month_name,
-       sailings, delayed, cancelled, delay_minutes,
-       vessel || ' made ' || sailings - cancelled || ' of ' || sailings || ' sailings in ' || strftime(start, '%B %Y')
-       || '; delayed departures: ' || delayed || ', total delay: ' || delay_minutes || ' minutes, cancelled sailings: '
-       || cancelled || '.' AS summary
+       sailings_planned, sailings_delayed, sailings_cancelled, total_delay_minutes,
+       vessel || ' made ' || sailings_planned - sailings_cancelled || ' of ' || sailings_planned || ' sailings in '
+       || strftime(start, '%B %Y') || '; delayed departures: ' || sailings_delayed || ', total delay: '
+       || total_delay_minutes || ' minutes, cancelled sailings: ' || sailings_cancelled || '.' AS summary
 FROM totals`;
 
 /** The name stands in the row, so that the row can be called by it; amounts carry their currency. */

@@ -15,6 +15,8 @@ const OPS_AND_SALES_OF_SITE = { allowAny: ["group:ops & site:{site}", "group:sal
 const SALES_OF_SITE = { allowAny: ["group:sales & site:{site}"] };
 const HR = { allowAny: ["group:hr"] };
 const AUDIENCE = { allowAny: ["group:{audience}"] };
+/** Decides who sees a text, or says what the text shows by itself: of no use in an answer. */
+const TEXT_COLUMNS = { audience: { exclude: true }, language: { exclude: true } };
 
 /** The sample's configuration. Paths are relative to the root of the repository, where `generateSample` writes. */
 export default defineConfig({
@@ -44,7 +46,7 @@ export default defineConfig({
       description: "Routes, with distance in nautical miles and crossing time in minutes",
       title: "name",
       text: ["notes"],
-      lookups: { from_port: "ports.name", to_port: "ports.name" },
+      lookups: { from_port_id: "ports.name", to_port_id: "ports.name" },
       columns: { distance_nautical_miles: { label: "distance in nautical miles" } },
       classification: "public",
       access: EVERYONE,
@@ -55,9 +57,8 @@ export default defineConfig({
       description: "Ships of the fleet (navires)",
       title: "name",
       text: ["description", "engineering_notes"],
-      lookups: { home_port: "ports.name" },
+      lookups: { home_port_id: "ports.name" },
       columns: {
-        built: { label: "year built" },
         length_metres: { label: "length in metres" },
         passengers: { label: "passenger capacity" },
         reefer_sockets: {
@@ -77,13 +78,13 @@ export default defineConfig({
             "vessel_id",
             "name",
             "type",
-            "built",
+            "year_built",
             "flag",
             "length_metres",
             "passengers",
             "lane_metres",
             "reefer_sockets",
-            "home_port",
+            "home_port_id",
             "status",
             "description",
           ],
@@ -98,14 +99,14 @@ export default defineConfig({
       title: "name",
       lookups: {
         route_id: "routes.name",
-        from_port: "ports.name",
-        to_port: "ports.name",
+        from_port_id: "ports.name",
+        to_port_id: "ports.name",
         vessel_id: "vessels.name",
       },
       columns: {
         delay_minutes: { label: "delay in minutes", description: "Minutes late at departure (retard)" },
       },
-      filters: ["status", "from_port", "vessel_id"],
+      filters: ["status", "from_port_id", "vessel_id"],
       classification: "public",
       access: EVERYONE,
     },
@@ -119,11 +120,11 @@ export default defineConfig({
         port_id: "ports.name",
         vessel_id: "vessels.name",
         sailing_id: "sailings.name",
-        reported_by: "employees.name",
+        reported_by_id: "employees.name",
       },
       columns: {
         cause: { description: "Why it happened (pourquoi, raison)" },
-        action_taken: { label: "action taken" },
+        language: { exclude: true },
       },
       filters: ["site", "severity", "status"],
       classification: "internal",
@@ -135,7 +136,7 @@ export default defineConfig({
       key: ["customer_id"],
       description: "Account customers",
       title: "name",
-      lookups: { account_manager: "employees.name" },
+      lookups: { account_manager_id: "employees.name" },
       columns: {
         credit_terms_days: { label: "credit terms in days", classification: "confidential" },
         credit_limit_euros: { label: "credit limit in euros", classification: "confidential" },
@@ -213,7 +214,8 @@ export default defineConfig({
       title: "subject",
       text: ["body", "resolution"],
       lookups: { customer_id: "customers.name" },
-      filters: ["site", "status", "language"],
+      columns: { language: { exclude: true } },
+      filters: ["site", "status"],
       classification: "internal",
       access: OPS_AND_SALES_OF_SITE,
       changedAt: "opened_on",
@@ -309,7 +311,8 @@ export default defineConfig({
       description: "Rules of employment; some are guidance for Human Resources only",
       title: "title",
       text: ["body"],
-      lookups: { owner: "employees.name" },
+      lookups: { owner_id: "employees.name" },
+      columns: TEXT_COLUMNS,
       classification: "internal",
       access: AUDIENCE,
       changedAt: "updated_on",
@@ -320,7 +323,8 @@ export default defineConfig({
       description: "Help pages for passengers and working instructions for staff, in English and French",
       title: "title",
       text: ["body"],
-      filters: ["language", "category"],
+      columns: TEXT_COLUMNS,
+      filters: ["category"],
       classification: "internal",
       access: AUDIENCE,
       changedAt: "updated_on",
@@ -331,6 +335,7 @@ export default defineConfig({
       description: "Service notices: what changes, from which day",
       title: "title",
       text: ["body"],
+      columns: TEXT_COLUMNS,
       classification: "internal",
       access: AUDIENCE,
       changedAt: "published_on",
@@ -358,10 +363,7 @@ export default defineConfig({
       title: "Delays of {vessel}, {month_name}",
       text: ["summary"],
       columns: {
-        sailings: { label: "number of sailings" },
-        delayed: { label: "number of delayed sailings" },
-        cancelled: { label: "number of cancelled sailings" },
-        delay_minutes: { label: "total delay in minutes" },
+        total_delay_minutes: { label: "total delay in minutes" },
       },
       classification: "internal",
       access: STAFF,

@@ -196,8 +196,8 @@ export function sailingRows(sailings: readonly Sailing[]): SampleRow[] {
     sailing_date: s.date,
     departure_time: s.time,
     route_id: s.route,
-    from_port: s.from,
-    to_port: s.to,
+    from_port_id: s.from,
+    to_port_id: s.to,
     vessel_id: s.vessel,
     status: s.status,
     delay_minutes: s.delay,
@@ -220,7 +220,7 @@ export function incidentRows(): SampleRow[] {
     summary: i.summary,
     action_taken: i.action_taken,
     status: i.status,
-    reported_by: i.reporter,
+    reported_by_id: i.reporter,
     updated_on: i.updated,
   }));
 }

@@ -19,8 +19,8 @@ body: Flexible tickets may be changed without a fee until two hours before depar
 title: Refunds when we cancel a sailing
 body: If we cancel your sailing you choose between the next crossing with space, at no cost, and your money back within seven days. If the delay is longer than 90 minutes we give you something to eat and drink. After a night ashore that we caused we pay for a room up to 80 euros a person, for up to three nights, unless the weather was the cause.
 == KA-106 | en | everyone | on board | 2024-07-08 | 2025-03-12
-title: Travelling with dogs and cats
-body: Dogs and cats are welcome on the Dieppe route. On Salicorne they travel in kennels on deck 5, and a kennel is free of charge. On Marram you may book one of eight pet-friendly cabins. Your animal needs a microchip, a rabies vaccination at least 21 days old and, for the way to the United Kingdom, a tapeworm treatment noted by a vet one to five days before.
+title: Bringing a dog or a cat on board
+body: You may bring your dog or cat on board on the Dieppe route. On Salicorne they travel in kennels on deck 5, and a kennel is free of charge. On Marram you may book one of eight pet-friendly cabins. Your animal needs a microchip, a rabies vaccination at least 21 days old and, for the way to the United Kingdom, a tapeworm treatment noted by a vet one to five days before.
 == KA-107 | en | everyone | on board | 2024-07-08 | 2026-01-22
 title: Accessibility on our ships
 body: Tell us at least 48 hours before you travel and we will park you beside a lift. Salicorne and Marram have two accessible cabins each; Sea Lavender and Chardon Bleu have level access but no cabins. Golden Samphire, being from 1989, has a lift to the tea room but not to the top deck. Assistance dogs stay with you everywhere, at no charge.

@@ -5,7 +5,7 @@ title: Heures limites pour les voitures à Newhaven
 body: À Newhaven, l'enregistrement des voitures ferme 45 minutes avant le départ. Les files ouvrent deux heures avant. Les voitures dont la hauteur dépasse 2,10 mètres, coffre de toit compris, doivent être annoncées à la réservation, sinon nous ne pouvons garantir la place.
 == KA-202 | fr | everyone | on board | 2024-07-10 | 2025-03-14
 title: Voyager avec un chien ou un chat
-body: Les chiens et les chats sont admis sur la ligne de Dieppe. À bord du Salicorne, ils voyagent au chenil du pont 5 ; la place au chenil est gratuite. À bord du Marram, huit cabines accueillent les animaux. Il faut une puce, un vaccin contre la rage de plus de 21 jours et, vers le Royaume-Uni, un traitement contre le ténia fait par un vétérinaire un à cinq jours avant.
+body: Vous pouvez emmener votre chien ou votre chat à bord sur la ligne de Dieppe. À bord du Salicorne, ils voyagent au chenil du pont 5 ; la place au chenil est gratuite. À bord du Marram, huit cabines accueillent les animaux. Il faut une puce, un vaccin contre la rage de plus de 21 jours et, vers le Royaume-Uni, un traitement contre le ténia fait par un vétérinaire un à cinq jours avant.
 == KA-203 | fr | everyone | fares | 2024-05-06 | 2026-02-04
 title: Modifier ou annuler une réservation
 body: Le billet Souple se modifie sans frais jusqu'à deux heures avant le départ. Le billet Classique se modifie pour 15 euros par traversée jusqu'à la veille. Le billet Malin n'est ni modifiable ni remboursable, sauf option achetée dans les 24 heures. La différence de prix est toujours due, dans un sens comme dans l'autre.

@@ -53,7 +53,7 @@ export function customerRows(): SampleRow[] {
     credit_terms_days: c.credit_days,
     credit_limit_euros: c.credit_limit,
     discount_percent: c.discount,
-    account_manager: c.manager,
+    account_manager_id: c.manager,
     customer_since: c.since,
   }));
 }
