@@ -52,6 +52,9 @@ describe("what is let through", () => {
   it.each([
     ["a date in words", "It was built on 3 June 1987 [1]."],
     ["a date in American order", "It was built on June 3, 1987 [1]."],
+    ["a date that begins a sentence", "June 3, 1987 is the day [1]."],
+    ["a date after a colon", "built: June 3, 1987 [1]."],
+    ["the number before a scale", "It cost 1.2 million [1]."],
     ["a French date", "Il a été construit le 3 juin 1987 [1]."],
     ["a month and year", "It opened in June 1987 [1]."],
     ["a numeric date", "Built 03/06/1987 [1]."],

@@ -122,6 +122,8 @@ export function readableDate(value: string, language: "en" | "fr"): string {
 /** A number as written, and every value that the writing can mean (`1,234` is 1234, or 1.234 in French). */
 export interface NumberMention {
   readonly values: readonly number[];
+  /** What `k`, `M` or "million" multiplies; 1 without. */
+  readonly scale: number;
   /** Half of the last digit shown, in the number's own scale: what rounding may have taken away. */
   readonly tolerance: number;
   readonly start: number;
@@ -160,6 +162,7 @@ export function numbersOf(folded: string): NumberMention[] {
     const unit = grouped || decimals === 0 ? 1 : 10 ** -decimals;
     out.push({
       values: [...values],
+      scale,
       tolerance: 0.5 * unit * scale,
       start: match.index,
       end: match.index + match[0].length,

@@ -143,7 +143,11 @@ function valuesOf(text: string): Values {
   }
   plain += text.slice(at);
   for (const mention of numbersOf(plain)) {
-    for (const value of mention.values) numbers.push(Math.abs(value));
+    for (const value of mention.values) {
+      numbers.push(Math.abs(value));
+      // "20 million" holds a 20 besides.
+      if (mention.scale !== 1) numbers.push(Math.abs(value / mention.scale));
+    }
   }
   return { numbers: numbers.sort((a, b) => a - b), dates };
 }
@@ -226,7 +230,7 @@ function isNameLike(raw: string, folded: string): boolean {
 function tokensWithDigits(text: string): string[] {
   const out: string[] = [];
   const pattern =
-    /[\p{L}\p{N}][^\s]*(?:(?<=(?<![\p{L}\p{N}])\d{1,3})[ \u00a0\u202f]\d{3}(?![\d\p{L}])(?:[.,]\d+)?(?:[ \u00a0\u202f]\d{3}(?!\d)(?:[.,]\d+)?)*)?(?:\s?%)?/gu;
+    /[\p{L}\p{N}][^\s]*(?:(?<=(?<![\p{L}\p{N}])\d{1,3})[ \u00a0\u202f]\d{3}(?![\d\p{L}])(?:[.,]\d+)?(?:[ \u00a0\u202f]\d{3}(?!\d)(?:[.,]\d+)?)*)?(?:\s?%|\s(?:thousand|millions?|billions?|mille|milliers|milliards?)(?!\p{L}))?/giu;
   for (const match of text.matchAll(pattern)) {
     const token = match[0].replace(/[^\p{L}\p{N}%]+$/u, "");
     if (/\p{N}/u.test(token)) out.push(token);

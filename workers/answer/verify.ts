@@ -223,7 +223,8 @@ function classify(bare: string, initial: boolean, held: readonly Unit[]): "claim
   if (initial && /^\d{1,3}[.)]$/.test(bare)) return "plain";
   if (/\p{N}/u.test(bare)) return "claim";
   const letters = foldText(bare).replace(/[^\p{L}]/gu, "");
-  if (held.length > 0 && monthOf(letters) !== undefined) return "claim";
+  // Also at the beginning of a sentence: what follows may be its day.
+  if (monthOf(letters) !== undefined) return "claim";
   const before = held.at(-1)?.body ?? "";
   if (/\p{N}/u.test(before)) {
     if (

@@ -35,10 +35,14 @@ export function candidatesOf(covers: readonly Cover[], question: Understanding, 
   const ignored = new Set(question.wanted.flatMap((w) => (w === wanted ? [] : w.terms.map((t) => t.folded))));
   const out: Candidate[] = [];
   for (const cover of covers) {
-    for (const field of [...cover.fact.fields, undefined]) {
+    for (const field of cover.fact.fields) {
       const candidate = candidateOf(cover, question, wanted, field, ignored);
       if (candidate) out.push(candidate);
     }
+    // A title that several rows share names none of them.
+    if (covers.some((c) => c !== cover && c.fact.title === cover.fact.title)) continue;
+    const candidate = candidateOf(cover, question, wanted, undefined, ignored);
+    if (candidate) out.push(candidate);
   }
   return out.sort((a, b) => b.score - a.score || a.fact.marker - b.fact.marker);
 }
@@ -167,7 +171,7 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
     case "cause":
       return meant ? 1 : undefined;
     case "manner":
-      return meant ? 0.5 : 0;
+      return field.shape === "number" || field.shape === "date" ? undefined : meant ? 0.3 : 0;
     case "thing":
       return 0;
     default:
@@ -215,10 +219,14 @@ function titleFit(cover: Cover, question: Understanding, wanted: Wanted): number
     if (kind > 0) return 1.2 * kind + 0.6;
     const title = Math.max(...need.map((t) => inBag(t, fact.titleBag, 0)));
     if (title > 0) return 1;
-    const value = Math.max(...need.map((t) => cover.values[t.index]?.strength ?? 0));
-    if (value >= 0.6) return 0.9;
+    const told = (t: Term): boolean => {
+      const at = cover.values[t.index];
+      return at !== undefined && at.strength >= 0.6 && fact.fields[at.field]?.shape !== "prose";
+    };
+    if (need.some(told)) return 0.9;
     // A phrase that nothing in the row explains may still be a kind of thing that only people would recognise.
-    return question.terms.length - need.length >= 2 ? 0.3 : undefined;
+    const prose = cover.values.some((v) => v.strength > 0 && fact.fields[v.field]?.shape === "prose");
+    return !prose && question.terms.length - need.length >= 2 ? 0.3 : undefined;
   }
   if (wanted.type === "person") {
     const people = ["employee", "person", "customer", "contact", "manager", "supplier"].some((c) =>

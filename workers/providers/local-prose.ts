@@ -34,11 +34,17 @@ export function sentences(covers: readonly Cover[], question: Understanding): st
 const NEAR = 2;
 const CLOSE = 0.6;
 
+/**
+ * Share of the question in the sentence plus share in its row. Measured on four sets of prose, with and without the rows that
+ * answer: from 0.9 to 1.2 the difference between rightly and wrongly answered stays near its best.
+ */
+const ENOUGH = 0.95;
+
 /** A quoted sentence must hold a fair part of the question itself, or its row nearly all of it. */
 export function answersEnough(passage: Passage, question: Understanding): boolean {
   if (question.aggregate === "average" || question.aggregate === "sum") return passage.own >= 0.6;
   if (question.intent === "cause" && !saysWhy(passage.text)) return passage.own >= 0.5;
-  return passage.own + passage.row >= 0.9;
+  return passage.own + passage.row >= ENOUGH;
 }
 
 /** A sentence of another row that says as much of the question, with other numbers, on another day. */
