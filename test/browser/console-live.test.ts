@@ -1,0 +1,147 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { parseConfig } from "../../shared/config.ts";
+import { serve, type Served } from "../e2e/harness.ts";
+import { haveChromium, launchChromium, openPage, type Watched } from "./chromium.ts";
+import { imported } from "./stub-api.ts";
+
+const INCIDENTS = `incident_id,vessel,cause,delay_minutes,occurred_on
+I-1,Heron,corroded connector on the bow door sensor,95,2026-10-14
+I-2,Curlew,late pilot,20,2026-10-15
+`;
+const NOTICES = `notice_id,title,body
+N-1,Cabins,Cabins may be booked until two hours before departure.
+N-2,Animaux,Les chiens voyagent gratuitement sur le pont inférieur.
+`;
+
+const config = (folder: string) =>
+  parseConfig({
+    name: "Test Line",
+    sources: { files: { kind: "duckdb", path: folder } },
+    tables: {
+      incidents: {
+        source: "files",
+        key: ["incident_id"],
+        description: "What went wrong on board",
+        classification: "internal",
+        access: { allowAny: ["group:crew"] },
+      },
+      notices: {
+        source: "files",
+        key: ["notice_id"],
+        title: "title",
+        text: ["body"],
+        classification: "public",
+        access: { allowAny: ["public"] },
+      },
+    },
+    demo: {
+      users: {
+        crew: { label: "Crew", groups: ["crew"], language: "en" },
+        visitor: { label: "Visitor", groups: [], language: "en" },
+      },
+      examples: [
+        {
+          question: "What was the cause of the delay of Heron?",
+          as: "crew",
+          shows: { en: "A cause", fr: "Une cause" },
+        },
+      ],
+    },
+  });
+
+describe.skipIf(!haveChromium())("console of the served Worker", () => {
+  let folder: string;
+  let served: Served;
+  let browser: Browser;
+  let watched: Watched | undefined;
+
+  beforeAll(async () => {
+    const { buildConsole } = await imported<{ readonly buildConsole: () => Promise<unknown> }>(
+      "workers/surfaces/console/build.ts",
+    );
+    await buildConsole();
+    folder = await mkdtemp(join(tmpdir(), "quayside-console-"));
+    await writeFile(join(folder, "incidents.csv"), INCIDENTS);
+    await writeFile(join(folder, "notices.csv"), NOTICES);
+    served = await serve(config(folder));
+    await served.ingest();
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await served?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    const trouble = watched?.trouble ?? [];
+    await watched?.close();
+    watched = undefined;
+    expect(trouble).toEqual([]);
+  });
+
+  async function visit(): Promise<Page> {
+    watched = await openPage(browser, served.url);
+    return watched.page;
+  }
+
+  const done = (page: Page, n: number) =>
+    page.locator(".turn").nth(n).and(page.locator('[data-phase="done"]'));
+
+  test("answers an example, and opens the row that it cites", async () => {
+    const page = await visit();
+    await page.locator(".example").click();
+    await done(page, 0).waitFor();
+    expect(await page.locator(".prose").textContent()).toContain("corroded connector on the bow door sensor");
+    await page.locator(".prose .cite").first().click();
+    expect(await page.locator("#evidence .facts dd").nth(1).textContent()).toBe("incident_id I-1");
+    expect(await page.locator("#evidence tr.used th").allTextContents()).toContain("cause");
+  });
+
+  test("shows somebody else that there is nothing, and fewer tables", async () => {
+    const page = await visit();
+    await page.getByText("2 tables open to you").waitFor();
+    await page.locator(".example").click();
+    await done(page, 0).waitFor();
+    await page.locator(".same-as .person").click();
+    await done(page, 1).waitFor();
+    expect(await page.locator(".card.empty h3").textContent()).toBe("No row answers this");
+    await page.getByText("1 table open to you").waitFor();
+    expect(await page.locator(".tables-list code").allTextContents()).toEqual(["notices"]);
+  });
+
+  test("answers the second time from the cache", async () => {
+    const page = await visit();
+    for (const turn of [0, 1]) {
+      if (turn > 0) await page.locator("#restart").click();
+      await page.locator("#question").fill("Until when may cabins be booked?");
+      await page.locator("#question").press("Enter");
+      await done(page, 0).waitFor();
+    }
+    expect(await page.locator(".badge.sea").textContent()).toBe("From cache, rows unchanged");
+  });
+
+  test("explains a model that can't be used", async () => {
+    const page = await visit();
+    await page.locator(".menu.model .opener").click();
+    await page.locator("#menu-model label").nth(1).waitFor();
+    expect(await page.locator("#menu-model .option-name").allTextContents()).toContain("local/compose");
+  });
+
+  test("serves the page locked, and its script for good", async () => {
+    const page = await served.get("/");
+    const html = await page.text();
+    expect(page.headers.get("content-security-policy")).toContain("require-trusted-types-for 'script'");
+    expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(page.headers.get("cache-control")).toBe("no-cache");
+    const path = /src="(\/page\.js\?v=[0-9a-f]{12})" integrity="sha384-/.exec(html)?.[1] ?? "";
+    const script = await served.get(path);
+    expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+    expect(script.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+    const again = await served.get("/", { "if-none-match": page.headers.get("etag") ?? "" });
+    expect(again.status).toBe(304);
+  });
+});
