@@ -167,7 +167,7 @@ function parse(
     if (!option) {
       const names = Object.keys(options).map((o) => `--${o}`);
       wrong.push(`There is no option ${token.rawName}.${suggestion(token.rawName, names)}`);
-    } else if (option.type === "string" && (token.value === undefined || token.value === "")) {
+    } else if (option.type === "string" && isMissing(token)) {
       wrong.push(`${token.rawName} needs a value: ${token.rawName} ${option.value ?? "VALUE"}.`);
     } else if (option.type === "boolean" && token.value !== undefined) {
       wrong.push(`${token.rawName} takes no value.`);
@@ -175,6 +175,15 @@ function parse(
   }
   if (wrong.length > 0) throw usage(wrong.join("\n"));
   return { values, args: name === undefined ? positionals : positionals.slice(1) };
+}
+
+/** `--table --full` is a forgotten value; `--table=--full` is not. */
+function isMissing(token: {
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}): boolean {
+  const { value, inlineValue } = token;
+  return value === undefined || value === "" || (inlineValue !== true && value.startsWith("-"));
 }
 
 function helpOf(command: Command): string {
