@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseConfig } from "../../shared/config.ts";
 import { serve, type Served } from "../e2e/harness.ts";
@@ -53,6 +53,11 @@ const config = (folder: string) =>
     },
   });
 
+/** The n-th turn, once it is answered. */
+function done(page: Page, n: number): Locator {
+  return page.locator(".turn").nth(n).and(page.locator('[data-phase="done"]'));
+}
+
 describe.skipIf(!haveChromium())("console of the served Worker", () => {
   let folder: string;
   let served: Served;
@@ -88,9 +93,6 @@ describe.skipIf(!haveChromium())("console of the served Worker", () => {
     return watched.page;
   }
 
-  const done = (page: Page, n: number) =>
-    page.locator(".turn").nth(n).and(page.locator('[data-phase="done"]'));
-
   test("answers an example, and opens the row that it cites", async () => {
     const page = await visit();
     await page.locator(".example").click();
@@ -124,7 +126,7 @@ describe.skipIf(!haveChromium())("console of the served Worker", () => {
     expect(await page.locator(".badge.sea").textContent()).toBe("From cache, rows unchanged");
   });
 
-  test("explains a model that can't be used", async () => {
+  test("lists the models that the Worker knows", async () => {
     const page = await visit();
     await page.locator(".menu.model .opener").click();
     await page.locator("#menu-model label").nth(1).waitFor();

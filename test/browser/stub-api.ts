@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
-export interface Asked {
+interface Asked {
   readonly question: string;
   readonly model?: string;
   readonly cache?: string;
