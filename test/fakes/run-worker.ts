@@ -20,10 +20,10 @@ export interface RunOptions {
 export async function runWorker({ demo, env }: RunOptions): Promise<RunningWorker> {
   const directory = await mkdtemp(join(tmpdir(), "quayside-worker-"));
   await buildWorker({ demo, outdir: directory });
-  const names = (await readdir(directory)).filter((name) => /\.(js|wasm)$/.test(name));
-  const others = names.filter((name) => name !== "main.js");
+  const names = await readdir(directory);
+  const others = names.filter((name) => name !== "main.mjs");
   const modules = await Promise.all(
-    ["main.js", ...others].map(async (name) => ({
+    ["main.mjs", ...others].map(async (name) => ({
       type: name.endsWith(".wasm") ? ("CompiledWasm" as const) : ("ESModule" as const),
       path: join(directory, name),
       contents: new Uint8Array(await readFile(join(directory, name))),

@@ -97,7 +97,7 @@ export async function seedRows(
   const embedder = localEmbedder({}, { fetch, now: Date.now, log: () => undefined, secret: () => undefined });
   const tables = Object.keys(config.tables);
   const run = await registry.begin(
-    { tenant, tables, space: spaceOf(embedder.id, "embedded"), trigger: "api" },
+    { tenant, tables, space: spaceOf(embedder.id, config.index?.kind ?? "embedded"), trigger: "api" },
     signal,
   );
   let seq = 0;
