@@ -16,7 +16,7 @@ const PORT_NAMES: Readonly<Record<string, string>> = {
   LEH: "Le Havre",
 };
 /** Site of each port: what regional access goes by. */
-export const PORT_SITES: Readonly<Record<string, "uk" | "fr">> = {
+const PORT_SITES: Readonly<Record<string, "uk" | "fr">> = {
   NHV: "uk",
   FKS: "uk",
   DPE: "fr",

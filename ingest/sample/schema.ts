@@ -1,5 +1,5 @@
 /** Where a table is kept: most in the database file; one as Parquet and two as CSV, so that all three formats are read. */
-export type Store = "duckdb" | "parquet" | "csv";
+type Store = "duckdb" | "parquet" | "csv";
 
 export interface SampleTable {
   readonly store: Store;
@@ -309,6 +309,6 @@ export const SCHEMA = {
   },
 } as const satisfies Record<string, SampleTable>;
 
-export type TableName = keyof typeof SCHEMA;
+type TableName = keyof typeof SCHEMA;
 export type SampleRow = Readonly<Record<string, string | number | null>>;
 export type SampleRows = Readonly<Record<TableName, readonly SampleRow[]>>;

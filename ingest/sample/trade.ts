@@ -163,7 +163,7 @@ const PARTY: readonly Item[] = [
 const BOOKINGS = 1200;
 const CHANNELS = ["portal", "data exchange", "phone", "e-mail"] as const;
 
-export interface Trade {
+interface Trade {
   readonly bookings: readonly SampleRow[];
   readonly lines: readonly SampleRow[];
 }
