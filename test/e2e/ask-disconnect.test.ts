@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { makeRegistryClient } from "../../shared/registry-client.ts";
+import { runWorker, type RunningWorker } from "../fakes/run-worker.ts";
+import { CONFIG, seedRows } from "../fakes/seed-rows.ts";
+import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
+import type { Stub } from "../stubs/stub.ts";
+
+const TOKEN = "a-token-for-this-test";
+let openai: Stub;
+let worker: RunningWorker;
+
+beforeAll(async () => {
+  openai = await startOpenai();
+  const env = {
+    QUAYSIDE_TOKEN: TOKEN,
+    OPENAI_API_KEY: OPENAI_STUB_KEY,
+    OPENAI_BASE_URL: `${openai.url}/v1`,
+  };
+  worker = await runWorker({ demo: false, env });
+  await seedRows(makeRegistryClient({ url: worker.url, token: TOKEN, fetch }), CONFIG);
+});
+
+afterAll(async () => {
+  await worker?.[Symbol.asyncDispose]();
+  await openai?.[Symbol.asyncDispose]();
+});
+
+beforeEach(() => openai.reset());
+
+function ask(stream: boolean, signal: AbortSignal): Promise<Response> {
+  return fetch(`${worker.url}/v1/ask`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
+    body: JSON.stringify({
+      question: "Why is the berth closed?",
+      model: "openai/gpt-test",
+      cache: "bypass",
+      stream,
+    }),
+    signal,
+  });
+}
+
+/** Milliseconds from the reader's leaving to the provider's noticing. */
+async function noticedAfterMs(leave: () => void): Promise<number> {
+  const since = performance.now();
+  leave();
+  await openai.left();
+  return performance.now() - since;
+}
+
+it("stops the model within a second when the reader of a stream leaves", async () => {
+  openai.fault({ mode: "stream_stall" });
+  const gone = new AbortController();
+  const response = await ask(true, gone.signal);
+  await response.body?.getReader().read();
+  await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
+  expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);
+});
+
+it("stops the model within a second when whoever waits for JSON leaves", async () => {
+  openai.fault({ mode: "headers_never" });
+  const gone = new AbortController();
+  const asking = ask(false, gone.signal).catch(() => undefined);
+  await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
+  expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);
+  await asking;
+});
+
+it("ends a stream that the provider cut with an error event, and nothing that looks complete", async () => {
+  openai.fault({ mode: "stream_reset" });
+  const text = await (await ask(true, AbortSignal.timeout(20_000))).text();
+  expect(text).toContain('event: error\ndata: {"type":"urn:quayside:problem:provider_stream_interrupted"');
+  expect(text).not.toContain("event: done");
+});
