@@ -56,6 +56,8 @@ export interface Fact {
 const PROSE_CHARS = 90;
 /** Sentences of a longer value are taken from the passage that was found, not from the whole of it. */
 const LONGEST_PROSE = 6000;
+/** A line shorter than this says nothing by itself. */
+const SHORTEST_LOOSE = 30;
 
 /** One fact a row, in evidence order; further passages of a row add their sentences to its first. */
 export function factsOf(evidence: readonly Evidence[]): Fact[] {
@@ -83,16 +85,47 @@ function factOf(item: Evidence, marker: number, passages: readonly string[], kno
     kindName: singular(kindText),
     title,
     titleBag,
-    fields: item.cells.flatMap((cell, i) => {
-      const value = cellText(cell.value).trim();
-      if (value === "") return [];
-      const packed = unpack(value);
-      if (packed) return packed.map(([name, part]) => fieldOf(name, part, title, passages, known));
-      const field = fieldOf(cell.column, value, title, passages, known);
-      const key = Object.hasOwn(item.key, cell.column);
-      return [{ ...field, key, reference: isNamedBy(cell.column, item.cells[i + 1]?.column) }];
-    }),
+    fields: [...fieldsOf(item, title, passages, known), ...loose(item, title, passages, known)],
   };
+}
+
+function fieldsOf(item: Evidence, title: string, passages: readonly string[], known: Known): Field[] {
+  return item.cells.flatMap((cell, i) => {
+    const value = cellText(cell.value).trim();
+    if (value === "") return [];
+    const packed = unpack(value);
+    if (packed) return packed.map(([name, part]) => fieldOf(name, part, title, passages, known));
+    const field = fieldOf(cell.column, value, title, passages, known);
+    const key = Object.hasOwn(item.key, cell.column);
+    return [{ ...field, key, reference: isNamedBy(cell.column, item.cells[i + 1]?.column) }];
+  });
+}
+
+/** Sentences that a passage has beyond the row's cells, its title and the table's own heading. */
+function loose(item: Evidence, title: string, passages: readonly string[], known: Known): Field[] {
+  const values = item.cells.map((cell) => cellText(cell.value).trim()).filter((value) => value !== "");
+  const heading = foldText(item.table.replaceAll(/[_\-.]+/g, " "));
+  const lines = passages
+    .flatMap((passage) => passage.split("\n"))
+    .filter(
+      (line) =>
+        line.length >= SHORTEST_LOOSE &&
+        line.trim() !== title &&
+        !foldText(line).startsWith(heading) &&
+        !values.some(
+          (value) =>
+            line.includes(value) ||
+            (value.length > line.length && value.includes(line.replace(/^[^:]{1,60}: /, ""))),
+        ),
+    );
+  if (lines.length === 0) return [];
+  const text = [...new Set(lines)].join("\n");
+  const field = fieldOf("text", text, title, passages, known);
+  const sentences = sentencesOf(text).map((sentence) => ({
+    text: sentence.text,
+    content: bagOf(sentence.text, known),
+  }));
+  return [{ ...field, shape: "prose", sentences, number: undefined, time: undefined, title: false }];
 }
 
 /** Whether a column is a foreign key and the next one the name that was looked up for it. */
