@@ -35,7 +35,7 @@ export const localEmbedder: Factory<Embedder> = (settings) => {
     maxBatchTokens: 200_000,
     maxInputTokens: 8192,
     pricePerMillionTokens: 0,
-    fusionWeight: 0.2,
+    fusionWeight: 0.15,
     async embed(texts, _purpose, signal) {
       if (signal.aborted) throw new QuaysideError("cancelled", "The call was cancelled.");
       return {
