@@ -129,7 +129,7 @@ describe.skipIf(!haveChromium())("console", () => {
       expect(await page.locator(".badge").allTextContents()).toEqual([
         "4 of 4 facts checked",
         "From cache, rows unchanged",
-        "42 ms",
+        "42 ms, first word after 18 ms",
         "local/compose",
         "as of 3 minutes ago",
       ]);

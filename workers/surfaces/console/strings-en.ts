@@ -79,6 +79,7 @@ export const en = {
   tokens: (input: string, output: string) => `${input} in, ${output} out`,
   ms: (n: number) =>
     n < 1000 ? `${n < 10 ? Math.round(n * 10) / 10 : Math.round(n)} ms` : `${(n / 1000).toFixed(1)} s`,
+  timing: (total: string, first: string) => (first ? `${total}, first word after ${first}` : total),
   asOf: (when: string) => `as of ${when}`,
   copy: "Copy answer",
   copied: "Copied",

@@ -83,6 +83,7 @@ export const fr: Strings = {
     n < 1000
       ? `${(n < 10 ? Math.round(n * 10) / 10 : Math.round(n)).toLocaleString("fr-FR")} ms`
       : `${(Math.round(n / 100) / 10).toLocaleString("fr-FR")} s`,
+  timing: (total, first) => (first ? `${total}, premier mot après ${first}` : total),
   asOf: (when) => `à jour ${when}`,
   copy: "Copier la réponse",
   copied: "Copié",

@@ -226,6 +226,7 @@ function badgesView(answer: Answer, context: Context): HTMLElement {
   const answered = answer.outcome === "answered";
   const whole = answer.supported >= answer.checked && answer.removed.length === 0;
   const asOf = ago(answer.asOf, language);
+  const streamed = answer.firstTokenMs > 0 && answer.firstTokenMs < answer.totalMs;
   return h(
     "ul",
     { class: "badges" },
@@ -241,7 +242,7 @@ function badgesView(answer: Answer, context: Context): HTMLElement {
       "cache",
       s.cache[answer.cache] ?? answer.cache,
     ),
-    badge("", "clock", s.ms(answer.totalMs)),
+    badge("", "clock", s.timing(s.ms(answer.totalMs), streamed ? s.ms(answer.firstTokenMs) : "")),
     answer.model !== "" && badge("", "model", answer.model),
     asOf && badge("", "tide", ...around(s.asOf, asOf)),
   );
