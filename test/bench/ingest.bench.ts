@@ -1,0 +1,181 @@
+import { DuckDBInstance } from "@duckdb/node-api";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { runIngest, type IngestDeps } from "../../ingest/pipeline/run.ts";
+import { makeDuckDbSource } from "../../ingest/sources/duckdb.ts";
+import { encodeBatch } from "../../shared/batch.ts";
+import { parseConfig } from "../../shared/config.ts";
+import type { Embedder } from "../../shared/ports/embedder.ts";
+import type { KnownRow, Registry } from "../../shared/ports/registry.ts";
+
+/**
+ * The ingest client alone: DuckDB over CSV, render, chunk, diff, an embedder that costs nothing, batches encoded as they go
+ * over the wire, a registry that remembers hashes only. What the Worker does with them is measured by itself.
+ *   npm run bench -- ingest --rows=20000 --dimensions=384
+ * Prints a JSON line for a full run, an unchanged one, and one with 1 % changed and 1 % deleted rows.
+ */
+
+const option = (name: string, preset: number): number => {
+  const given = process.argv.find((arg) => arg.startsWith(`--${name}=`));
+  return given === undefined ? preset : Number(given.slice(name.length + 3));
+};
+const rows = option("rows", 20_000);
+const dimensions = option("dimensions", 384);
+
+/** Sentences of about 60 to 400 characters a row, seeded by the row's number. */
+const SENTENCES = `(
+  SELECT string_agg('The ' || noun || ' of vessel ' || (hash(i * 31 + s) % 40) || ' was ' || verb || ' at port ' || (hash(i + s * 7) % 9), '. ')
+  FROM (SELECT s, ['pump','ramp','winch','door','engine','radar','hull'][1 + (hash(i * 17 + s) % 7)::INT] AS noun,
+               ['repaired','delayed','inspected','replaced','found leaking'][1 + (hash(i * 13 + s) % 5)::INT] AS verb
+        FROM range(2 + (hash(i) % 6)::INT) AS r(s)))`;
+
+async function writeTable(path: string, where: string, suffix: string): Promise<void> {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run(
+    `COPY (SELECT i AS id, 'Ticket ' || i AS subject, ${SENTENCES} || ${suffix} AS body,
+       ['open','closed','waiting'][1 + (hash(i) % 3)::INT] AS status, 'team-' || (hash(i * 3) % 20) AS team,
+       DATE '2024-01-01' + (hash(i * 5) % 900)::INT AS opened
+     FROM range(${rows}) AS t(i) WHERE ${where}) TO '${path}'`,
+  );
+  connection.closeSync();
+  instance.closeSync();
+}
+
+/** Remembers hashes; encodes every batch and counts its bytes. */
+function hashRegistry(): Registry & { bytes: number; commits: number } {
+  const known = new Map<string, KnownRow>();
+  let fence = 0;
+  const registry: Registry & { bytes: number; commits: number } = {
+    bytes: 0,
+    commits: 0,
+    begin: async ({ space }) => ({ id: `run_${++fence}`, fence, generation: fence, space }),
+    async *known() {
+      let page: KnownRow[] = [];
+      for (const row of known.values()) {
+        page.push(row);
+        if (page.length < 5000) continue;
+        yield page;
+        page = [];
+      }
+      if (page.length > 0) yield page;
+    },
+    erased: async () => new Set(),
+    async commit(run, batch) {
+      registry.bytes += encodeBatch(run, batch).byteLength;
+      registry.commits += 1;
+      for (const { row, view, version, chunks } of batch.rows) {
+        known.set(row, { row, view, version, chunks: chunks.length });
+      }
+      for (const { row } of batch.gone) known.delete(row);
+    },
+    publish: async ({ generation }) => ({ generation }),
+    abandon: async () => {},
+  };
+  return registry;
+}
+
+/** Vectors that differ by text and cost next to nothing. */
+function freeEmbedder(): Embedder {
+  return {
+    id: `bench/free/${dimensions}`,
+    dimensions,
+    maxBatch: 1000,
+    maxBatchTokens: 300_000,
+    maxInputTokens: 8192,
+    pricePerMillionTokens: 0,
+    fusionWeight: 0,
+    embed: async (texts) => {
+      const all = new Float32Array(texts.length * dimensions);
+      return {
+        inputTokens: 0,
+        vectors: texts.map((text, i) => {
+          const vector = all.subarray(i * dimensions, (i + 1) * dimensions);
+          vector[text.length % dimensions] = 1;
+          return vector;
+        }),
+      };
+    },
+  };
+}
+
+const config = parseConfig({
+  name: "bench",
+  sources: { w: { kind: "duckdb" } },
+  tables: {
+    tickets: {
+      source: "w",
+      key: ["id"],
+      title: "subject",
+      text: ["body"],
+      description: "Support tickets of the fleet",
+      classification: "internal",
+      access: { allowAny: ["group:{team}"] },
+    },
+  },
+});
+
+const directory = await mkdtemp(join(tmpdir(), "quayside-bench-"));
+const folder = join(directory, "tables");
+await mkdir(folder);
+const file = join(folder, "tickets.csv");
+const registry = hashRegistry();
+const host = { fetch, secret: () => undefined, now: Date.now, log: () => {} };
+
+async function measure(scenario: string): Promise<void> {
+  const source = makeDuckDbSource({ kind: "duckdb", path: folder }, host);
+  const deps: IngestDeps = {
+    tenant: "bench",
+    sourceOf: () => source,
+    embedder: freeEmbedder(),
+    index: undefined,
+    indexKind: "embedded",
+    registry,
+    maskKey: undefined,
+    now: Date.now,
+    wait: async () => {},
+    log: () => {},
+  };
+  registry.bytes = 0;
+  registry.commits = 0;
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  const report = await runIngest({ config, trigger: "cli", signal: new AbortController().signal }, deps);
+  const seconds = (performance.now() - started) / 1000;
+  const used = process.cpuUsage(cpu);
+  await source[Symbol.asyncDispose]();
+  const [counts] = report.tables;
+  console.log(
+    JSON.stringify({
+      bench: "ingest",
+      scenario,
+      rows: counts?.read,
+      changed: (counts?.added ?? 0) + (counts?.changed ?? 0),
+      deleted: counts?.deleted,
+      dimensions,
+      seconds: round(seconds),
+      rows_per_second: Math.round((counts?.read ?? 0) / seconds),
+      cpu_seconds: round((used.user + used.system) / 1e6),
+      peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+      embed_requests: report.embedRequests,
+      commits: registry.commits,
+      bytes_per_row_written: Math.round(registry.bytes / Math.max(1, report.embeddedTexts)),
+    }),
+  );
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+try {
+  await writeTable(file, "true", "''");
+  await measure("full");
+  await measure("unchanged");
+  await writeTable(file, "i % 100 <> 7", "CASE WHEN i % 100 = 3 THEN ' again' ELSE '' END");
+  await measure("one percent changed, one percent deleted");
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
