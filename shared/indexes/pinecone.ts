@@ -65,7 +65,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
   /** Where the index is, asked once. A wrong key or name fails here, before anything else is tried. */
   async function locate(signal: AbortSignal): Promise<Target> {
     if (target) return target;
-    const { Pinecone } = await import("@pinecone-database/pinecone");
+    const { Pinecone } = await import("./pinecone-sdk.ts");
     const client = new Pinecone({
       apiKey: String(apiKey),
       maxRetries: 0,
@@ -94,7 +94,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     body?: Uint8Array<ArrayBuffer>,
   ): Promise<T> {
     const { host: url, namespace } = await locate(signal);
-    const { Index } = await import("@pinecone-database/pinecone");
+    const { Index } = await import("./pinecone-sdk.ts");
     // The SDK takes no signal for a call, so each call has an Index (a few small objects) whose fetch knows it.
     const index = new Index(
       { host: url, namespace },
