@@ -16,11 +16,11 @@ export function rangesOf(question: string, today: string): DateRange[] {
   const folded = foldText(question);
   const out: DateRange[] = [];
   for (const date of datesOf(folded)) {
-    if (date.year === undefined) continue;
+    const year = date.year ?? lastYearWith(date.month, date.day ?? 1, today);
     const span =
       date.day === undefined
-        ? monthSpan(date.year, date.month - 1)
-        : daySpan(Date.UTC(date.year, date.month - 1, date.day));
+        ? monthSpan(year, date.month - 1)
+        : daySpan(Date.UTC(year, date.month - 1, date.day));
     out.push({ ...span, start: date.start, end: date.end });
   }
   const now = Date.parse(`${today.slice(0, 10)}T00:00:00Z`);
@@ -31,6 +31,13 @@ export function rangesOf(question: string, today: string): DateRange[] {
     }
   }
   return out.sort((a, b) => a.start - b.start);
+}
+
+/** A day without a year is the last one that has been. */
+function lastYearWith(month: number, day: number, today: string): number {
+  const year = Number(today.slice(0, 4));
+  const passed = [month, day].map((n) => String(n).padStart(2, "0")).join("-") <= today.slice(5, 10);
+  return passed ? year : year - 1;
 }
 
 type Span = Pick<DateRange, "from" | "to">;

@@ -75,6 +75,7 @@ delay: delay late delayed lateness retard retarde
 start: start started begin began begun open opened launch launched since debut commence ouvre ouvert lance depuis
 end: end ended finish finished close closed until fin fini termine ferme cloture jusqu
 create: created founded established built filed opened raised introduced cree fonde etabli construit ouvert depose
+builder: built build builder constructor constructed constructeur construit
 update: updated changed modified revised mis modifie revise jour
 depart: depart departure departs left leave leaves sail depart part partir quitte
 arrive: arrive arrives arrival arrivee arrive

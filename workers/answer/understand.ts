@@ -27,6 +27,8 @@ export interface Term {
   readonly index: number;
   /** Names the number or code right after it: "order" in "order 10248". */
   readonly labels: boolean;
+  /** For one of several years ("2004 and 2005", "2012 to 2014"): all of them; a row holds the term with any. */
+  readonly years: readonly number[];
   /** Part of a date that `dates` holds. */
   readonly inDate: boolean;
   readonly start: number;
@@ -117,13 +119,47 @@ function termsOf(question: string, words: readonly Word[], dates: readonly DateR
       kind,
       light: kind === "word" && isLight(stems),
       index: terms.length,
+      years: [],
       labels: kind === "word" && skip !== undefined && /\d/.test(skip.folded) && !/[,;:?]/.test(between),
       inDate: dates.some((d) => word.start >= d.start && word.end <= d.end),
       start: word.start,
       end: word.end,
     });
   }
-  return terms;
+  return withYears(question, terms);
+}
+
+/** Years that a question joins: each then stands for all of them, as a row seldom holds two. */
+function withYears(question: string, terms: readonly Term[]): Term[] {
+  const out = [...terms];
+  for (const [i, term] of terms.entries()) {
+    const next = terms[i + 1];
+    if (!next || !isYear(term) || !isYear(next)) continue;
+    const between = foldText(question.slice(term.end, next.start));
+    const span = /^(?:\s*-\s*|\s+(?:to|until|through|a|au|jusqu'en)\s+(?:(?:the|in|l'annee)\s+)?)$/.test(
+      between,
+    );
+    const ranged =
+      span ||
+      (/^\s+(?:and|et)\s+$/.test(between) &&
+        /(?:between|entre)\s+$/.test(foldText(question.slice(0, term.start))));
+    if (!ranged && !/^\s*(?:,|and|or|et|ou|&)\s*(?:in|en|by)?\s*$/.test(between)) continue;
+    const [from, to] = [Number(term.folded), Number(next.folded)].sort((a, b) => a - b);
+    if (from === undefined || to === undefined || to - from > LONGEST_SPAN) continue;
+    const years = ranged
+      ? Array.from({ length: to - from + 1 }, (_, n) => from + n)
+      : [...(out[i]?.years ?? []), from, to];
+    out[i] = { ...term, ...out[i], years };
+    out[i + 1] = { ...next, years };
+  }
+  return out;
+}
+
+/** Most years that a span is taken to mean. */
+const LONGEST_SPAN = 60;
+
+function isYear(term: Term): boolean {
+  return term.kind === "number" && /^(?:1[5-9]|20|21)\d{2}$/.test(term.folded);
 }
 
 function startsSentence(question: string, at: number): boolean {
@@ -220,7 +256,10 @@ function askedBy(
     case "comment":
       return simple("manner");
     case "combien": {
-      if (at(1) === "de" || at(1) === "d") return { terms: phrase(2), type: "count", which: false };
+      if (at(1) === "de" || at(1) === "d") {
+        const counted = nounPhrase(question, words, i + 2, terms, true);
+        return { terms: counted, type: "count", which: false, loose: true };
+      }
       return simple(/^(?:cout|vaut|val|factur|pay|gagn)/.test(at(1)) ? "money" : "count");
     }
     case "how": {

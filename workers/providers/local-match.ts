@@ -1,3 +1,6 @@
+import type { DateRange } from "../answer/understand-dates.ts";
+import { foldText } from "../answer/understand-text.ts";
+import { datesOf, monthOf } from "../answer/understand-values.ts";
 import type { Term, Understanding } from "../answer/understand.ts";
 import type { Bag, Fact, Field } from "./local-facts.ts";
 
@@ -33,12 +36,21 @@ export function inValue(term: Term, field: Field): number {
   // The lexicon translates countries even where the question writes them like names.
   const concepts =
     term.kind === "name" && !term.concepts.some((c) => c.startsWith("country-")) ? 0 : CONCEPT_IN_VALUE;
+  if (term.years.length > 0) {
+    return Math.max(0, ...term.years.map((year) => yearIn(year, field)));
+  }
   const found = inBag(term, field.content, field.shape === "number" || field.shape === "date" ? 0 : concepts);
   if (found > 0 || term.kind !== "number") return found;
   const value = Number(term.folded);
   if (field.number !== undefined) return field.number === value ? 1 : 0;
   if (field.time !== undefined) return new Date(field.time).getUTCFullYear() === value ? 1 : 0;
   return term.folded.length === 4 && inYears(field.value, value) ? 0.9 : 0;
+}
+
+function yearIn(year: number, field: Field): number {
+  if (field.content.words.has(String(year))) return 1;
+  if (field.time !== undefined) return new Date(field.time).getUTCFullYear() === year ? 1 : 0;
+  return inYears(field.value, year) ? 0.9 : 0;
 }
 
 /** Whether a year lies in a span of years that the value writes, as in `2008–2012` or `2011-12`. */
@@ -70,21 +82,18 @@ export interface Cover {
   /** Per term, strength in the best value and that field; -1 for the title alone. */
   readonly values: readonly { readonly strength: number; readonly field: number }[];
   readonly kinds: readonly number[];
-  /** The row has a date within a span that the question speaks of. */
+  /** The row has a date within every span that the question speaks of. */
   readonly inDates: boolean;
+  /** The row has dates, none of them within the spans. */
+  readonly outOfDates: boolean;
 }
 
 export function coverOf(fact: Fact, question: Understanding): Cover {
-  const inDates =
-    question.dates.length > 0 &&
-    question.dates.every((range) => {
-      const from = Date.parse(`${range.from}T00:00:00Z`);
-      const to = Date.parse(`${range.to}T23:59:59Z`);
-      return fact.fields.some((f) => f.time !== undefined && f.time >= from && f.time <= to);
-    });
+  const inDates = question.dates.length > 0 && question.dates.every((range) => isWithin(fact, range));
   return {
     fact,
     inDates,
+    outOfDates: question.dates.length > 0 && !inDates && fact.fields.some((f) => f.time !== undefined),
     kinds: question.terms.map((term) => inKind(term, fact)),
     values: question.terms.map((term) => {
       let best = {
@@ -98,6 +107,28 @@ export function coverOf(fact: Fact, question: Understanding): Cover {
       return best;
     }),
   };
+}
+
+/** Whether a row has a date, or a month and a year, within a span. */
+function isWithin(fact: Fact, range: DateRange): boolean {
+  const from = Date.parse(`${range.from}T00:00:00Z`);
+  const to = Date.parse(`${range.to}T23:59:59Z`);
+  let year = false;
+  let month = false;
+  for (const field of [...fact.fields, undefined]) {
+    const value = field?.value ?? fact.title;
+    const words = field?.content.words ?? fact.titleBag.words;
+    if (field?.time !== undefined && field.time >= from && field.time <= to) return true;
+    if (words.has(range.from.slice(0, 4))) year = true;
+    for (const word of words) if (monthOf(word) === Number(range.from.slice(5, 7))) month = true;
+    if (!/\d/.test(value)) continue;
+    for (const date of datesOf(foldText(value))) {
+      const time = date.year === undefined ? Number.NaN : Date.UTC(date.year, date.month - 1, date.day ?? 1);
+      if (time >= from && time <= to) return true;
+    }
+  }
+  // A month and a year in two cells, for a question about a month.
+  return year && month && range.from.slice(0, 7) === range.to.slice(0, 7) && range.from !== range.to;
 }
 
 /** Whether a number or yes-no cell says that the thing its column names is so. */
@@ -129,14 +160,14 @@ export function accountOf(
   let all = 0;
   let names = 0;
   let namesFound = 0;
-  let pinned = true;
+  let pinned = !cover.outOfDates;
   const named: Term[] = [];
   const missing: Term[] = [];
   for (const term of question.terms) {
     const weight = ignored.has(term.folded) ? 0 : weightOf(term);
     const value = cover.values[term.index];
     const inAnswer = answer ? inName(term, answer) : 0;
-    const inRow = term.inDate && cover.inDates ? 1 : (value?.strength ?? 0);
+    const inRow = term.inDate ? Number(cover.inDates) : (value?.strength ?? 0);
     const condition = term.kind === "word" && inAnswer === 0 ? conditionOf(term, cover, question) : 0;
     const strength = Math.max(inRow, inAnswer, cover.kinds[term.index] ?? 0, condition);
     if (inAnswer > 0 && inRow < 1) named.push(term);

@@ -127,7 +127,7 @@ function shareOf(cover: Cover, question: Understanding): number {
   let all = 0;
   for (const term of question.terms) {
     const weight = weightOf(term);
-    const value = term.inDate && cover.inDates ? 1 : (cover.values[term.index]?.strength ?? 0);
+    const value = term.inDate ? Number(cover.inDates) : (cover.values[term.index]?.strength ?? 0);
     const name = value >= 0.8 ? 0 : Math.max(0, ...cover.fact.fields.map((f) => inName(term, f)));
     all += weight;
     have += weight * Math.max(value, name * 0.8, cover.kinds[term.index] ?? 0);
