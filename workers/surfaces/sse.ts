@@ -3,8 +3,12 @@ import type { QuaysideError } from "../../shared/ports/errors.ts";
 import { coded, problemBody } from "../problem.ts";
 import { answerJson, citationJson } from "./render.ts";
 
-/** Proxies close a connection that is silent for much longer than this. */
-const PING_MS = 15_000;
+/**
+ * A comment goes out after this much silence. Proxies would wait far longer (15 s is customary), but a reader who has left is
+ * only noticed by writing to them where the runtime does not tell (workerd by itself does not), and a model that writes for
+ * nobody is to be stopped within a second.
+ */
+const BEAT_MS = 300;
 
 export interface StreamOptions {
   readonly requestId: string;
@@ -29,7 +33,8 @@ export function eventStream(
   let pending = frame(first);
   let ended = false;
   let wake: (() => void) | undefined;
-  let ping: ReturnType<typeof setInterval> | undefined;
+  let beat: ReturnType<typeof setInterval> | undefined;
+  let silent = true;
 
   const add = (text: string): void => {
     pending += text;
@@ -38,6 +43,7 @@ export function eventStream(
   const run = async (): Promise<void> => {
     try {
       for (let event = await rest.next(); event.done !== true; event = await rest.next()) {
+        silent = false;
         add(frame(event.value));
       }
     } catch (thrown) {
@@ -46,7 +52,7 @@ export function eventStream(
       add(`event: error\ndata: ${JSON.stringify(problemBody(error, options.requestId))}\n\n`);
     } finally {
       ended = true;
-      clearInterval(ping);
+      clearInterval(beat);
       options.closed();
       wake?.();
     }
@@ -55,7 +61,10 @@ export function eventStream(
   const body = new ReadableStream<Uint8Array>(
     {
       start() {
-        ping = setInterval(() => add(": ping\n\n"), PING_MS);
+        beat = setInterval(() => {
+          if (silent) add(":\n\n");
+          silent = true;
+        }, BEAT_MS);
         void run();
       },
       async pull(controller) {
@@ -72,7 +81,7 @@ export function eventStream(
         if (ended) controller.close();
       },
       cancel() {
-        clearInterval(ping);
+        clearInterval(beat);
         options.cancel();
       },
     },
