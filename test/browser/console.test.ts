@@ -267,6 +267,21 @@ describe.skipIf(!haveChromium())("console", () => {
       expect(await page.evaluate(() => document.activeElement?.getAttribute("data-marker"))).toBe("1");
     });
 
+    test("is marked while its row is open", async () => {
+      const page = await visit();
+      await ask(page);
+      const marked = () => page.locator(".prose [aria-current]").allTextContents();
+      await page.locator(".prose .cite").nth(0).click();
+      await page.locator(".prose .cite").nth(1).click();
+      expect(await marked()).toEqual(["2"]);
+      await page.setViewportSize({ width: 600, height: 800 });
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.locator(".panel-bar").waitFor();
+      expect(await marked()).toEqual(["2"]);
+      await page.getByRole("button", { name: "Close" }).click();
+      expect(await marked()).toEqual([]);
+    });
+
     test("leafs to the next source", async () => {
       const page = await visit();
       await ask(page);

@@ -39,6 +39,7 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
     opened = undefined;
     dialog.close();
     document.body.classList.remove("beside");
+    unmark();
     back?.focus();
   };
   const turnTo = (marker: number): void => {
@@ -73,7 +74,7 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
       ...rowView(citation, opened.text, context),
     );
     dialog.scrollTop = 0;
-    for (const mark of document.querySelectorAll("[data-marker]")) mark.removeAttribute("aria-current");
+    unmark();
     back
       ?.closest(".turn")
       ?.querySelectorAll(`[data-marker="${marker}"]`)
@@ -90,10 +91,6 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && opened && !event.defaultPrevented) close();
-  });
-  dialog.addEventListener("close", () => {
-    for (const mark of document.querySelectorAll("[data-marker][aria-current]"))
-      mark.removeAttribute("aria-current");
   });
   narrow.addEventListener("change", () => {
     if (opened) {
@@ -119,6 +116,10 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
       fill();
     },
   };
+}
+
+function unmark(): void {
+  for (const mark of document.querySelectorAll("[data-marker]")) mark.removeAttribute("aria-current");
 }
 
 function rowView(citation: Citation, answer: string, context: Context): HTMLElement[] {
@@ -186,6 +187,7 @@ function cellTable(
   return h(
     "table",
     { class: "cells" },
+    h("colgroup", {}, h("col", { class: "column-name" }), h("col")),
     h(
       "thead",
       { class: "sr" },
