@@ -60,7 +60,7 @@ export const CONFIG: Config = {
   },
 };
 
-export const ROWS = [
+const ROWS = [
   {
     table: "notices",
     id: "1",

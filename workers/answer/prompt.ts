@@ -85,7 +85,7 @@ function promptHead(head: string): string {
  * Text as a model may read it: without control, direction, tag and other invisible characters (they carry hidden text), and
  * without numbers in square brackets (they would pass for citations). Citations and cells keep the original.
  */
-export function promptCopy(text: string): string {
+function promptCopy(text: string): string {
   return text
     .replace(/\r\n?|[\u2028\u2029]/g, "\n")
     .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu, (c) =>

@@ -14,7 +14,7 @@ import { cellText } from "./verify-claims.ts";
 /** The part of an index that questions need. */
 export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
 
-export interface RetrieveDeps {
+interface RetrieveDeps {
   readonly embedder: (config: Config) => Promise<Embedder>;
   readonly index: (admission: Admission) => Promise<SearchIndex>;
   readonly recheck: (admission: Admission) => Promise<Recheck>;

@@ -7,7 +7,7 @@ import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
 export const BUILT_IN_DEFAULT = "local/compose";
 
 /** What the built-in answerers may receive: they run here, so everything. */
-export const BUILT_IN: ModelConfig = {
+const BUILT_IN: ModelConfig = {
   classes: ["public", "internal", "confidential", "restricted"],
   contextTokens: 32_000,
   price: { input: 0, output: 0 },
@@ -81,7 +81,7 @@ export interface Attempt {
   readonly outcome: string;
 }
 
-export interface Candidate {
+interface Candidate {
   readonly model: string;
   /** Why it is passed over: `not_permitted` to receive the rows, or `not_available` here; undefined when it may be asked. */
   readonly barred: "not_permitted" | "not_available" | undefined;
