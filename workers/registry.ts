@@ -147,16 +147,25 @@ function makeParts(env: Env): Parts {
       demoUser({ tenant, config: () => admissions.config(tenant, AbortSignal.timeout(READY_TIMEOUT_MS)) }),
     );
   }
-  const index = makeIndexes(host, shardOf);
+  const indexes = makeIndexes(host, shardOf);
   return {
     host,
     tenant,
     admissions,
     providers: makeProviders(host),
     principal: (request) => authenticate(request, kinds),
-    registry: (of) => makeTenantRegistry({ tenant: of, ledger: ledger(of), shard }),
+    registry: (of) =>
+      makeTenantRegistry({
+        tenant: of,
+        ledger: ledger(of),
+        shard,
+        async purge(space, ids, signal) {
+          const config = await admissions.config(of, signal);
+          if (config) await indexes.purge(of, config, space, ids, signal);
+        },
+      }),
     shardOf,
-    index,
+    index: indexes.search,
     embedder: makeEmbedders(host),
   };
 }
@@ -169,18 +178,39 @@ function makeEmbedders(host: Host): Parts["embedder"] {
   };
 }
 
-function makeIndexes(host: Host, shardOf: Parts["shardOf"]): Parts["index"] {
+interface Indexes {
+  readonly search: (admission: Admission) => Promise<SearchIndex>;
+  /** Forgets chunks of a space that lies outside the shards; for an embedded one there is nothing to do. */
+  readonly purge: (
+    tenant: string,
+    config: Config,
+    space: string,
+    ids: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<void>;
+}
+
+function makeIndexes(host: Host, shardOf: Parts["shardOf"]): Indexes {
   // An outside index asks once where it is; it holds addresses, no connection.
   const opened = new Map<string, VectorIndex>();
-  return async (admission) => {
-    const { kind, ...settings } = admission.config.index ?? { kind: "embedded" };
-    if (kind === "embedded") return embedded(await shardOf(admission));
-    const { tenant, space, configVersion } = admission;
-    const key = JSON.stringify([tenant, space, configVersion]);
+  const outside = async (tenant: string, config: Config, space: string): Promise<VectorIndex | undefined> => {
+    const { kind, ...settings } = config.index ?? { kind: "embedded" };
+    if (kind === "embedded") return undefined;
+    const key = JSON.stringify([kind, settings, tenant, space]);
     const index =
       opened.get(key) ?? (await lineOf(INDEXES, kind, "index").load())({ ...settings, tenant, space }, host);
     opened.set(key, index);
     return index;
+  };
+  return {
+    async search(admission) {
+      const index = await outside(admission.tenant, admission.config, admission.space);
+      return index ?? embedded(await shardOf(admission));
+    },
+    async purge(tenant, config, space, ids, signal) {
+      if (ids.length === 0) return;
+      await (await outside(tenant, config, space))?.delete(ids, signal);
+    },
   };
 }
 
