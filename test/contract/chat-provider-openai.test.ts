@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import { openai, openaiCompatible } from "../../workers/providers/openai.ts";
+import { openai } from "../../workers/providers/openai.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import type { Stub } from "../stubs/stub.ts";
@@ -72,14 +72,6 @@ describe("openai", () => {
     });
   });
 
-  it("speaks to any other host of the protocol by its settings", async () => {
-    const settings = { baseUrl: `${stub.url}/api/v9`, secret: "LLAMA_API_KEY" };
-    const provider = openaiCompatible(settings, secretHost({ LLAMA_API_KEY: OPENAI_STUB_KEY }));
-    const { path, body } = await drain(provider, "llama-4");
-    expect(path).toBe("/api/v9/chat/completions");
-    expect(body).toMatchObject({ max_tokens: 200 });
-  });
-
   it("says quota, not rate limit, when the account is empty", async () => {
     stub.reset();
     stub.fault({ mode: "status_429_quota" });
@@ -89,10 +81,5 @@ describe("openai", () => {
 
   it("needs its key", () => {
     expect(codeOf(() => openai({}, secretHost({})))).toBe("config_invalid");
-  });
-
-  it("refuses a base URL that is not one", () => {
-    const settings = { baseUrl: "file:///etc/passwd" };
-    expect(codeOf(() => openaiCompatible(settings, secretHost({})))).toBe("config_invalid");
   });
 });

@@ -4,8 +4,8 @@ import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import { readEvents, type SseEvent } from "../../shared/sse.ts";
 
 /**
- * What providers that stream server-sent events have in common: the contract of `ChatProvider.stream`, over a protocol that
- * is a function from events to a `Reading`.
+ * What providers that stream events have in common: the contract of `ChatProvider.stream`, over a protocol that is a
+ * function from events to a `Reading`.
  */
 
 /** What has been understood of a stream; a protocol's `read` writes it, `chatEvents` empties `text` after each network read. */
@@ -14,6 +14,8 @@ export interface Reading {
   reason: FinishReason | undefined;
   inputTokens: number | undefined;
   outputTokens: number | undefined;
+  /** The answer is whole even if the stream ends here: only usage may follow. For protocols without a last word. */
+  complete: boolean;
   /** The protocol's own terminator was seen; whatever follows is ignored. */
   ended: boolean;
 }
@@ -21,18 +23,28 @@ export interface Reading {
 /** @throws QuaysideError for an error event, SyntaxError for data that is not JSON. */
 export type ReadEvent = (event: SseEvent, reading: Reading) => void;
 
+/** How a body is cut into events: `readEvents` of server-sent events, or another with its contract. */
+export interface Framing {
+  /** What the response's content type starts with. */
+  readonly contentType: string;
+  readonly events: typeof readEvents;
+}
+
+const SSE: Framing = { contentType: "text/event-stream", events: readEvents };
+
 /** An answer of 8,000 tokens is about 2 MB on the wire, one event a token. */
 const MAX_STREAM_BYTES = 8 * 1024 * 1024;
 
 /**
  * @param peer as messages may name it.
- * @param open starts the call through an SDK whose `fetch` is made of `shared/http.ts`.
+ * @param open starts the call, through `requestStream` or an SDK whose `fetch` is made of it.
  */
 export async function* chatEvents(
   peer: string,
   open: () => Promise<Response>,
   read: ReadEvent,
   signal: AbortSignal,
+  framing: Framing = SSE,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   let started = false;
   const reading: Reading = {
@@ -40,16 +52,17 @@ export async function* chatEvents(
     reason: undefined,
     inputTokens: undefined,
     outputTokens: undefined,
+    complete: false,
     ended: false,
   };
   try {
     const response = await open();
     const type = response.headers.get("content-type") ?? "";
-    if (!response.body || !type.startsWith("text/event-stream")) {
+    if (!response.body || !type.startsWith(framing.contentType)) {
       response.body?.cancel().catch(() => undefined);
       throw badResponse(`${peer} answered with something other than an event stream.`);
     }
-    for await (const events of readEvents(response.body, MAX_STREAM_BYTES, signal)) {
+    for await (const events of framing.events(response.body, MAX_STREAM_BYTES, signal)) {
       try {
         for (const event of events) {
           read(event, reading);
@@ -70,7 +83,9 @@ export async function* chatEvents(
       }
       if (reading.ended) break;
     }
-    if (!reading.ended) throw badResponse(`${peer} ended its answer without saying that it was complete.`);
+    if (!reading.ended && !reading.complete) {
+      throw badResponse(`${peer} ended its answer without saying that it was complete.`);
+    }
     if (
       !started &&
       (reading.reason === undefined || reading.reason === "stop" || reading.reason === "other")

@@ -1,0 +1,72 @@
+import type OpenAI from "openai";
+import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
+import type { QuaysideError, ErrorCode } from "../../shared/ports/errors.ts";
+import { fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+
+/** OpenAI's chat completions on the wire, which many hosts speak: what is sent, and what is read of the stream. */
+
+/** What a host calls the limit of output tokens. */
+export type MaxTokensField = "max_completion_tokens" | "max_tokens";
+
+export function chatBody(
+  request: ChatRequest,
+  maxTokensField: MaxTokensField,
+): OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming {
+  return {
+    model: request.model,
+    messages: [
+      { role: "system", content: request.system },
+      ...request.messages.map(({ role, content }) => ({ role, content })),
+    ],
+    [maxTokensField]: request.maxOutputTokens,
+    stream: true,
+    stream_options: { include_usage: true },
+  };
+}
+
+const REASONS: Readonly<Record<string, FinishReason>> = {
+  stop: "stop",
+  length: "length",
+  content_filter: "content-filter",
+};
+
+/** Chunks of a chat completion: deltas, then the finish reason, then usage with no choice, then `[DONE]`. */
+export function chatReader(peer: string): ReadEvent {
+  return (event, reading) => {
+    if (event.data === "[DONE]") {
+      reading.ended = true;
+      return;
+    }
+    const chunk = parseData(event.data);
+    if (chunk["error"] !== undefined && chunk["error"] !== null) {
+      throw reportedError(peer, fields(chunk["error"]));
+    }
+    const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+    const { delta, finish_reason: reason } = fields(choice);
+    const { content, refusal } = fields(delta);
+    if (typeof content === "string") reading.text += content;
+    if (typeof reason === "string") reading.reason ??= REASONS[reason] ?? "other";
+    if (typeof refusal === "string" && refusal !== "") reading.reason = "content-filter";
+    const usage = fields(chunk["usage"]);
+    reading.inputTokens = tokenCount(usage["prompt_tokens"]) ?? reading.inputTokens;
+    reading.outputTokens = tokenCount(usage["completion_tokens"]) ?? reading.outputTokens;
+  };
+}
+
+/** The code of an error inside a stream, by the vendor's own code or type of it. */
+export function reportedError(peer: string, error: Readonly<Record<string, unknown>>): QuaysideError {
+  const kinds = [error["code"], error["type"]];
+  const is = (...names: string[]): boolean => names.some((name) => kinds.includes(name));
+  const code: ErrorCode = is("rate_limit_exceeded", "rate_limit_error")
+    ? "rate_limited"
+    : is(
+          "insufficient_quota",
+          "invalid_request_error",
+          "invalid_api_key",
+          "authentication_error",
+          "invalid_prompt",
+        )
+      ? "provider_rejected"
+      : "no_provider_available";
+  return streamError(peer, code, error);
+}

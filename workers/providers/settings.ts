@@ -1,0 +1,37 @@
+import type * as z from "zod/mini";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
+
+/** What every provider does with its settings and secrets. */
+
+/** @throws QuaysideError `config_invalid` for the first thing that is wrong. */
+export function parseSettings<T>(schema: z.ZodMiniType<T>, settings: Readonly<Record<string, unknown>>): T {
+  const result = schema.safeParse(settings);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw invalidSetting(issue?.path.join(".") ?? "", issue?.message ?? "malformed");
+}
+
+/** The secret of this name. @throws QuaysideError `config_invalid` when it is not set. */
+export function secretOf(host: Host, name: string): string {
+  const value = host.secret(name);
+  if (value === undefined) throw invalidSetting("secret", `${name} is not set`);
+  return value;
+}
+
+/**
+ * A base URL from the environment or the settings, without trailing slashes.
+ * @throws QuaysideError `config_invalid` unless it is http or https.
+ */
+export function baseUrl(url: string, setting: string): string {
+  if (!/^https?:\/\/[^/?#\s]+[^?#\s]*$/.test(url)) {
+    throw invalidSetting(setting, "an http or https URL without query");
+  }
+  return url.replace(/\/+$/, "");
+}
+
+export function invalidSetting(pointer: string, rule: string): QuaysideError {
+  return new QuaysideError("config_invalid", `Provider setting ${pointer}: ${rule}.`, {
+    violations: [{ pointer, rule }],
+  });
+}
