@@ -31,7 +31,8 @@ import { overRpc } from "./tenant/rpc.ts";
 
 /** An adapter: what it can't work without, and its module, loaded on first use so that start-up stays small. */
 interface Line<Port> {
-  readonly secret?: string;
+  /** Secrets that it takes: one of these sets, whole. */
+  readonly needs?: readonly (readonly string[])[];
   readonly load: () => Promise<Factory<Port>>;
 }
 
@@ -48,18 +49,46 @@ const INDEXES: Readonly<Record<string, Line<VectorIndex>>> = {
 const PROVIDERS: Readonly<Record<string, Line<ChatProvider>>> = {
   local: { load: async () => (await import("./providers/local.ts")).localProvider },
   openai: {
-    secret: "OPENAI_API_KEY",
+    needs: [["OPENAI_API_KEY"]],
     load: async () => (await import("./providers/openai.ts")).openai,
   },
   anthropic: {
-    secret: "ANTHROPIC_API_KEY",
+    needs: [["ANTHROPIC_API_KEY"]],
     load: async () => (await import("./providers/anthropic.ts")).anthropic,
+  },
+  gemini: {
+    needs: [["GEMINI_API_KEY"]],
+    load: async () => (await import("./providers/gemini.ts")).gemini,
+  },
+  llama: {
+    needs: [["LLAMA_BASE_URL"]],
+    load: async () => (await import("./providers/compatible.ts")).llama,
+  },
+  cortex: {
+    needs: [
+      ["SNOWFLAKE_ACCOUNT", "SNOWFLAKE_TOKEN"],
+      ["SNOWFLAKE_BASE_URL", "SNOWFLAKE_TOKEN"],
+      ["SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_PRIVATE_KEY"],
+    ],
+    load: async () => (await import("./providers/cortex.ts")).cortex,
+  },
+  azure: {
+    needs: [["AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_API_KEY"]],
+    load: async () => (await import("./providers/azure.ts")).azure,
+  },
+  bedrock: {
+    needs: [["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]],
+    load: async () => (await import("./providers/bedrock.ts")).bedrock,
+  },
+  vertex: {
+    needs: [["VERTEX_LOCATION", "GOOGLE_APPLICATION_CREDENTIALS_JSON"]],
+    load: async () => (await import("./providers/vertex.ts")).vertex,
   },
 };
 
 /** Hosts that the configuration names under `models.compatible`, each with its own base URL and secret. */
 const COMPATIBLE: Line<ChatProvider> = {
-  load: async () => (await import("./providers/openai.ts")).openaiCompatible,
+  load: async () => (await import("./providers/compatible.ts")).openaiCompatible,
 };
 
 /** Answerers that need no register entry. */
@@ -225,7 +254,10 @@ function embedded(shard: ShardApi): SearchIndex {
   };
 }
 
-function makeProviders(host: Host): Providers {
+/** The providers that an environment's secrets open. */
+export function makeProviders(host: Host): Providers {
+  // Made once: some keep a signed or fetched token. None holds a connection.
+  const opened = new Map<string, ChatProvider>();
   return {
     builtIn: BUILT_IN_MODELS,
     whyNot(id, config) {
@@ -233,15 +265,25 @@ function makeProviders(host: Host): Providers {
       if (!line) {
         return `There is no provider ${name}; one that speaks the OpenAI protocol goes under models.compatible.`;
       }
-      const { secret } = line;
-      return secret === undefined || host.secret(secret) !== undefined ? undefined : `${secret} is not set.`;
+      const missing = missingOf(line, host);
+      if (missing.length === 0) return undefined;
+      return `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} not set.`;
     },
     async open(id, config) {
-      const { line, settings } = providerOf(id, config);
+      const { line, name, settings } = providerOf(id, config);
       if (!line) throw new QuaysideError("config_invalid", "The model's provider is not configured.");
-      return (await line.load())({ ...settings }, host);
+      const key = JSON.stringify([name, settings]);
+      const provider = opened.get(key) ?? (await line.load())({ ...settings }, host);
+      opened.set(key, provider);
+      return provider;
     },
   };
+}
+
+/** What is not set of the set of secrets that lacks least. */
+function missingOf(line: Line<ChatProvider>, host: Host): readonly string[] {
+  const missing = (line.needs ?? [[]]).map((set) => set.filter((name) => host.secret(name) === undefined));
+  return missing.sort((a, b) => a.length - b.length)[0] ?? [];
 }
 
 /** The adapter of a model: one of the configuration's own OpenAI-compatible hosts, or one of ours. */
@@ -259,7 +301,7 @@ function providerOf(
   if (!settings)
     return { name, line: Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined, settings };
   const { secret } = settings;
-  return { name, settings, line: secret === undefined ? COMPATIBLE : { ...COMPATIBLE, secret } };
+  return { name, settings, line: secret === undefined ? COMPATIBLE : { ...COMPATIBLE, needs: [[secret]] } };
 }
 
 function lineOf<Port>(lines: Readonly<Record<string, Line<Port>>>, kind: string, what: string): Line<Port> {

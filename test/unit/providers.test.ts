@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseConfig, type Config } from "../../shared/config.ts";
+import { makeProviders } from "../../workers/registry.ts";
+import { chatRequest } from "../contract/chat-provider.ts";
+import { secretHost } from "../fakes/secret-host.ts";
+import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
+import type { Stub } from "../stubs/stub.ts";
+
+function configOf(compatible: Record<string, { baseUrl: string; secret?: string }> = {}): Config {
+  return parseConfig({ name: "Test", sources: {}, tables: {}, models: { compatible } });
+}
+
+const whyNot = (model: string, secrets: Readonly<Record<string, string>>) =>
+  makeProviders(secretHost(secrets)).whyNot(model, configOf());
+
+describe("why a model can't be called", () => {
+  it.each([
+    ["gemini/x", {}, "GEMINI_API_KEY is not set."],
+    ["llama/x", {}, "LLAMA_BASE_URL is not set."],
+    ["azure/x", {}, "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY are not set."],
+    [
+      "bedrock/x",
+      { AWS_REGION: "eu-central-1", AWS_ACCESS_KEY_ID: "a" },
+      "AWS_SECRET_ACCESS_KEY is not set.",
+    ],
+    ["vertex/x", { GOOGLE_APPLICATION_CREDENTIALS_JSON: "{}" }, "VERTEX_LOCATION is not set."],
+    ["cortex/x", { SNOWFLAKE_ACCOUNT: "acme" }, "SNOWFLAKE_TOKEN is not set."],
+    ["cortex/x", { SNOWFLAKE_ACCOUNT: "acme", SNOWFLAKE_PRIVATE_KEY: "k", SNOWFLAKE_USER: "u" }, undefined],
+    ["cortex/x", { SNOWFLAKE_BASE_URL: "http://127.0.0.1", SNOWFLAKE_TOKEN: "t" }, undefined],
+    ["gemini/x", { GEMINI_API_KEY: "k" }, undefined],
+    [
+      "nobody/x",
+      {},
+      "There is no provider nobody; one that speaks the OpenAI protocol goes under models.compatible.",
+    ],
+    [
+      "constructor/x",
+      {},
+      "There is no provider constructor; one that speaks the OpenAI protocol goes under models.compatible.",
+    ],
+  ])("%s with %j: %s", (model, secrets, expected) => {
+    expect(whyNot(model, secrets as Record<string, string>)).toBe(expected);
+  });
+
+  it("names the secret of a configured host", () => {
+    const config = configOf({ mistral: { baseUrl: "https://llm.example/v1", secret: "MISTRAL_API_KEY" } });
+    expect(makeProviders(secretHost({})).whyNot("mistral/large", config)).toBe("MISTRAL_API_KEY is not set.");
+  });
+});
+
+describe("a host that the configuration names", () => {
+  let stub: Stub;
+  beforeAll(async () => {
+    stub = await startOpenai();
+  });
+  afterAll(() => stub[Symbol.asyncDispose]());
+
+  it("answers, with the key that the configuration names", async () => {
+    const config = configOf({ mistral: { baseUrl: `${stub.url}/v1`, secret: "MISTRAL_API_KEY" } });
+    const providers = makeProviders(secretHost({ MISTRAL_API_KEY: OPENAI_STUB_KEY }));
+    const provider = await providers.open("mistral/large", config);
+    const events = [];
+    for await (const event of provider.stream(chatRequest(), new AbortController().signal))
+      events.push(event);
+    expect(events.at(-1)).toMatchObject({ type: "finish", reason: "stop" });
+  });
+
+  it("is made once, and anew when its settings change", async () => {
+    const providers = makeProviders(secretHost({}));
+    const one = configOf({ own: { baseUrl: "https://one.example/v1" } });
+    const other = configOf({ own: { baseUrl: "https://other.example/v1" } });
+    const first = await providers.open("own/a", one);
+    expect(await providers.open("own/b", one)).toBe(first);
+    expect(await providers.open("own/a", other)).not.toBe(first);
+  });
+});

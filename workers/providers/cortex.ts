@@ -1,0 +1,88 @@
+import { requestStream, type StreamOptions } from "../../shared/http.ts";
+import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
+import type { Factory } from "../../shared/ports/host.ts";
+import { snowflakeAccess } from "../../shared/snowflake-auth.ts";
+import { baseUrl } from "./settings.ts";
+import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+
+/**
+ * Snowflake Cortex: models of several vendors inside the account's own perimeter, by its REST inference. Facts: Snowflake's
+ * OpenAPI description of Cortex inference (github.com/snowflakedb/snowflake-rest-api-specs) and "Cortex REST API", read
+ * 2026-11-23. Calls run with the user's default role; no warehouse takes part.
+ */
+
+const PEER = "Snowflake Cortex";
+
+const OPTIONS: StreamOptions = {
+  peer: PEER,
+  codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+};
+
+/**
+ * Environment: `SNOWFLAKE_ACCOUNT` or `SNOWFLAKE_BASE_URL`; `SNOWFLAKE_TOKEN`, or `SNOWFLAKE_USER` with
+ * `SNOWFLAKE_PRIVATE_KEY`.
+ * @throws QuaysideError `config_invalid` when one is missing or malformed.
+ */
+export const cortex: Factory<ChatProvider> = (_settings, host) => {
+  const access = snowflakeAccess(host);
+  const url = `${baseUrl(access.baseUrl, "SNOWFLAKE_BASE_URL")}/api/v2/cortex/inference:complete`;
+  return {
+    stream(request, signal) {
+      const open = async (): Promise<Response> => {
+        const headers = {
+          accept: "text/event-stream",
+          "content-type": "application/json",
+          ...(await access.headers()),
+        };
+        return requestStream(host, url, { method: "POST", headers, body: body(request), signal }, OPTIONS);
+      };
+      return chatEvents(PEER, open, read, signal);
+    },
+  };
+};
+
+/** The system message is first, and a user message last. */
+function body(request: ChatRequest): string {
+  return JSON.stringify({
+    model: request.model,
+    messages: [
+      { role: "system", content: request.system },
+      ...request.messages.map(({ role, content }) => ({ role, content })),
+    ],
+    max_tokens: request.maxOutputTokens,
+    stream: true,
+  });
+}
+
+const REASONS: Readonly<Record<string, FinishReason>> = {
+  stop: "stop",
+  length: "length",
+  content_filter: "content-filter",
+};
+
+/**
+ * Chunks with one delta each. The protocol has no terminator of its own: every chunk but the last says `"usage": {}`, the
+ * last one counts the tokens; some models say a finish reason too. Without either the stream was cut.
+ */
+const read: ReadEvent = (event, reading) => {
+  if (event.data === "[DONE]") {
+    reading.ended = true;
+    return;
+  }
+  const chunk = parseData(event.data);
+  // An error has the form of the REST API's own: a message and a code, no choices.
+  if (chunk["error"] !== undefined || (chunk["code"] !== undefined && chunk["choices"] === undefined)) {
+    throw streamError(PEER, "no_provider_available", chunk);
+  }
+  const usage = fields(chunk["usage"]);
+  reading.inputTokens = tokenCount(usage["prompt_tokens"]) ?? reading.inputTokens;
+  reading.outputTokens = tokenCount(usage["completion_tokens"]) ?? reading.outputTokens;
+  if (reading.complete) return;
+  const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+  const { delta, finish_reason: ofChoice } = fields(choice);
+  const { type, content } = fields(delta);
+  if (typeof content === "string" && (type === "text" || type === undefined)) reading.text += content;
+  const reason = ofChoice ?? chunk["finish_reason"];
+  if (typeof reason === "string") reading.reason = REASONS[reason] ?? "other";
+  reading.complete = typeof reason === "string" || typeof usage["total_tokens"] === "number";
+};
