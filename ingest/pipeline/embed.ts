@@ -52,14 +52,16 @@ interface Waiting {
   readonly slots: readonly Slot[];
 }
 
-/** Memory for texts embedded earlier in the run, vectors and texts together. */
-const CACHE_BYTES = 32 * 1024 * 1024;
+/** Memory for texts embedded earlier in the run, vectors and texts together, in each of two generations. */
+const CACHE_BYTES = 8 * 1024 * 1024;
 
 /** @throws from `add` and `drain`: what the embedder throws, `guard_stopped` above the cap, `embedder_rejected` for nonsense. */
 export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   const { embedder, signal } = options;
   const stats = { texts: 0, requests: 0, tokens: 0 };
-  const cache = new Map<string, Slot>();
+  // Two generations instead of evicting one by one, which maps are slow at.
+  let recent = new Map<string, Slot>();
+  let older = new Map<string, Slot>();
   const cacheEntries = Math.max(1000, Math.floor(CACHE_BYTES / (embedder.dimensions * 4 + 2500)));
   const waiting: Waiting[] = [];
   const underWay: Promise<void>[] = [];
@@ -112,7 +114,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
     async add(work) {
       const own: Slot[] = [];
       for (const { text } of work.row.chunks) {
-        const known = cache.get(text);
+        const known = recent.get(text) ?? older.get(text);
         if (known) {
           own.push(known);
           continue;
@@ -121,8 +123,11 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
         if (texts.length >= embedder.maxBatch || tokens + cost > embedder.maxBatchTokens) await dispatch();
         const slot: Slot = { vector: undefined };
         own.push(slot);
-        cache.set(text, slot);
-        if (cache.size > cacheEntries) cache.delete(cache.keys().next().value ?? "");
+        recent.set(text, slot);
+        if (recent.size >= cacheEntries) {
+          older = recent;
+          recent = new Map();
+        }
         texts.push(text);
         slots.push(slot);
         tokens += cost;

@@ -1,10 +1,9 @@
-import type { EvidenceCell } from "../../shared/ports/evidence.ts";
 import type { StagedRow } from "../../shared/ports/registry.ts";
 import type { Cell } from "../../shared/ports/source.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { cellText, readable } from "./cells.ts";
 import { chunk, shorten, type Passage } from "./chunk.ts";
-import type { PreparedRow, PreparedView } from "./rows.ts";
+import { storedCells, type PreparedRow, type PreparedView } from "./rows.ts";
 import { placeholders, titleColumns, type ColumnPlan, type OpenTable } from "./table.ts";
 
 const TITLE_UNITS = 200;
@@ -14,38 +13,32 @@ const CONTEXT_UNITS = 240;
  * One view of a row as it is stored and searched, its chunks still without vectors. The text is: the table's context, the
  * title, a `label: value` line for each cell that says something, prose last; names looked up stand for their keys.
  * @param maxTokens longest chunk, at least 64; see `chunk`.
- * @returns undefined when no visible cell says anything.
  */
 export function render(
   table: OpenTable,
   prepared: PreparedRow,
   view: PreparedView,
   maxTokens: number,
-): StagedRow | undefined {
-  const { plan } = view;
-  const cells = new Map(view.cells.map((cell) => [cell.column, cell.value] as const));
+): StagedRow {
+  const { plan, values } = view;
+  const cells = new Map(plan.columns.map((column, i) => [column.name, values[i] ?? null] as const));
   const title = titleOf(table, prepared, plan.columns, cells);
-  const titleColumn = table.config.title;
   const short: Passage[] = [];
   const prose: Passage[] = [];
-  const labels: string[] = [];
-  let says = false;
-  for (const column of plan.columns) {
-    const value = readable(cells.get(column.name) ?? null, column.type);
-    if (value === "") continue;
-    says = true;
+  const names: string[] = [];
+  for (const [i, column] of plan.columns.entries()) {
+    const value = readable(values[i] ?? null, column.type);
     // The title heads every chunk already.
-    if (column.name === titleColumn && value === title) continue;
-    const lookup = table.lookups.find((l) => l.column === column.name);
-    const name = lookup ? cells.get(lookup.as) : undefined;
-    if (lookup && typeof name === "string") {
-      labels.push(name);
-      short.push({ label: lookup.as.replaceAll("_", " "), value: `${name} (${column.name} ${value})` });
+    if (value === "" || (column.name === table.config.title && value === title)) continue;
+    const name = view.labels[i];
+    if (column.lookup && name !== undefined) {
+      names.push(name);
+      const label = column.lookup.as.replaceAll("_", " ");
+      short.push({ label, value: `${name} (${column.name} ${value})` });
     } else {
       (column.prose ? prose : short).push({ label: column.label, value });
     }
   }
-  if (!says) return undefined;
   const header = headerOf(plan.context, title, maxTokens);
   const chunks = chunk(header, [...short, ...prose], maxTokens);
   return {
@@ -54,13 +47,13 @@ export function render(
     version: view.version,
     accessClass: view.accessClass.id,
     title,
-    cells: view.cells,
+    cells: storedCells(view),
     changedAt: changeTime(cells.get(table.config.changedAt ?? "")),
     url: linkOf(table, cells),
     chunks: chunks.map(({ text, body }, n) => ({
       n,
       text,
-      lexical: { title, body, labels: labels.join("\n"), meta: plan.meta },
+      lexical: { title, body, labels: names.join("\n"), meta: plan.meta },
       vector: undefined,
     })),
   };
@@ -104,7 +97,7 @@ function titleOf(
 function linkOf(table: OpenTable, cells: ReadonlyMap<string, Cell>): string | undefined {
   const template = table.config.url;
   if (template === undefined) return undefined;
-  if (!placeholders(template).every((name) => cells.has(name))) return undefined;
+  if (!placeholders(template).every((name) => (cells.get(name) ?? null) !== null)) return undefined;
   return template.replace(/\{([^{}]+)\}/g, (_, name: string) =>
     encodeURIComponent(cellText(cells.get(name) ?? null)),
   );
@@ -114,7 +107,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z$/;
 
 /** ISO 8601 UTC; undefined for anything that is no time. */
-function changeTime(cell: EvidenceCell["value"] | undefined): string | undefined {
+function changeTime(cell: Cell | undefined): string | undefined {
   if (typeof cell !== "string") return undefined;
   if (DATE.test(cell)) return `${cell}T00:00:00Z`;
   return TIME.test(cell) ? cell : undefined;

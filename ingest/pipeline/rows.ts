@@ -1,4 +1,4 @@
-import { encodePart, rowId } from "../../shared/ids.ts";
+import { rowId } from "../../shared/ids.ts";
 import { classOf, labelOf } from "../../shared/policy.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { EvidenceCell } from "../../shared/ports/evidence.ts";
@@ -7,7 +7,7 @@ import type { Cell, Row } from "../../shared/ports/source.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import { cellText, cleanCell, readable, type Tally } from "./cells.ts";
 import type { Names } from "./lookup.ts";
-import type { ColumnPlan, OpenTable, ViewPlan } from "./table.ts";
+import { columnsOfRule, type ColumnPlan, type OpenTable, type ViewPlan } from "./table.ts";
 
 /** Why a row is held back. */
 export type Reason =
@@ -39,10 +39,25 @@ export interface PreparedView {
   readonly plan: ViewPlan;
   readonly accessClass: AccessClass;
   readonly version: string;
-  /** Visible cells in column order, nulls left out, masks applied, foreign keys followed by their name. */
-  readonly cells: readonly EvidenceCell[];
+  /** The view's cells, in its column order, masks applied. */
+  readonly values: readonly Cell[];
+  /** What each of them is looked up as; undefined where nothing is. */
+  readonly labels: readonly (string | undefined)[];
   /** UTF-8 bytes of the cells as JSON, about. */
   readonly bytes: number;
+}
+
+/** The cells as they are stored: in column order, nulls left out, foreign keys followed by the name that they stand for. */
+export function storedCells(view: PreparedView): readonly EvidenceCell[] {
+  const cells: EvidenceCell[] = [];
+  for (const [i, column] of view.plan.columns.entries()) {
+    const value = view.values[i] ?? null;
+    if (value === null) continue;
+    cells.push({ column: column.name, value });
+    const label = view.labels[i];
+    if (label !== undefined && column.lookup) cells.push({ column: column.lookup.as, value: label });
+  }
+  return cells;
 }
 
 /** Turns rows of one table into prepared ones. */
@@ -92,13 +107,26 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       `tables.${table.name} masks a column by hash: set the secret QUAYSIDE_MASK_KEY to a random string.`,
     );
   }
+  const columns = table.shape.columns.map((column) => column.name);
+  const at = (name: string): number => columns.indexOf(name);
+  const keyAt = table.config.key.map(at);
   const views = table.views.map((plan) => {
     const sorted = plan.columns.map((_, i) => i);
     sorted.sort((a, b) => ((plan.columns[a]?.name ?? "") < (plan.columns[b]?.name ?? "") ? -1 : 1));
-    const stamps = plan.columns.map((column) => hasher.hash128(column.fingerprint));
-    return { plan, sorted, stamps, stamp: hasher.hash128(plan.fingerprint) };
+    return {
+      plan,
+      sorted,
+      from: plan.columns.map((column) => at(column.name)),
+      // Enough to tell configurations of one column apart.
+      stamps: plan.columns.map((column) => hasher.hash128(column.fingerprint).slice(0, 8)),
+      stamp: hasher.hash128(plan.fingerprint),
+      names: plan.columns.map((column) =>
+        column.lookup ? names[table.lookups.indexOf(column.lookup)] : undefined,
+      ),
+      policyAt: columnsOfRule(plan.access).map((name) => ({ name, index: at(name) })),
+      classByValues: new Map<string, AccessClass>(),
+    };
   });
-  const lookups = new Map(table.lookups.map((plan, i) => [plan.column, { plan, names: names[i] }]));
 
   const mask = (how: ColumnPlan["mask"], cell: Cell): Cell => {
     if (cell === null || how === undefined) return cell;
@@ -110,7 +138,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
   const digest = (cell: Cell): Cell =>
     typeof cell === "string" ? `sha256:${hasher.hash128(cell)}, ${base64Bytes(cell)} bytes` : cell;
 
-  const classFor = async (view: ViewPlan, row: Row): Promise<AccessClass | undefined> => {
+  const makeClass = async (view: ViewPlan, row: Row): Promise<AccessClass | undefined> => {
     const label = labelOf(view.access, row);
     if (!label) return undefined;
     const id = JSON.stringify([label, view.classification]);
@@ -126,61 +154,68 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
     classes.set(id, made);
     return made;
   };
+  /** The class follows from the few cells that the rule names: most rows share them with rows before. */
+  const classFor = async (
+    view: (typeof views)[number],
+    cells: readonly Cell[],
+  ): Promise<AccessClass | undefined> => {
+    let id = "";
+    for (const { index } of view.policyAt) id += `${JSON.stringify(cells[index] ?? null)},`;
+    const known = view.classByValues.get(id);
+    if (known) return known;
+    const row = Object.fromEntries(view.policyAt.map(({ name, index }) => [name, cells[index] ?? null]));
+    const made = await makeClass(view.plan, row);
+    if (view.classByValues.size > MAX_CLASSES) view.classByValues.clear();
+    if (made) view.classByValues.set(id, made);
+    return made;
+  };
 
   return {
     async prepare(raw) {
-      const clean: Record<string, Cell> = {};
-      let readableRow = true;
-      for (const { name } of table.shape.columns) {
+      let whole = true;
+      const cells: Cell[] = [];
+      for (const name of columns) {
         const cell = cleanCell(raw[name] ?? null, tally);
-        if (cell === undefined) readableRow = false;
-        // A column may be called __proto__: assigning it would set the prototype instead.
-        else if (name === "__proto__") Object.defineProperty(clean, name, { value: cell, enumerable: true });
-        else clean[name] = cell;
+        if (cell === undefined) whole = false;
+        cells.push(cell ?? null);
       }
-      const keyCells = table.config.key.map((name, i) => mask(keyMasks[i], clean[name] ?? null));
+      const keyCells = keyAt.map((index, i) => mask(keyMasks[i], cells[index] ?? null));
       const keyTexts = keyCells.map(cellText);
-      const key = keyTexts.map(encodePart).join("|");
-      const fail = (reason: Reason): Failure => ({ table: table.name, key: key.slice(0, 200), reason });
-      if (!readableRow) return fail("unreadable_cell");
-      if (keyCells.includes(null)) return fail("null_key");
       const row = rowId(table.name, keyTexts);
+      const key = row.slice(row.indexOf(":") + 1);
+      const fail = (reason: Reason): Failure => ({ table: table.name, key: key.slice(0, 200), reason });
+      if (!whole) return fail("unreadable_cell");
+      if (keyCells.includes(null)) return fail("null_key");
       if (row.length > MAX_ROW_ID) return fail("too_large");
 
       const prepared: PreparedView[] = [];
-      for (const { plan, sorted, stamps, stamp } of views) {
-        const accessClass = await classFor(plan, clean);
+      for (const view of views) {
+        const { plan, stamps } = view;
+        const accessClass = await classFor(view, cells);
         if (!accessClass) return fail("label_not_computable");
-        const values = plan.columns.map((column) => {
-          const cell = mask(column.mask, clean[column.name] ?? null);
-          return column.type === "binary" && column.mask === undefined ? digest(cell) : cell;
-        });
-        const labels = plan.columns.map((column, i) => {
-          const lookup = lookups.get(column.name);
-          return lookup ? lookup.names?.get(cellText(values[i] ?? null)) : undefined;
-        });
-        const hashed: unknown[] = [stamp, row, accessClass.id];
+        const values: Cell[] = [];
+        const labels: (string | undefined)[] = [];
+        let says = false;
+        for (const [i, column] of plan.columns.entries()) {
+          const own = cells[view.from[i] ?? 0] ?? null;
+          const masked = column.mask === undefined ? own : mask(column.mask, own);
+          const value = column.type === "binary" && column.mask === undefined ? digest(masked) : masked;
+          values.push(value);
+          labels.push(view.names[i]?.get(cellText(value)));
+          says ||= readable(value, column.type) !== "";
+        }
+        // A view that says nothing of this row is left out; its empty record could only mislead.
+        if (!says) continue;
+        const hashed: unknown[] = [view.stamp, row, accessClass.id];
         // In the order of names and without nulls: a warehouse that reorders columns or adds empty ones changes nothing.
-        for (const i of sorted) {
+        for (const i of view.sorted) {
           if (values[i] === null) continue;
           hashed.push(stamps[i], values[i]);
           if (labels[i] !== undefined) hashed.push(labels[i]);
         }
         const version = hasher.hash128(JSON.stringify(hashed));
-        const bytes = hasher.bytes;
-        if (bytes > MAX_ROW_BYTES) return fail("too_large");
-        const cells: EvidenceCell[] = [];
-        for (const [i, column] of plan.columns.entries()) {
-          const value = values[i] ?? null;
-          if (value === null) continue;
-          cells.push({ column: column.name, value });
-          const name = labels[i];
-          const as = lookups.get(column.name)?.plan.as;
-          if (name !== undefined && as !== undefined) cells.push({ column: as, value: name });
-        }
-        // A view that says nothing of this row is left out; its empty record could only mislead.
-        const says = plan.columns.some((c, i) => readable(values[i] ?? null, c.type) !== "");
-        if (says) prepared.push({ plan, accessClass, version, cells, bytes });
+        if (hasher.bytes > MAX_ROW_BYTES) return fail("too_large");
+        prepared.push({ plan, accessClass, version, values, labels, bytes: hasher.bytes });
       }
       if (prepared.length === 0) return fail("empty_row");
       return { row, key, views: prepared };

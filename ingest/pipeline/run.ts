@@ -192,7 +192,6 @@ export function renderChange(
   const made: Work[] = [];
   for (const view of views) {
     const row = render(table, prepared, view, maxTokens);
-    if (!row) continue;
     const surplus = Math.max(0, known.chunksOf(row.row, row.view) - row.chunks.length);
     made.push({ table: table.name, row, accessClass: view.accessClass, bytes: view.bytes, surplus });
   }

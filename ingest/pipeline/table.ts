@@ -39,6 +39,8 @@ export interface ColumnPlan {
   /** Prose: rendered last, one passage of its own. */
   readonly prose: boolean;
   readonly mask: "redact" | "hash" | undefined;
+  /** One of the table's `lookups`. */
+  readonly lookup: LookupPlan | undefined;
   /** Everything in the configuration that a cell of this column is rendered by, as one string. */
   readonly fingerprint: string;
 }
@@ -131,9 +133,13 @@ function columnsNamed(table: TableConfig): Map<string, string[]> {
 
 function accessColumns(table: TableConfig): string[] {
   const rules = [...(table.access ? [table.access] : []), ...(table.views ?? []).map((view) => view.access)];
-  return rules.flatMap((rule) =>
-    [...rule.allowAny, ...(rule.allowAll ?? []), ...(rule.deny ?? [])].flatMap(placeholders),
-  );
+  return rules.flatMap(columnsOfRule);
+}
+
+/** The columns whose values a rule's label is made of, each once. */
+export function columnsOfRule(rule: AccessConfig): string[] {
+  const grants = [...rule.allowAny, ...(rule.allowAll ?? []), ...(rule.deny ?? [])];
+  return [...new Set(grants.flatMap(placeholders))];
 }
 
 function plan(config: Config, name: string, table: TableConfig, source: Source, described: Table): OpenTable {
@@ -163,9 +169,9 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
           type: column.type,
           prose: table.text?.includes(column.name) ?? false,
           mask: options?.mask,
+          lookup: lookups.find((l) => l.column === column.name),
         };
-        const lookup = lookups.find((l) => l.column === column.name);
-        return { ...own, fingerprint: JSON.stringify([own, lookup ?? null]) };
+        return { ...own, fingerprint: JSON.stringify(own) };
       });
       const own = "classification" in view ? view.classification : undefined;
       const description = table.description ?? described.description ?? "";

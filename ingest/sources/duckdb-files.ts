@@ -20,7 +20,7 @@ export interface CsvSettings {
 const EXTENSIONS = [".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson"];
 /** Longest line of a CSV file; a cell of 10 MiB fits. DuckDB's buffers would be 16 times that if it chose them. */
 const MAX_LINE = 11 * 1024 * 1024;
-const BUFFER = 2 * MAX_LINE;
+const BUFFER = MAX_LINE + 1024 * 1024;
 const HEADER_BYTES = 1024 * 1024;
 
 /**
