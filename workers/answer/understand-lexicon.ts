@@ -248,31 +248,37 @@ function conceptIndex(): ReadonlyMap<string, readonly string[]> {
   return index;
 }
 
-const BY_STEM = conceptIndex();
-const STOP = new Set(STOP_WORDS.split(/\s+/).filter((w) => w !== ""));
-const LIGHT = stemSet(LIGHT_WORDS);
-const GENERIC = stemSet(GENERIC_HEADS);
+/** Made by the first question, not at start-up: stemming the lexicon takes longer than starting all the rest. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+const byStem = once(conceptIndex);
+const stop = once(() => new Set(STOP_WORDS.split(/\s+/).filter((w) => w !== "")));
+const light = once(() => stemSet(LIGHT_WORDS));
+const generic = once(() => stemSet(GENERIC_HEADS));
 
 /** Concept ids of a word, by its stems; empty when the lexicon does not know it. */
 export function conceptsOf(stems: readonly string[]): readonly string[] {
-  const [english, french] = stems.map((stem) => BY_STEM.get(stem));
+  const [english, french] = stems.map((stem) => byStem().get(stem));
   if (!english || !french) return english ?? french ?? [];
   return [...new Set([...english, ...french])];
 }
 
 /** Whether a folded word is a function word of either language. */
 export function isStopWord(folded: string): boolean {
-  return STOP.has(folded);
+  return stop().has(folded);
 }
 
 /** Whether a word only helps to ask. */
 export function isLight(stems: readonly string[]): boolean {
-  return stems.some((stem) => LIGHT.has(stem));
+  return stems.some((stem) => light().has(stem));
 }
 
 /** Whether a word, as the head of a noun phrase, needs its modifier to mean anything. */
 export function isGenericHead(stems: readonly string[]): boolean {
-  return stems.some((stem) => GENERIC.has(stem));
+  return stems.some((stem) => generic().has(stem));
 }
 
 /** What kind of value answers a question. */
