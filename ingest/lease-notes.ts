@@ -9,7 +9,7 @@ import { kill, pid } from "node:process";
 export interface LeaseNotes {
   write(run: string): Promise<void>;
   forget(run: string): Promise<void>;
-  /** Whether the run that a conflict tells of was begun here, by a process that is no more. */
+  /** Whether the run that a conflict tells of was begun here, by a process that is no more; its note is dropped then. */
   isOrphan(conflict: string): Promise<boolean>;
 }
 
@@ -27,7 +27,9 @@ export function makeLeaseNotes(directory: string): LeaseNotes {
       for (const run of await readdir(directory).catch(() => [])) {
         if (!conflict.includes(run)) continue;
         const holder = Number((await readFile(join(directory, run), "utf8").catch(() => "")).trim());
-        if (Number.isInteger(holder) && holder > 0 && !isAlive(holder)) return true;
+        if (!Number.isInteger(holder) || holder <= 0 || isAlive(holder)) continue;
+        await rm(join(directory, run), { force: true }).catch(() => undefined);
+        return true;
       }
       return false;
     },

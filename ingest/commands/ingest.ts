@@ -55,6 +55,7 @@ export interface IngestResult {
 
 /** How long to wait for other runs in all. A lease of a dead run ends within a minute. */
 const WAIT_MS = 90_000;
+const POLL_MS = 2000;
 
 /**
  * One whole ingest into a served worker: publishes the configuration, then runs the pipeline.
@@ -129,7 +130,7 @@ async function afterOthers(
         onNote?.("An earlier run on this machine was killed: going on where it stopped.");
         continue;
       }
-      const waitMs = Math.min(error.retryAfterMs ?? 5000, 5000);
+      const waitMs = Math.min(error.retryAfterMs ?? POLL_MS, POLL_MS);
       if (host.now() + waitMs > until) throw error;
       onNote?.(`${error.message} Waiting.`);
       await sleep(waitMs, signal);
