@@ -15,6 +15,7 @@ import {
   row,
   run,
   SECRET,
+  vectorOf,
   type OpenShard,
   type RowInput,
 } from "./shard-fixture.ts";
@@ -430,6 +431,19 @@ describe("vectors at rest", () => {
     expect(MAX_BLOCK_BYTES).toBeLessThan(2_000_000);
     await evictDurableObject(shard.stub);
     expect((await shard.find("engine 7"))[0]).toBe("notes:7");
+  });
+});
+
+describe("the local embedder", () => {
+  it("gives in workerd what it gives in Node", async () => {
+    const vector = await vectorOf("Vessel Aurora, 2024-05-12");
+    const strongest = [...vector.entries()].sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 3);
+    // The same literals as in the unit test.
+    expect(strongest.map(([i, value]) => [i, value.toFixed(4)])).toEqual([
+      [340, "-0.3437"],
+      [363, "0.3437"],
+      [0, "0.2030"],
+    ]);
   });
 });
 
