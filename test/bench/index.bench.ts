@@ -39,7 +39,7 @@ async function freePort(): Promise<number> {
 async function serve(directory: string): Promise<Served> {
   const port = await freePort();
   const modules = readdirSync(join(directory, "js"))
-    .sort((a, b) => Number(b === "index-worker.js") - Number(a === "index-worker.js"))
+    .sort((a, b) => Number(b === "bench-index-worker.js") - Number(a === "bench-index-worker.js"))
     .map((name) =>
       name.endsWith(".wasm")
         ? `(name = "${name}", wasm = embed "js/${name}")`
@@ -120,7 +120,7 @@ async function measure(size: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "quayside-index-"));
   mkdirSync(join(directory, "state"));
   await build({
-    entryPoints: [fileURLToPath(new URL("index-worker.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL("../workerd/bench-index-worker.ts", import.meta.url))],
     bundle: true,
     format: "esm",
     outdir: join(directory, "js"),

@@ -13,7 +13,7 @@ export interface IndexHarness<Index extends SearchIndex = SearchIndex> {
   remove(ids: readonly string[]): Promise<void>;
   /** The entry that a match's id stands for. */
   entryId(matchId: string): string;
-  close?(): Promise<void>;
+  close?(): PromiseLike<void>;
 }
 
 const CLASS_A = "class-a-22-characters-";

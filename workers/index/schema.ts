@@ -41,7 +41,7 @@ const TABLES = [
     no INTEGER PRIMARY KEY AUTOINCREMENT, rec INTEGER NOT NULL, n INTEGER NOT NULL, tbl INTEGER NOT NULL,
     class INTEGER NOT NULL, live INTEGER NOT NULL, french INTEGER NOT NULL, block INTEGER, pos INTEGER)`,
   "CREATE INDEX IF NOT EXISTS entry_rec ON entry (rec, n)",
-  "CREATE INDEX IF NOT EXISTS entry_block ON entry (block)",
+  "CREATE INDEX IF NOT EXISTS entry_block ON entry (block, pos)",
   "CREATE TABLE IF NOT EXISTS passage (no INTEGER PRIMARY KEY, text TEXT NOT NULL)",
   "CREATE TABLE IF NOT EXISTS block (no INTEGER PRIMARY KEY AUTOINCREMENT, slots INTEGER NOT NULL, data BLOB NOT NULL)",
   // Terms come analysed and spelled in a-z, 0-9 and `_` (see lexical.ts), so the plainest tokenizer is the right one.
