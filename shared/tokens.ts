@@ -12,11 +12,13 @@ export function estimateTokens(text: string): number {
     const c = text.charCodeAt(i);
     if ((c >= 97 && c <= 122) || (c >= 65 && c <= 90)) {
       word += 1;
+      spaces = 0;
       continue;
     }
     if (c >= 0xc0 && c < 0x250) {
       // Accented Latin letters break words into shorter pieces.
       word += 2;
+      spaces = 0;
       continue;
     }
     if (word > 0) {
@@ -25,6 +27,7 @@ export function estimateTokens(text: string): number {
     }
     if (c >= 48 && c <= 57) {
       digits += 1;
+      spaces = 0;
       continue;
     }
     if (digits > 0) {

@@ -104,11 +104,13 @@ function linkOf(table: OpenTable, cells: ReadonlyMap<string, Cell>): string | un
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z$/;
+/** With `T` or, as text columns often have it, a blank; without a zone it is taken for UTC. */
+const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)Z?$/;
 
 /** ISO 8601 UTC; undefined for anything that is no time. */
 function changeTime(cell: Cell | undefined): string | undefined {
   if (typeof cell !== "string") return undefined;
   if (DATE.test(cell)) return `${cell}T00:00:00Z`;
-  return TIME.test(cell) ? cell : undefined;
+  const [, date, clock] = TIME.exec(cell) ?? [];
+  return date === undefined ? undefined : `${date}T${clock ?? "00:00"}Z`;
 }

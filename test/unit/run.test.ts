@@ -553,6 +553,23 @@ describe("an outside index", () => {
     expect(report.deleteRequests).toBe(2);
   });
 
+  it("forgets a deleted row only once its removal is committed", async () => {
+    const index = memoryIndex();
+    const { run, tables, registry } = bench({ index });
+    await run();
+    tables["parts"]?.rows.splice(4, 2);
+    const removedAtDelete: number[] = [];
+    const watched: VectorIndex = {
+      ...index,
+      delete: (ids, signal) => {
+        removedAtDelete.push(registry.commits.reduce((sum, batch) => sum + batch.gone.length, 0));
+        return index.delete(ids, signal);
+      },
+    };
+    await run({}, { index: watched });
+    expect(removedAtDelete).toEqual([2]);
+  });
+
   it("that lost writes stops the run before it publishes", async () => {
     const index = memoryIndex();
     const lossy: VectorIndex = {
