@@ -27,6 +27,7 @@ function bench() {
     runIngest(
       { config, trigger: "cli", signal: new AbortController().signal },
       {
+        tenant: "t",
         sourceOf: () => source,
         embedder,
         index: undefined,
