@@ -11,6 +11,7 @@ type Load<Port> = () => Promise<Factory<Port>>;
 
 const SOURCES: Readonly<Record<string, Load<Source>>> = {
   duckdb: async () => (await import("./sources/duckdb.ts")).makeDuckDbSource,
+  snowflake: async () => (await import("./sources/snowflake.ts")).makeSnowflakeSource,
 };
 
 const EMBEDDERS: Readonly<Record<string, Load<Embedder>>> = {
