@@ -1,6 +1,30 @@
 import { hang, wait, type Call } from "./stub.ts";
 
-/** A model's answer as a vendor's stream frames it; each string is one whole server-sent event. */
+/** How events lie on the wire. */
+export interface Wire {
+  readonly contentType: string;
+  /** Of the strings that are events: `latin1` for a binary format, one character a byte. */
+  readonly encoding: "utf8" | "latin1";
+  /** An event whose data is not what it should be. */
+  readonly bad: string;
+  /** A megabyte that says nothing. */
+  readonly filler: string;
+  /** The same events among what a reader has to pass over. */
+  readonly noisy: (events: readonly string[]) => string;
+}
+
+const SSE: Wire = {
+  contentType: "text/event-stream; charset=utf-8",
+  encoding: "utf8",
+  bad: "data: {oops\n\n",
+  filler: `: ${"x".repeat(1 << 20)}\n`,
+  noisy(events) {
+    const text = events.map((event) => `: keep-alive\n\nretry: 10\n${event}`).join("");
+    return `\uFEFF${text.replaceAll("\n", "\r\n")}`;
+  },
+};
+
+/** A model's answer as a vendor's stream frames it; each string is one whole event. */
 export interface Frames {
   readonly head: readonly string[];
   /** One event a token. */
@@ -16,12 +40,9 @@ export interface Frames {
 const MID = 2;
 
 /** Sends a stream, or what a fault makes of it. */
-export async function sendStream(call: Call, frames: Frames): Promise<void> {
+export async function sendStream(call: Call, frames: Frames, wire: Wire = SSE): Promise<void> {
   const { response, fault } = call;
-  response.writeHead(200, {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-  });
+  response.writeHead(200, { "content-type": wire.contentType, "cache-control": "no-cache" });
   response.flushHeaders();
   const { head, text, tail, end, error } = frames;
   const whole = [...head, ...text, ...tail, ...end];
@@ -31,29 +52,29 @@ export async function sendStream(call: Call, frames: Frames): Promise<void> {
       return hang(call);
     case "slow_first_token":
       await wait(fault?.ms ?? 100);
-      return finish(call, whole);
+      return finish(call, wire, whole);
     case "stream_error_event_first":
-      return finish(call, [error]);
+      return finish(call, wire, [error]);
     case "stream_error_event_mid":
-      return finish(call, [...half, error]);
+      return finish(call, wire, [...half, error]);
     case "stream_reset_first":
       response.socket?.resetAndDestroy();
       return;
     case "stream_reset_mid":
-      await write(call, half);
+      await write(call, wire, half);
       response.socket?.resetAndDestroy();
       return;
     case "stream_fin_first":
-      return finish(call, []);
+      return finish(call, wire, []);
     case "stream_fin_without_done":
-      return finish(call, [...head, ...text, ...tail]);
+      return finish(call, wire, [...head, ...text, ...tail]);
     case "stream_fin_mid_event":
-      return finish(call, [...half, (text[MID] ?? "").slice(0, 12)]);
+      return finish(call, wire, [...half, (text[MID] ?? "").slice(0, 12)]);
     case "stream_idle_mid":
-      await write(call, half);
+      await write(call, wire, half);
       return hang(call);
     case "stream_drip":
-      for (const byte of Buffer.from(whole.join(""))) {
+      for (const byte of Buffer.from(whole.join(""), wire.encoding)) {
         if (response.destroyed) return;
         response.write(Buffer.of(byte));
         await wait(fault?.ms ?? 2000);
@@ -62,48 +83,46 @@ export async function sendStream(call: Call, frames: Frames): Promise<void> {
       return;
     case "stream_utf8_split":
     case "stream_event_split":
-      for (const byte of Buffer.from(whole.join(""))) {
+      for (const byte of Buffer.from(whole.join(""), wire.encoding)) {
         response.write(Buffer.of(byte));
         await soon();
       }
       response.end();
       return;
-    case "stream_crlf_comments_bom": {
-      const noisy = whole.map((event) => `: keep-alive\n\nretry: 10\n${event}`).join("");
-      return finish(call, [`\uFEFF${noisy.replaceAll("\n", "\r\n")}`]);
-    }
+    case "stream_crlf_comments_bom":
+      return finish(call, wire, [wire.noisy(whole)]);
     case "stream_dup_chunk":
-      return finish(call, [...head, text[0] ?? "", ...text, ...tail, ...end]);
+      return finish(call, wire, [...head, text[0] ?? "", ...text, ...tail, ...end]);
     case "stream_bad_json_first":
-      return finish(call, ["data: {oops\n\n"]);
+      return finish(call, wire, [wire.bad]);
     case "stream_bad_json_line":
-      return finish(call, [...half, "data: {oops\n\n", ...tail, ...end]);
+      return finish(call, wire, [...half, wire.bad, ...tail, ...end]);
     case "stream_after_done":
-      return finish(call, [...whole, ...text]);
+      return finish(call, wire, [...whole, ...text]);
     case "stream_huge":
       while (!response.destroyed) {
-        if (!response.write(`: ${"x".repeat(1 << 20)}\n`)) await Promise.race([drained(call), hang(call)]);
+        if (!response.write(wire.filler, wire.encoding)) await Promise.race([drained(call), hang(call)]);
       }
       return;
     case "json_truncated":
-      await write(call, [whole.join("").slice(0, 20)]);
+      await write(call, wire, [whole.join("").slice(0, 20)]);
       response.socket?.destroy();
       return;
     case "one_write":
-      return finish(call, [whole.join("")]);
+      return finish(call, wire, [whole.join("")]);
     default:
-      return finish(call, whole);
+      return finish(call, wire, whole);
   }
 }
 
-async function finish(call: Call, events: readonly string[]): Promise<void> {
-  await write(call, events);
+async function finish(call: Call, wire: Wire, events: readonly string[]): Promise<void> {
+  await write(call, wire, events);
   call.response.end();
 }
 
-async function write(call: Call, events: readonly string[]): Promise<void> {
+async function write(call: Call, wire: Wire, events: readonly string[]): Promise<void> {
   for (const event of events) {
-    if (event !== "") call.response.write(event);
+    if (event !== "") call.response.write(event, wire.encoding);
     await soon();
   }
 }

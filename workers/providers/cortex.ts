@@ -36,7 +36,7 @@ export const cortex: Factory<ChatProvider> = (_settings, host) => {
         };
         return requestStream(host, url, { method: "POST", headers, body: body(request), signal }, OPTIONS);
       };
-      return chatEvents(PEER, open, read, signal);
+      return chatEvents(PEER, open, reader(request.maxOutputTokens), signal);
     },
   };
 };
@@ -64,25 +64,32 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
  * Chunks with one delta each. The protocol has no terminator of its own: every chunk but the last says `"usage": {}`, the
  * last one counts the tokens; some models say a finish reason too. Without either the stream was cut.
  */
-const read: ReadEvent = (event, reading) => {
-  if (event.data === "[DONE]") {
+function reader(maxOutputTokens: number): ReadEvent {
+  return (event, reading) => {
+    if (event.data === "[DONE]") {
+      reading.ended = true;
+      return;
+    }
+    const chunk = parseData(event.data);
+    // An error has the form of the REST API's own: a message and a code, no choices.
+    if (chunk["error"] !== undefined || (chunk["code"] !== undefined && chunk["choices"] === undefined)) {
+      throw streamError(PEER, "no_provider_available", chunk);
+    }
+    if (!reading.complete) {
+      const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+      const { delta, finish_reason: ofChoice } = fields(choice);
+      const { type, content } = fields(delta);
+      if (typeof content === "string" && (type === "text" || type === undefined)) reading.text += content;
+      const reason = ofChoice ?? chunk["finish_reason"];
+      if (typeof reason === "string") reading.reason = REASONS[reason] ?? "other";
+      reading.complete = typeof reason === "string";
+    }
+    const usage = fields(chunk["usage"]);
+    if (typeof usage["total_tokens"] !== "number") return;
+    reading.inputTokens = tokenCount(usage["prompt_tokens"]);
+    reading.outputTokens = tokenCount(usage["completion_tokens"]);
+    // A model that gives no reason has ended by itself, unless it used up what it was allowed.
+    reading.reason ??= (reading.outputTokens ?? 0) >= maxOutputTokens ? "length" : "stop";
     reading.ended = true;
-    return;
-  }
-  const chunk = parseData(event.data);
-  // An error has the form of the REST API's own: a message and a code, no choices.
-  if (chunk["error"] !== undefined || (chunk["code"] !== undefined && chunk["choices"] === undefined)) {
-    throw streamError(PEER, "no_provider_available", chunk);
-  }
-  const usage = fields(chunk["usage"]);
-  reading.inputTokens = tokenCount(usage["prompt_tokens"]) ?? reading.inputTokens;
-  reading.outputTokens = tokenCount(usage["completion_tokens"]) ?? reading.outputTokens;
-  if (reading.complete) return;
-  const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
-  const { delta, finish_reason: ofChoice } = fields(choice);
-  const { type, content } = fields(delta);
-  if (typeof content === "string" && (type === "text" || type === undefined)) reading.text += content;
-  const reason = ofChoice ?? chunk["finish_reason"];
-  if (typeof reason === "string") reading.reason = REASONS[reason] ?? "other";
-  reading.complete = typeof reason === "string" || typeof usage["total_tokens"] === "number";
-};
+  };
+}

@@ -71,6 +71,7 @@ export function contentReader(peer: string): ReadEvent {
     if (typeof finishReason === "string") {
       reading.reason = REASONS[finishReason] ?? "other";
       reading.complete = true;
+      reading.ended = answered !== undefined;
     }
     if (typeof fields(chunk["promptFeedback"])["blockReason"] === "string") {
       reading.reason = "content-filter";

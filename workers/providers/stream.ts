@@ -86,14 +86,12 @@ export async function* chatEvents(
     if (!reading.ended && !reading.complete) {
       throw badResponse(`${peer} ended its answer without saying that it was complete.`);
     }
-    if (
-      !started &&
-      (reading.reason === undefined || reading.reason === "stop" || reading.reason === "other")
-    ) {
-      throw badResponse(`${peer} answered with no text.`);
-    }
   } catch (error) {
-    throw toFailure(error, peer, started, signal);
+    // A whole answer is not lost with what may come after it.
+    if (!reading.complete || signal.aborted) throw toFailure(error, peer, started, signal);
+  }
+  if (!started && (reading.reason === undefined || reading.reason === "stop" || reading.reason === "other")) {
+    throw badResponse(`${peer} answered with no text.`);
   }
   yield { type: "finish", reason: reading.reason ?? "other", usage: usageOf(reading) };
 }
