@@ -143,8 +143,18 @@ const schema = z.strictObject({
       register: z.optional(z.record(z.string(), model)),
       /** Providers that speak the OpenAI protocol: name -> base URL and the secret's name. */
       compatible: z.optional(
-        z.record(name, z.strictObject({ baseUrl: z.string(), secret: z.optional(z.string()) })),
+        z.record(
+          name,
+          z.strictObject({
+            baseUrl: z.string(),
+            secret: z.optional(z.string()),
+            /** What the host calls the limit of output tokens; default `max_tokens`. */
+            maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
+          }),
+        ),
       ),
+      /** Settings of other providers, which each adapter parses. */
+      providers: z.optional(z.record(name, z.looseObject({}))),
     }),
   ),
   cache: z.optional(

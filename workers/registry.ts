@@ -296,16 +296,21 @@ function providerOf(
   readonly settings: Readonly<Record<string, unknown>> | undefined;
 } {
   const name = id.slice(0, id.indexOf("/"));
-  const compatible = config.models?.compatible ?? {};
-  const settings = Object.hasOwn(compatible, name) ? compatible[name] : undefined;
-  if (!settings)
-    return { name, line: Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined, settings };
-  const { secret } = settings;
-  return { name, settings, line: secret === undefined ? COMPATIBLE : { ...COMPATIBLE, needs: [[secret]] } };
+  const { compatible, providers } = config.models ?? {};
+  const host = ownEntry(compatible, name);
+  const line = host ? COMPATIBLE : ownEntry(PROVIDERS, name);
+  const settings = host ?? ownEntry(providers, name);
+  const secret: unknown = settings?.["secret"];
+  return { name, settings, line: line && typeof secret === "string" ? { ...line, needs: [[secret]] } : line };
+}
+
+/** Names come from requests and configurations: `constructor` is not a provider. */
+function ownEntry<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function lineOf<Port>(lines: Readonly<Record<string, Line<Port>>>, kind: string, what: string): Line<Port> {
-  const line = Object.hasOwn(lines, kind) ? lines[kind] : undefined;
+  const line = ownEntry(lines, kind);
   if (line) return line;
   throw new QuaysideError("not_configured", `The Worker has no ${what} of the kind "${kind}".`);
 }

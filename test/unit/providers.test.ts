@@ -65,6 +65,24 @@ describe("a host that the configuration names", () => {
     expect(events.at(-1)).toMatchObject({ type: "finish", reason: "stop" });
   });
 
+  it("of our own gets its settings", async () => {
+    const models = { providers: { gemini: { thinking: { level: "enormous" } } } };
+    const config = parseConfig({ name: "Test", sources: {}, tables: {}, models });
+    const opening = makeProviders(secretHost({ GEMINI_API_KEY: "k" })).open("gemini/x", config);
+    await expect(opening).rejects.toMatchObject({ code: "config_invalid" });
+  });
+
+  it("of our own can be given another secret", () => {
+    const config = parseConfig({
+      name: "Test",
+      sources: {},
+      tables: {},
+      models: { providers: { openai: { secret: "TEAM_KEY" } } },
+    });
+    const providers = makeProviders(secretHost({ OPENAI_API_KEY: "k" }));
+    expect(providers.whyNot("openai/x", config)).toBe("TEAM_KEY is not set.");
+  });
+
   it("is made once, and anew when its settings change", async () => {
     const providers = makeProviders(secretHost({}));
     const one = configOf({ own: { baseUrl: "https://one.example/v1" } });
