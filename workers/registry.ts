@@ -1,17 +1,18 @@
 import type { Config } from "../shared/config.ts";
 import { sleep } from "../shared/http.ts";
+import { embeddedIndex } from "../shared/indexes/embedded.ts";
 import type { Principal } from "../shared/ports/answer.ts";
 import type { ChatProvider } from "../shared/ports/chat-provider.ts";
 import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Factory, Host, LogEvent } from "../shared/ports/host.ts";
 import type { Recheck } from "../shared/ports/registry.ts";
-import type { VectorIndex } from "../shared/ports/vector-index.ts";
+import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
 import { makeAsk } from "./answer/ask.ts";
 import { makeAnswerCache, makeAnswerKeys } from "./answer/cache.ts";
-import { makeRetrieve, type SearchIndex } from "./answer/retrieve.ts";
+import { makeRetrieve } from "./answer/retrieve.ts";
 import { presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
 import { authenticate, type Authenticator } from "./auth/authenticate.ts";
@@ -234,22 +235,11 @@ function makeIndexes(host: Host, shardOf: Parts["shardOf"]): Indexes {
   return {
     async search(admission) {
       const index = await outside(admission.tenant, admission.config, admission.space);
-      return index ?? embedded(await shardOf(admission));
+      return index ?? embeddedIndex(await shardOf(admission));
     },
     async purge(tenant, config, space, ids, signal) {
       if (ids.length === 0) return;
       await (await outside(tenant, config, space))?.delete(ids, signal);
-    },
-  };
-}
-
-/** The shard's own index: it searches and confirms in one call. */
-function embedded(shard: ShardApi): SearchIndex {
-  return {
-    maxTopK: 1000,
-    async query(query) {
-      const { evidence } = await shard.query(query);
-      return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
     },
   };
 }

@@ -83,7 +83,12 @@ export async function ask(
   question: EvalQuestion,
   model: string | undefined,
 ): Promise<EvalAnswer> {
-  const body = { question: question.question, cache: "bypass", ...(model === undefined ? {} : { model }) };
+  const body = {
+    question: question.question,
+    cache: "bypass",
+    ...(question.scope === undefined ? {} : { scope: question.scope }),
+    ...(model === undefined ? {} : { model }),
+  };
   const answer = answered.parse(await post(target, "/v1/ask", body, question.as));
   return {
     id: question.id,

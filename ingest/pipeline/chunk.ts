@@ -5,12 +5,14 @@ export interface Passage {
   /** Empty for a passage that speaks for itself. */
   readonly label: string;
   readonly value: string;
+  /** What the row itself holds of it, where `value` says more (a name looked up); default `value`. */
+  readonly own?: string;
 }
 
 export interface Chunk {
   /** Header and passages: what is embedded, and what a model reads. */
   readonly text: string;
-  /** The values alone. */
+  /** The row's own values alone. */
   readonly body: string;
 }
 
@@ -36,13 +38,13 @@ export function chunk(header: string, passages: readonly Passage[], maxTokens: n
     values = [];
     used = 0;
   };
-  for (const { label, value } of passages) {
+  for (const { label, value, own = value } of passages) {
     const lead = label === "" ? "" : `${label}: `;
     const cost = estimateTokens(lead) + estimateTokens(value) + 1;
     if (cost <= budget) {
       if (used + cost > budget) flush();
       lines.push(lead + value);
-      values.push(value);
+      values.push(own);
       used += cost;
       continue;
     }

@@ -22,7 +22,8 @@ export function render(
 ): StagedRow {
   const { plan, values } = view;
   const cells = new Map(plan.columns.map((column, i) => [column.name, values[i] ?? null] as const));
-  const title = titleOf(table, prepared, plan.columns, cells);
+  const named = titleOf(table, plan.columns, cells);
+  const title = named ?? shorten(`${table.label} ${prepared.key}`, TITLE_UNITS);
   const short: Passage[] = [];
   const prose: Passage[] = [];
   const names: string[] = [];
@@ -34,7 +35,9 @@ export function render(
     if (column.lookup && name !== undefined) {
       names.push(name);
       const label = column.lookup.as.replaceAll("_", " ");
-      short.push({ label, value: `${name} (${column.name} ${value})` });
+      // The name is searched in a field of its own, which counts less: poured into the body, it would find every row that
+      // refers to it before the row that it names.
+      short.push({ label, value: `${name} (${column.name} ${value})`, own: value });
     } else {
       (column.prose ? prose : short).push({ label: column.label, value });
     }
@@ -53,7 +56,8 @@ export function render(
     chunks: chunks.map(({ text, body }, n) => ({
       n,
       text,
-      lexical: { title, body, labels: names.join("\n"), meta: plan.meta },
+      // A title made of table and key says nothing that the body and the table's words don't.
+      lexical: { title: named ?? "", body, labels: names.join("\n"), meta: plan.meta },
       vector: undefined,
     })),
   };
@@ -71,26 +75,24 @@ function headerOf(context: string, title: string, maxTokens: number): string {
 }
 
 /**
- * The title as configured, when the view shows all of its columns; else, or when it comes out blank, the table's name and
- * the row's key. On one line, at most 200 units.
+ * The title as configured, on one line, at most 200 units; undefined when the view does not show all of its columns, or it
+ * comes out blank.
  */
 function titleOf(
   table: OpenTable,
-  prepared: PreparedRow,
   columns: readonly ColumnPlan[],
   cells: ReadonlyMap<string, Cell>,
-): string {
-  const fallback = shorten(`${table.label} ${prepared.key}`, TITLE_UNITS);
+): string | undefined {
   const template = table.config.title;
-  if (template === undefined) return fallback;
+  if (template === undefined) return undefined;
   const types = new Map(columns.map((column) => [column.name, column.type]));
-  if (!titleColumns(template).every((name) => types.has(name))) return fallback;
+  if (!titleColumns(template).every((name) => types.has(name))) return undefined;
   const text = (name: string): string => readable(cells.get(name) ?? null, types.get(name) ?? "string");
   const filled = template.includes("{")
     ? template.replace(/\{([^{}]+)\}/g, (_, name: string) => text(name))
     : text(template);
   const line = filled.replace(/\s+/gu, " ").trim();
-  return line === "" ? fallback : shorten(line, TITLE_UNITS);
+  return line === "" ? undefined : shorten(line, TITLE_UNITS);
 }
 
 /** The row's link, when every column that it names is visible. */

@@ -22,6 +22,8 @@ export interface Question {
   readonly fallbacks: readonly string[];
   /** Narrows to these tables; never widens. */
   readonly tables: readonly string[] | undefined;
+  /** Narrows to rows whose cells equal these values (as text), by column; never widens. */
+  readonly cells?: Readonly<Record<string, string>> | undefined;
   /** 1 to 50. */
   readonly topK: number;
   readonly cache: "default" | "bypass" | "only";

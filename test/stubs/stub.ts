@@ -276,7 +276,7 @@ async function misbehave(call: Call, vendor: Vendor): Promise<boolean> {
     response.writeHead(302, { location: "http://169.254.169.254/" }).end();
     return true;
   }
-  const [, digits] = /^status_(\d{3})/.exec(fault.mode) ?? [];
+  const [, digits] = /^(?:status|query|upsert|delete)_(\d{3})/.exec(fault.mode) ?? [];
   if (digits === undefined) return false;
   const status = Number(digits);
   if (fault.mode.endsWith("_html")) {
@@ -285,7 +285,7 @@ async function misbehave(call: Call, vendor: Vendor): Promise<boolean> {
       .end("<html><body>Please log in</body></html>");
     return true;
   }
-  const kind = fault.mode.slice("status_000_".length);
+  const kind = fault.mode.replace(/^[a-z]+_\d+_?/, "");
   sendJson(call, status, vendor.errorBody(status, kind), RETRY_AFTER[fault.mode]?.() ?? {});
   return true;
 }

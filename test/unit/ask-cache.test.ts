@@ -82,6 +82,7 @@ describe("ask: the exact cache", () => {
   it.each([
     ["model", { model: "b/two" }],
     ["tables", { tables: ["notices"] }],
+    ["scope", { cells: { berth: "east" } }],
     ["top_k", { topK: 3 }],
     ["history", { history: [{ role: "user" as const, content: "Hello" }] }],
     ["output limit", { maxOutputTokens: 10 }],

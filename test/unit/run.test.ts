@@ -153,7 +153,7 @@ describe("a run", () => {
     ]);
     expect(row?.chunks[0]?.lexical).toEqual({
       title: "part 0",
-      body: "0\nFoo (supplier_id 1)\nops",
+      body: "0\n1\nops",
       labels: "Foo",
       meta: "parts\nid\nname\nsupplier id\nowner",
     });

@@ -83,7 +83,7 @@ export function makeAsk(deps: AskDeps): Ask {
 
     const text = standalone(question.text, question.history);
     const found = await deps.retrieve(
-      { text, topK: question.topK, tables: question.tables, rowsOnly: false },
+      { text, topK: question.topK, tables: question.tables, cells: question.cells, rowsOnly: false },
       admission,
       signal,
     );
@@ -152,6 +152,7 @@ function keyParts({ question, admission, config, choice, language, today }: Aske
     model: choice.requested,
     fallbacks: question.fallbacks,
     tables: question.tables,
+    cells: question.cells,
     topK: question.topK,
     maxOutputTokens: question.maxOutputTokens,
     promptVersion: PROMPT_VERSION,

@@ -38,6 +38,7 @@ export interface KeyParts {
   readonly fallbacks: readonly string[];
   /** In any order; undefined is another thing than an empty list. */
   readonly tables: readonly string[] | undefined;
+  readonly cells?: Readonly<Record<string, string>> | undefined;
   readonly topK: number;
   readonly maxOutputTokens: number;
   readonly promptVersion: string;
@@ -95,6 +96,7 @@ export function canonicalKey(parts: KeyParts): string {
       parts.model,
       [...parts.fallbacks],
       parts.tables === undefined ? "all" : setOf(parts.tables),
+      Object.entries(parts.cells ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)),
       parts.topK,
       parts.maxOutputTokens,
       parts.promptVersion,

@@ -6,13 +6,10 @@ import type { Embedder } from "../../shared/ports/embedder.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Recheck } from "../../shared/ports/registry.ts";
-import type { Filter, Match, VectorIndex } from "../../shared/ports/vector-index.ts";
+import type { Filter, Match, SearchIndex } from "../../shared/ports/vector-index.ts";
 import { embedderOf } from "../../shared/space.ts";
 import type { Admission } from "../tenant/api.ts";
 import { cellText } from "./verify-claims.ts";
-
-/** The part of an index that questions need. */
-export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
 
 interface RetrieveDeps {
   readonly embedder: (config: Config) => Promise<Embedder>;
@@ -79,7 +76,8 @@ function filterOf(query: Query, admission: Admission): Filter {
   if (query.tables?.some((table) => !visible.has(table))) {
     throw new QuaysideError("not_found", "No such table.");
   }
-  return { classes: admission.permitted, tables: query.tables, cells: query.cells };
+  // Always named: rows of a table that left the configuration may still be in the store.
+  return { classes: admission.permitted, tables: query.tables ?? [...visible], cells: query.cells };
 }
 
 async function embed(embedder: Embedder, text: string, signal: AbortSignal): Promise<Float32Array> {

@@ -37,11 +37,15 @@ const name = text.check(z.minLength(1), z.maxLength(200));
 const tables = z.array(name).check(z.minLength(1), z.maxLength(100));
 const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.minimum(1), z.maximum(most));
 
+/** Only rows whose cells equal these, by column. */
+const scope = z.record(name, z.union([text, z.number(), z.boolean()]));
+
 const askBody = z.strictObject({
   question: visibleText,
   model: z.optional(name),
   fallbacks: z.optional(z.array(name).check(z.maxLength(MAX_FALLBACKS))),
   tables: z.optional(tables),
+  scope: z.optional(scope),
   top_k: z.optional(topK(50)),
   history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text }))),
   stream: z.optional(z.boolean()),
@@ -53,8 +57,7 @@ const searchBody = z.strictObject({
   query: visibleText,
   top_k: z.optional(topK(200)),
   tables: z.optional(tables),
-  /** Only rows whose cells equal these, by column. */
-  scope: z.optional(z.record(name, z.union([text, z.number(), z.boolean()]))),
+  scope: z.optional(scope),
 });
 
 /** The native HTTP API. */
@@ -188,13 +191,12 @@ async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
     }
     const body = parseBody(searchBody, await readJson(request, limits.bodyBytes));
     requireLength(body.query, limits.questionChars);
-    const cells = Object.entries(body.scope ?? {}).map(([column, value]) => [column, String(value)] as const);
     const found = await deps.retrieve(
       {
         text: body.query,
         topK: body.top_k ?? DEFAULT_SEARCH_TOP_K,
         tables: body.tables,
-        cells: cells.length === 0 ? undefined : Object.fromEntries(cells),
+        cells: cellsOf(body.scope),
         rowsOnly: true,
       },
       admission,
@@ -222,10 +224,17 @@ function questionOf(body: z.infer<typeof askBody>, limits: Limits): Question {
     model: body.model,
     fallbacks: body.fallbacks ?? [],
     tables: body.tables,
+    cells: cellsOf(body.scope),
     topK: body.top_k ?? DEFAULT_TOP_K,
     cache: body.cache ?? "default",
     maxOutputTokens,
   };
+}
+
+/** Values as text, as the index compares them; undefined when nothing is narrowed. */
+function cellsOf(body: z.infer<typeof scope> | undefined): Readonly<Record<string, string>> | undefined {
+  const cells = Object.entries(body ?? {}).map(([column, value]) => [column, String(value)] as const);
+  return cells.length === 0 ? undefined : Object.fromEntries(cells);
 }
 
 /** @throws QuaysideError `question_too_long`; the limit counts code points. */
