@@ -107,7 +107,7 @@ async function makeProbes(config: Config, host: Host, signal: AbortSignal): Prom
               row: rowId(table, key),
               query: [...key, ...Object.values(row).filter((cell) => typeof cell === "string")]
                 .join(" ")
-                .slice(0, 300),
+                .slice(0, 120),
               visible: expected,
             });
           }
@@ -124,7 +124,7 @@ async function ask(url: string, probe: Probe, host: Host, signal: AbortSignal): 
     method: "POST",
     headers: { "content-type": "application/json", "x-quayside-demo-user": probe.user },
     // Not narrowed to the table: a caller who sees none of its rows may not even name it.
-    body: JSON.stringify({ query: probe.query, top_k: 100 }),
+    body: JSON.stringify({ query: probe.query, top_k: 30 }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(15_000)]),
   });
   if (!response.ok) {
