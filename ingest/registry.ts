@@ -11,6 +11,7 @@ type Load<Port> = () => Promise<Factory<Port>>;
 
 const SOURCES: Readonly<Record<string, Load<Source>>> = {
   duckdb: async () => (await import("./sources/duckdb.ts")).makeDuckDbSource,
+  bigquery: async () => (await import("./sources/bigquery.ts")).makeBigQuerySource,
   snowflake: async () => (await import("./sources/snowflake.ts")).makeSnowflakeSource,
 };
 

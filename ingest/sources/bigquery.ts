@@ -1,0 +1,210 @@
+import * as z from "zod/mini";
+import { googleAccount } from "../../shared/google-auth.ts";
+import { aborted } from "../../shared/http.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Factory, Host } from "../../shared/ports/host.ts";
+import type { Cell, Column, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import { makeBigQueryApi, type BigQueryApi, type BigQuerySession } from "./bigquery-api.ts";
+import { cellOf, columnOf, valuesOf, type BigQueryField } from "./bigquery-values.ts";
+import { baseUrl, forTable, parseSettings } from "./fetch-call.ts";
+import { oneSelect, type Dialect } from "./fetch-sql.ts";
+import { UNREADABLE } from "./fetch-values.ts";
+
+const text = z.string().check(z.minLength(1));
+const positive = z.number().check(z.int(), z.minimum(1));
+const settingsSchema = z.strictObject({
+  kind: z.literal("bigquery"),
+  project: z.optional(text),
+  dataset: z.optional(text),
+  location: z.optional(text),
+  baseUrl: z.optional(text),
+  maximumBytesBilled: z.optional(positive),
+  timeoutSeconds: z.optional(positive.check(z.maximum(86_400))),
+  pageSize: z.optional(positive.check(z.maximum(100_000))),
+  snapshot: z.optional(z.boolean()),
+});
+
+const DIALECT: Dialect = {
+  quotes: "'\"`",
+  escapes: "'\"`",
+  tripled: "'\"",
+  dollars: false,
+  lineComments: ["--", "#"],
+};
+/** Tables described within this long of each other are read as at one moment. */
+const SNAPSHOT_MS = 15 * 60_000;
+
+interface Located {
+  /** Quoted parts, or the query in parentheses. */
+  readonly from: string;
+  readonly fields: readonly BigQueryField[];
+  /** When the table was made, in milliseconds, where it can be read as at a later moment; else undefined. */
+  readonly since: number | undefined;
+  readonly rows: number | undefined;
+  readonly description: string | undefined;
+  readonly primaryKey: readonly string[];
+}
+
+/**
+ * BigQuery through its REST API, by fetch alone: runs on Node and in a Worker. Rows come in no order: sorting a large result
+ * is what BigQuery does worst.
+ *
+ * Settings: `project`, `dataset` (of tables named without one), `location`, `baseUrl`, `maximumBytesBilled` (of one query),
+ * `timeoutSeconds` (default 1800), `pageSize` (rows; default 10,000), `snapshot` (default true: the tables of a run as at one
+ * moment). Environment, over the settings: `BIGQUERY_PROJECT`, `BIGQUERY_BASE_URL`; `GOOGLE_APPLICATION_CREDENTIALS_JSON`, the
+ * service account's key file.
+ */
+export const makeBigQuerySource: Factory<Source> = (input, host) => {
+  const settings = parseSettings("bigquery", settingsSchema, input);
+  const api = makeBigQueryApi(host, sessionOf(settings, host));
+  const located = new Map<string, Located>();
+  /** When tables are read as at, in milliseconds of BigQuery's clock, and when that was decided, of ours. */
+  let moment: { readonly at: number; readonly decided: number } | undefined;
+
+  const locate = async (ref: TableRef, signal: AbortSignal): Promise<Located> => {
+    if (ref.query !== undefined) return fromQuery(api, ref.query, signal);
+    const parts = ref.name ?? [];
+    const dataset = parts.at(-2) ?? settings.dataset;
+    if (dataset === undefined || parts.length === 0 || parts.length > 3) {
+      throw new QuaysideError("source_rejected", "write dataset and table, or set the source's dataset.");
+    }
+    const table = await api.table([parts.at(-3) ?? "", dataset, parts.at(-1) ?? ""], signal);
+    const real = table.type === "TABLE" && table.creationTime !== undefined;
+    if (moment === undefined || host.now() - moment.decided > SNAPSHOT_MS) {
+      // Without the server's clock, ours; a second earlier, for the future can't be read.
+      moment = { at: table.serverTime ?? host.now() - 1000, decided: host.now() };
+    }
+    const { projectId, datasetId, tableId } = table.tableReference;
+    return {
+      from: [projectId, datasetId, tableId].map(quoted).join("."),
+      fields: table.schema?.fields ?? [],
+      since: real ? Number(table.creationTime) : undefined,
+      rows: real && table.streamingBuffer === undefined && table.numRows ? Number(table.numRows) : undefined,
+      description: table.description === "" ? undefined : table.description,
+      primaryKey: table.tableConstraints?.primaryKey?.columns ?? [],
+    };
+  };
+  const known = async (ref: TableRef, signal: AbortSignal): Promise<Located> => {
+    const id = JSON.stringify(ref);
+    const found = located.get(id) ?? (await locate(ref, signal));
+    located.set(id, found);
+    return found;
+  };
+
+  /** A column's field, for each column. */
+  const fieldsOf = (table: Table, found: Located, key: readonly string[]): readonly BigQueryField[] => {
+    const fields = new Map(found.fields.map((field) => [field.name, field]));
+    const missing = [...table.columns.map((column) => column.name), ...key].find((name) => !fields.has(name));
+    if (missing !== undefined) {
+      const names = [...fields.keys()].join(", ");
+      throw new QuaysideError("source_rejected", `there is no column "${missing}". Its columns: ${names}.`);
+    }
+    return table.columns.flatMap((column) => fields.get(column.name) ?? []);
+  };
+
+  const selectOf = (found: Located, columns: readonly Column[]): string => {
+    const at = moment?.at;
+    const past =
+      settings.snapshot !== false && at !== undefined && found.since !== undefined && found.since < at;
+    const clause = past ? ` FOR SYSTEM_TIME AS OF TIMESTAMP '${new Date(at).toISOString()}'` : "";
+    // A result has to have a column; a table that is read for none still has its rows.
+    const list = columns.map((column) => quoted(column.name)).join(", ") || "1";
+    return `SELECT ${list} FROM ${found.from}${clause}`;
+  };
+
+  return {
+    ordered: false,
+
+    describe(ref, signal) {
+      return forTable(ref, signal, async () => {
+        located.delete(JSON.stringify(ref));
+        const { fields, description, primaryKey } = await known(ref, signal);
+        const columns = fields.map(columnOf);
+        return { ref, columns, primaryKey, ...(description === undefined ? {} : { description }) };
+      });
+    },
+
+    async *read(table, { key, batchSize, signal }) {
+      const found = await forTable(table.ref, signal, () => known(table.ref, signal));
+      const fields = await forTable(table.ref, signal, async () => fieldsOf(table, found, key));
+      const pages = api.query(selectOf(found, table.columns), signal)[Symbol.asyncIterator]();
+      try {
+        for (;;) {
+          const step = await forTable(table.ref, signal, () => pages.next());
+          if (step.done === true) return;
+          for (const raw of step.value.body.batches(batchSize)) {
+            if (signal.aborted) throw aborted(signal);
+            step.value.delivered(raw.length);
+            yield raw.map((row) => rowOf(fields, row));
+          }
+        }
+      } finally {
+        await pages.return?.();
+      }
+    },
+
+    async estimate(table, signal) {
+      return forTable(table.ref, signal, async () => {
+        const found = await known(table.ref, signal);
+        const { bytes } = await api.dryRun(selectOf(found, table.columns), signal);
+        return {
+          ...(found.rows === undefined ? {} : { rows: found.rows }),
+          ...(bytes === undefined ? {} : { bytes }),
+        };
+      });
+    },
+
+    async [Symbol.asyncDispose]() {
+      located.clear();
+      moment = undefined;
+    },
+  };
+};
+
+function sessionOf(settings: z.infer<typeof settingsSchema>, host: Host): BigQuerySession {
+  const json = host.secret("GOOGLE_APPLICATION_CREDENTIALS_JSON");
+  if (json === undefined) throw missing("GOOGLE_APPLICATION_CREDENTIALS_JSON");
+  const codes = { unavailable: "source_unavailable", rejected: "source_rejected" } as const;
+  const account = googleAccount(json, host, codes);
+  const project = host.secret("BIGQUERY_PROJECT") ?? settings.project ?? account.project;
+  if (project === undefined) throw missing("BIGQUERY_PROJECT (or the setting project)");
+  const base = host.secret("BIGQUERY_BASE_URL") ?? settings.baseUrl ?? "https://bigquery.googleapis.com";
+  return {
+    base: baseUrl(base, "BIGQUERY_BASE_URL"),
+    account,
+    project,
+    dataset: settings.dataset,
+    location: settings.location,
+    maximumBytesBilled: settings.maximumBytesBilled,
+    timeoutSeconds: settings.timeoutSeconds ?? 1800,
+    pageSize: settings.pageSize ?? 10_000,
+  };
+}
+
+function missing(what: string): QuaysideError {
+  return new QuaysideError("config_invalid", `A bigquery source needs ${what}.`);
+}
+
+async function fromQuery(api: BigQueryApi, query: string, signal: AbortSignal): Promise<Located> {
+  const from = `(\n${oneSelect(query, DIALECT)}\n)`;
+  const { fields, statementType } = await api.dryRun(`SELECT * FROM ${from}`, signal);
+  if (statementType !== "SELECT") {
+    throw new QuaysideError(
+      "source_rejected",
+      "a table's query must be one SELECT statement and nothing else.",
+    );
+  }
+  return { from, fields, since: undefined, rows: undefined, description: undefined, primaryKey: [] };
+}
+
+function rowOf(fields: readonly BigQueryField[], raw: unknown): Row {
+  const values = valuesOf(raw);
+  const cell = (field: BigQueryField, i: number): Cell => (values ? cellOf(values[i], field) : UNREADABLE);
+  // Entries, for a column may be called `__proto__`, which assignment would not store.
+  return Object.fromEntries(fields.map((field, i): [string, Cell] => [field.name, cell(field, i)]));
+}
+
+/** A GoogleSQL identifier; a backslash and a backtick are escaped inside. */
+function quoted(identifier: string): string {
+  return `\`${identifier.replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\``;
+}
