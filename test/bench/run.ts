@@ -23,7 +23,9 @@ if (unknown.length > 0) {
 }
 let failed = 0;
 for (const name of named.length > 0 ? named : all) {
-  const result = spawnSync(process.execPath, [join(here, `${name}.bench.ts`), ...flags], { stdio: "inherit" });
+  const result = spawnSync(process.execPath, [join(here, `${name}.bench.ts`), ...flags], {
+    stdio: "inherit",
+  });
   if (result.status !== 0) failed += 1;
 }
 process.exitCode = failed > 0 ? 1 : 0;

@@ -78,7 +78,7 @@ describe("a model chosen per request", () => {
     expect(events.at(-1)).toBe("done");
     const done = JSON.parse(/event: done\ndata: (.*)/.exec(text)?.[1] ?? "{}") as Record<string, unknown>;
     expect(done).toMatchObject({ outcome: "answered", model, attempts: [{ model, outcome: "ok" }] });
-    expect((done["citations"] as unknown[]).length).toBeGreaterThan(0);
+    expect(done["citations"]).not.toEqual([]);
     expect(stub().exchanges.length).toBe(before + 1);
   });
 
@@ -106,9 +106,9 @@ describe("vectors in Pinecone", () => {
     const body = { query: "reefer sockets temperature Salicorne", top_k: 50 };
     const permitted = await remote.post("/v1/search", body, { "x-quayside-demo-user": "ops-fr" });
     expect(await permitted.text()).toContain("KA-118");
-    await pinecone.fault({ mode: "ignores_filter" });
+    pinecone.fault({ mode: "ignores_filter" });
     const forbidden = await remote.post("/v1/search", body, { "x-quayside-demo-user": "guest" });
-    await pinecone.reset();
+    pinecone.reset();
     expect(forbidden.status).toBe(200);
     expect(await forbidden.text()).not.toContain("KA-118");
   });
