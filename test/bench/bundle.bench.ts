@@ -34,12 +34,12 @@ function cpuNs(pid: number): number {
   }, 0);
 }
 
+function module(name: string): string {
+  return `(name = "${name}", ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}")`;
+}
+
 /** A workerd configuration of one Worker; what it is bound to answers nothing. */
 function workerdConfig(files: readonly string[], main: string, port: number): string {
-  const module = (name: string): string =>
-    name.endsWith(".wasm")
-      ? `(name = "${name}", wasm = embed "${name}")`
-      : `(name = "${name}", esModule = embed "${name}")`;
   const modules = [main, ...files.filter((name) => name !== main)].map(module).join(", ");
   const bound = main === "main.mjs";
   return `using Workerd = import "/workerd/workerd.capnp";

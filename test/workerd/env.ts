@@ -1,11 +1,10 @@
-// Brings the bindings of `env` along.
-import type {} from "../../workers/env.ts";
+import type * as main from "../../workers/main.ts";
 
 declare global {
   namespace Cloudflare {
     /** Types the `exports` of `cloudflare:workers`. */
     interface GlobalProps {
-      mainModule: typeof import("../../workers/main.ts");
+      mainModule: typeof main;
     }
   }
 }
