@@ -13,6 +13,8 @@ const SOURCES: Readonly<Record<string, Load<Source>>> = {
   duckdb: async () => (await import("./sources/duckdb.ts")).makeDuckDbSource,
   bigquery: async () => (await import("./sources/bigquery.ts")).makeBigQuerySource,
   snowflake: async () => (await import("./sources/snowflake.ts")).makeSnowflakeSource,
+  postgres: async () => (await import("./sources/postgres.ts")).makePostgresSource,
+  redshift: async () => (await import("./sources/redshift.ts")).makeRedshiftSource,
 };
 
 const EMBEDDERS: Readonly<Record<string, Load<Embedder>>> = {

@@ -1,0 +1,68 @@
+import { PGlite } from "@electric-sql/pglite";
+import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** PostgreSQL itself, as WebAssembly in this process, behind its wire protocol. One session, whoever connects. */
+export interface PostgresInProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly db: PGlite;
+  /** Connections taken so far. */
+  readonly connections: number;
+  /** Bytes of each message from the server to the client; may end a connection or change the count of what goes on. */
+  onData: ((chunk: Buffer, drop: () => void) => void) | undefined;
+}
+
+/** @param setup statements to run first. */
+export async function startPglite(setup: readonly string[]): Promise<PostgresInProcess> {
+  const db = await PGlite.create();
+  for (const statement of setup) await db.exec(statement);
+  const inner = new PGLiteSocketServer({ db, host: "127.0.0.1", port: 0, maxConnections: 20 });
+  await inner.start();
+  const target = Number(/:(\d+)$/.exec(inner.getServerConn())?.[1]);
+  let taken = 0;
+  const sockets = new Set<Socket>();
+  // In front of it: to count connections, and to break them.
+  const proxy: Server = createServer((client) => {
+    taken += 1;
+    const server = connect({ host: "127.0.0.1", port: target, noDelay: true });
+    const drop = (): void => {
+      client.resetAndDestroy();
+      server.destroy();
+    };
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        client.destroy();
+        server.destroy();
+      });
+    }
+    client.pipe(server);
+    server.on("data", (chunk: Buffer) => {
+      running.onData?.(chunk, drop);
+      if (!client.destroyed && !client.write(chunk)) {
+        server.pause();
+        client.once("drain", () => server.resume());
+      }
+    });
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const address = proxy.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const running: PostgresInProcess = {
+    url: `postgres://postgres:se%40cret@127.0.0.1:${address.port}/postgres`,
+    db,
+    get connections() {
+      return taken;
+    },
+    onData: undefined,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => proxy.close(resolve));
+      await inner.stop();
+      await db.close();
+    },
+  };
+  return running;
+}
