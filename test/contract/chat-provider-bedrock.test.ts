@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { ChatEvent, ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { bedrock } from "../../workers/providers/bedrock.ts";
-import { recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
+import { held, recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { awsEvent, awsMessage, BEDROCK_STUB, startBedrock } from "../stubs/bedrock.ts";
 import type { Stub } from "../stubs/stub.ts";
@@ -38,9 +38,13 @@ chatProviderContract(
   close,
 );
 
-async function collect(provider: ChatProvider, model = "test-model"): Promise<ChatEvent[]> {
+async function collect(
+  provider: ChatProvider,
+  model = "test-model",
+  signal = new AbortController().signal,
+): Promise<ChatEvent[]> {
   const events: ChatEvent[] = [];
-  const stream = provider.stream(chatRequest({ model }), new AbortController().signal);
+  const stream = provider.stream(chatRequest({ model }), signal);
   for await (const event of stream) events.push(event);
   return events;
 }
@@ -49,6 +53,12 @@ async function collect(provider: ChatProvider, model = "test-model"): Promise<Ch
 function read(...messages: readonly string[]): Promise<ChatEvent[]> {
   const stream = () => recorded(messages.join(""), "application/vnd.amazon.eventstream", "latin1");
   return collect(bedrock({}, scriptedHost(KEYS, stream)));
+}
+
+/** As `read`, of a stream that comes in these pieces and stays open. */
+function readHeld(pieces: readonly string[], signal = new AbortController().signal): Promise<ChatEvent[]> {
+  const stream = () => held(pieces, "application/vnd.amazon.eventstream", "latin1");
+  return collect(bedrock({}, scriptedHost(KEYS, stream)), "test-model", signal);
 }
 
 const said = (text: string) => awsEvent("contentBlockDelta", { contentBlockIndex: 0, delta: { text } });
@@ -151,6 +161,33 @@ describe("bedrock", () => {
     await expect(read(flipped(said("A hinge"), at), stopped("end_turn"), USAGE)).rejects.toMatchObject({
       code: "provider_bad_response",
     });
+  });
+
+  it("does not wait for what a corrupt length promises", async () => {
+    await expect(readHeld([flipped(said("A hinge"), 1)])).rejects.toMatchObject({
+      code: "provider_bad_response",
+    });
+  });
+
+  it("reads the same wherever the stream is split", async () => {
+    const whole = said("A hinge") + said(" pin [1] — pièce.") + stopped("end_turn") + USAGE;
+    for (let at = 1; at < whole.length; at++) {
+      const events = await readHeld([whole.slice(0, at), whole.slice(at)]);
+      const text = events.map((event) => (event.type === "text-delta" ? event.text : "")).join("");
+      expect(text).toBe("A hinge pin [1] — pièce.");
+      expect(events.at(-1)).toMatchObject({ reason: "stop", usage: { inputTokens: 120 } });
+    }
+  });
+
+  it("ignores text after the stop", async () => {
+    const events = await read(said("A pin [1]."), stopped("end_turn"), said(" More."), USAGE);
+    expect(events[0]).toEqual({ type: "text-delta", text: "A pin [1]." });
+    expect(events[1]).toMatchObject({ type: "finish" });
+  });
+
+  it("stops reading a stalled stream when it is cancelled", async () => {
+    const failed = readHeld([said("A hinge")], AbortSignal.timeout(20));
+    await expect(failed).rejects.toMatchObject({ code: "deadline_exceeded" });
   });
 
   it("delivers what came before a corrupt message, then says that the answer was interrupted", async () => {

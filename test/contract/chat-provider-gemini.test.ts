@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { ChatEvent, ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { gemini } from "../../workers/providers/gemini.ts";
-import { recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
+import { held, recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { GEMINI_STUB_KEY, startGemini } from "../stubs/gemini.ts";
 import type { Stub } from "../stubs/stub.ts";
@@ -107,6 +107,24 @@ describe("gemini", () => {
   ])("finish reason %s is %s", async (finishReason, reason) => {
     const events = await read(said("A hinge"), { candidates: [{ finishReason, index: 0 }] });
     expect(events.at(-1)).toMatchObject({ type: "finish", reason });
+  });
+
+  it("waits for nothing after the chunk that finishes and counts", async () => {
+    const last = {
+      candidates: [{ finishReason: "STOP" }],
+      usageMetadata: { promptTokenCount: 2, candidatesTokenCount: 1 },
+    };
+    const pieces = [said("A pin [1]."), last].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);
+    const host = scriptedHost({ GEMINI_API_KEY: "k" }, () => held(pieces));
+    expect((await collect(gemini({}, host))).at(-1)).toMatchObject({ type: "finish", reason: "stop" });
+  });
+
+  it("ignores text after the finish reason", async () => {
+    const finished = { candidates: [{ finishReason: "STOP" }] };
+    expect((await read(said("A pin [1]."), finished, said(" More.")))[0]).toEqual({
+      type: "text-delta",
+      text: "A pin [1].",
+    });
   });
 
   it("delivers a blocked prompt as a refusal", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { ChatEvent, ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { vertex } from "../../workers/providers/vertex.ts";
+import { scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { makeStubKey } from "../stubs/keys.ts";
 import { startVertex, VERTEX_STUB, type VertexStub } from "../stubs/vertex.ts";
@@ -54,14 +55,26 @@ describe("vertex", () => {
     expect(stub.tokens.exchanges).toHaveLength(1);
   });
 
-  it("asks for a new token before the old one expires", async () => {
+  it("asks for a new token two minutes before the old one expires", async () => {
     const { stub } = await open();
-    let now = Date.now() - 3_600_000;
-    const provider = vertex({}, { ...hostOf(stub), now: () => now });
-    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_rejected" });
-    now = Date.now();
-    await collect(provider);
-    expect(stub.tokens.exchanges).toHaveLength(2);
+    const secrets = { GOOGLE_APPLICATION_CREDENTIALS_JSON: stub.credentials, VERTEX_LOCATION: "global" };
+    let now = 0;
+    let given = 0;
+    const host = scriptedHost(
+      secrets,
+      ({ url }) =>
+        url === `${stub.tokens.url}/token`
+          ? Response.json({ access_token: `token-${(given += 1)}`, expires_in: 3600 })
+          : new Response(null, { status: 503 }),
+      () => now,
+    );
+    const provider = vertex({}, host);
+    for (const minute of [0, 57, 58, 59]) {
+      now = minute * 60_000;
+      await expect(collect(provider)).rejects.toMatchObject({ code: "no_provider_available" });
+    }
+    const used = host.asked.map(({ headers }) => headers.get("authorization")).filter(Boolean);
+    expect(used).toEqual(["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2"]);
   });
 
   it("forgets a token that is refused", async () => {

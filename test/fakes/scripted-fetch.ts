@@ -36,3 +36,19 @@ export function recorded(
 ): Response {
   return new Response(Buffer.from(stream, encoding), { headers: { "content-type": contentType } });
 }
+
+/** A stream in these pieces, which then stays open until its reader leaves. */
+export function held(
+  pieces: readonly string[],
+  contentType = "text/event-stream",
+  encoding: "utf8" | "latin1" = "utf8",
+): Response {
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const piece = pieces[sent++];
+      if (piece !== undefined) controller.enqueue(Buffer.from(piece, encoding));
+    },
+  });
+  return new Response(body, { headers: { "content-type": contentType } });
+}

@@ -78,8 +78,9 @@ function reader(maxOutputTokens: number): ReadEvent {
     if (!reading.complete) {
       const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
       const { delta, finish_reason: ofChoice } = fields(choice);
-      const { type, content } = fields(delta);
-      if (typeof content === "string" && (type === "text" || type === undefined)) reading.text += content;
+      // Thoughts and tool calls have no content.
+      const { content } = fields(delta);
+      if (typeof content === "string") reading.text += content;
       const reason = ofChoice ?? chunk["finish_reason"];
       if (typeof reason === "string") reading.reason = REASONS[reason] ?? "other";
       reading.complete = typeof reason === "string";
