@@ -138,7 +138,10 @@ async function main(): Promise<void> {
     console.log(`  curl -s ${worker.url}/v1/ask -H 'content-type: application/json' \\`);
     console.log(`    -H 'x-quayside-demo-user: ${example.as}' \\`);
     console.log(`    -d '${JSON.stringify({ question: example.question }).replaceAll("'", "\\u0027")}'\n`);
-    console.log(`  npm run -s quayside -- ask ${JSON.stringify(example.question)} --as ${example.as}\n`);
+    const elsewhere = port === 8787 ? "" : ` --url ${worker.url}`;
+    console.log(
+      `  npm run -s quayside -- ask ${JSON.stringify(example.question)} --as ${example.as}${elsewhere}\n`,
+    );
   }
   console.log("Ctrl-C ends everything.");
 }
