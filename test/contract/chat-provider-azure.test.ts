@@ -6,6 +6,7 @@ import { secretHost } from "../fakes/secret-host.ts";
 import { AZURE_STUB_KEY, startAzure } from "../stubs/azure.ts";
 import type { Stub } from "../stubs/stub.ts";
 import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { whyNot } from "./why-not.ts";
 
 const opened: Stub[] = [];
 
@@ -101,5 +102,12 @@ describe("azure", () => {
     expect(() => azure(settings, secretHost(secrets as Record<string, string>))).toThrow(
       expect.objectContaining({ code: "config_invalid" }),
     );
+  });
+
+  it.each([
+    [{}, "AZURE_OPENAI_ENDPOINT and AZURE_OPENAI_API_KEY are not set."],
+    [{ AZURE_OPENAI_ENDPOINT: "https://a", AZURE_OPENAI_API_KEY: "k" }, undefined],
+  ])("is offered with %j: %s", (secrets, expected) => {
+    expect(whyNot("azure/x", secrets as Record<string, string>)).toBe(expected);
   });
 });

@@ -6,6 +6,7 @@ import { secretHost } from "../fakes/secret-host.ts";
 import { awsEvent, awsMessage, BEDROCK_STUB, startBedrock } from "../stubs/bedrock.ts";
 import type { Stub } from "../stubs/stub.ts";
 import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { whyNot } from "./why-not.ts";
 
 const opened: Stub[] = [];
 
@@ -220,5 +221,12 @@ describe("bedrock", () => {
     expect(() => bedrock({}, secretHost(Object.fromEntries(secrets)))).toThrow(
       expect.objectContaining({ code: "config_invalid" }),
     );
+  });
+
+  it.each([
+    [{ AWS_REGION: "eu-central-1", AWS_ACCESS_KEY_ID: "a" }, "AWS_SECRET_ACCESS_KEY is not set."],
+    [KEYS, undefined],
+  ])("is offered with %j: %s", (secrets, expected) => {
+    expect(whyNot("bedrock/x", secrets as Record<string, string>)).toBe(expected);
   });
 });

@@ -5,6 +5,7 @@ import { secretHost } from "../fakes/secret-host.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import type { Stub } from "../stubs/stub.ts";
 import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { whyNot } from "./why-not.ts";
 
 const opened: Stub[] = [];
 
@@ -71,5 +72,10 @@ describe("hosts of OpenAI's protocol", () => {
 
   it("of Llama models need their base URL", () => {
     expect(codeOf(() => llama({}, secretHost({})))).toBe("config_invalid");
+  });
+
+  it("of Llama models are offered with their base URL", () => {
+    expect(whyNot("llama/x", {})).toBe("LLAMA_BASE_URL is not set.");
+    expect(whyNot("llama/x", { LLAMA_BASE_URL: "https://llm.example/v1" })).toBeUndefined();
   });
 });

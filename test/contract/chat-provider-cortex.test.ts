@@ -6,6 +6,7 @@ import { secretHost } from "../fakes/secret-host.ts";
 import { startCortex, type CortexStub } from "../stubs/cortex.ts";
 import { makeStubKey } from "../stubs/keys.ts";
 import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { whyNot } from "./why-not.ts";
 
 const opened: CortexStub[] = [];
 
@@ -162,5 +163,14 @@ describe("cortex", () => {
     expect(() => cortex({}, secretHost(secrets as Record<string, string>))).toThrow(
       expect.objectContaining({ code: "config_invalid" }),
     );
+  });
+
+  it.each([
+    [{ SNOWFLAKE_ACCOUNT: "acme" }, "SNOWFLAKE_TOKEN is not set."],
+    [{ SNOWFLAKE_ACCOUNT: "acme", SNOWFLAKE_PRIVATE_KEY: "k" }, "SNOWFLAKE_TOKEN is not set."],
+    [{ SNOWFLAKE_ACCOUNT: "acme", SNOWFLAKE_PRIVATE_KEY: "k", SNOWFLAKE_USER: "u" }, undefined],
+    [{ SNOWFLAKE_BASE_URL: "http://127.0.0.1", SNOWFLAKE_TOKEN: "t" }, undefined],
+  ])("is offered with %j: %s", (secrets, expected) => {
+    expect(whyNot("cortex/x", secrets as Record<string, string>)).toBe(expected);
   });
 });

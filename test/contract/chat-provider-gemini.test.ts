@@ -6,6 +6,7 @@ import { secretHost } from "../fakes/secret-host.ts";
 import { GEMINI_STUB_KEY, startGemini } from "../stubs/gemini.ts";
 import type { Stub } from "../stubs/stub.ts";
 import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { whyNot } from "./why-not.ts";
 
 const opened: Stub[] = [];
 
@@ -160,4 +161,11 @@ describe("gemini", () => {
       );
     },
   );
+
+  it.each([
+    [{}, "GEMINI_API_KEY is not set."],
+    [{ GEMINI_API_KEY: "k" }, undefined],
+  ])("is offered with %j: %s", (secrets, expected) => {
+    expect(whyNot("gemini/x", secrets as Record<string, string>)).toBe(expected);
+  });
 });

@@ -6,6 +6,7 @@ import { secretHost } from "../fakes/secret-host.ts";
 import { makeStubKey } from "../stubs/keys.ts";
 import { startVertex, VERTEX_STUB, type VertexStub } from "../stubs/vertex.ts";
 import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { whyNot } from "./why-not.ts";
 
 const opened: VertexStub[] = [];
 
@@ -163,5 +164,12 @@ describe("vertex", () => {
     expect(() => vertex({}, hostOf(stub, change as Record<string, string>))).toThrow(
       expect.objectContaining({ code: "config_invalid" }),
     );
+  });
+
+  it.each([
+    [{ GOOGLE_APPLICATION_CREDENTIALS_JSON: "{}" }, "VERTEX_LOCATION is not set."],
+    [{ GOOGLE_APPLICATION_CREDENTIALS_JSON: "{}", VERTEX_LOCATION: "global" }, undefined],
+  ])("is offered with %j: %s", (secrets, expected) => {
+    expect(whyNot("vertex/x", secrets as Record<string, string>)).toBe(expected);
   });
 });
