@@ -12,6 +12,7 @@ type Load<Port> = () => Promise<Factory<Port>>;
 const SOURCES: Readonly<Record<string, Load<Source>>> = {
   duckdb: async () => (await import("./sources/duckdb.ts")).makeDuckDbSource,
   bigquery: async () => (await import("./sources/bigquery.ts")).makeBigQuerySource,
+  servicenow: async () => (await import("./sources/servicenow.ts")).makeServiceNowSource,
   snowflake: async () => (await import("./sources/snowflake.ts")).makeSnowflakeSource,
   postgres: async () => (await import("./sources/postgres.ts")).makePostgresSource,
   redshift: async () => (await import("./sources/redshift.ts")).makeRedshiftSource,

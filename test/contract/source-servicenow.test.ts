@@ -1,0 +1,359 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { htmlText } from "../../ingest/sources/servicenow-html.ts";
+import { makeServiceNowSource } from "../../ingest/sources/servicenow.ts";
+import type { Host } from "../../shared/ports/host.ts";
+import type { Row, Source } from "../../shared/ports/source.ts";
+import { secretHost } from "../fakes/secret-host.ts";
+import { SERVICENOW_STUB, startServiceNow, type ServiceNowStub } from "../stubs/servicenow.ts";
+import { failureOf, PEOPLE_SQL, readRows } from "./source-sql.ts";
+import { sourceContract } from "./source.ts";
+
+const signal = new AbortController().signal;
+let stub: ServiceNowStub;
+
+const hostWith = (
+  change: Readonly<Record<string, string | undefined>> = {},
+): ReturnType<typeof secretHost> => {
+  const all = { SERVICENOW_TOKEN: SERVICENOW_STUB.token, SERVICENOW_BASE_URL: stub.url, ...change };
+  const given = Object.entries(all).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return secretHost(Object.fromEntries(given));
+};
+const TABLES = {
+  people: { fields: ["id", "name", "note"] },
+  many: { fields: ["n"] },
+  empty: { fields: ["id"] },
+};
+const open = (settings: Readonly<Record<string, unknown>> = {}, host: Host = hostWith()): Source =>
+  makeServiceNowSource({ kind: "servicenow", tables: TABLES, ...settings }, host);
+
+const refs = {
+  people: { name: ["people"] },
+  many: { name: ["many"] },
+  empty: { name: ["empty"] },
+  missing: { name: ["missing"] },
+};
+const numbers = (rows: readonly Row[]): unknown[] =>
+  rows.map((row) => row["n"]).sort((a, b) => Number(a) - Number(b));
+const ALL = Array.from({ length: 5000 }, (_, n) => n);
+/** Calls for pages of a table, each with its parameters. */
+const asked = (table: string): number =>
+  stub.exchanges.filter((e) => e.path === `/api/now/table/${table}`).length;
+
+beforeAll(async () => {
+  stub = await startServiceNow();
+  await stub.define({
+    name: "people",
+    fields: { id: { type: "integer" }, name: { type: "string" }, note: { type: "string" } },
+    records: PEOPLE_SQL,
+  });
+  await stub.define({
+    name: "many",
+    fields: { n: { type: "integer" } },
+    records: "SELECT range AS n, md5(CAST(range AS VARCHAR)) AS sys_id FROM range(5000)",
+  });
+  await stub.define({
+    name: "empty",
+    fields: { id: { type: "integer" } },
+    records: "SELECT 1 AS id WHERE false",
+  });
+  await stub.define({
+    name: "task",
+    label: "Task",
+    fields: {
+      number: { type: "string", label: "Number", mandatory: true },
+      state: { type: "integer", label: "State", choice: true },
+      assigned_to: { type: "reference", label: "Assigned to" },
+      active: { type: "boolean", label: "Active" },
+      comments: { type: "journal_input", label: "Additional comments" },
+      sys_updated_on: { type: "glide_date_time", label: "Updated" },
+    },
+  });
+  await stub.define({
+    name: "incident",
+    label: "Incident",
+    extends: "task",
+    fields: {
+      number: { type: "string", label: "Incident number" },
+      description: { type: "string", label: "Description" },
+      resolved_on: { type: "glide_date", label: "Resolved" },
+    },
+    records: `SELECT id AS sys_id, * EXCLUDE (id) FROM (VALUES
+      ('b1', 'INC0001', '2', 'In Progress', '0a1', 'Odile Marchepont', 'true', '', '2026-11-20 10:00:00 - Odile: called',
+        '2026-11-20 10:00:05', concat('line 1', chr(10), 'a', chr(0), 'b'), '2024-02-29'),
+      ('b2', 'INC0002', '7', 'Closed', '', '', 'false', '', '', '2026-11-20 11:00:00', '', '')
+    ) AS t(id, number, state, dv_state, assigned_to, dv_assigned_to, active, comments, dv_comments, sys_updated_on,
+      description, resolved_on)`,
+  });
+});
+afterEach(() => stub.reset());
+afterAll(() => stub[Symbol.asyncDispose]());
+
+sourceContract("servicenow, by token", async () => ({ source: open(), ...refs }));
+sourceContract("servicenow, by user and password, small pages", async () => ({
+  source: open(
+    { auth: "basic", pageSize: 250 },
+    hostWith({ SERVICENOW_TOKEN: `${SERVICENOW_STUB.user}:${SERVICENOW_STUB.password}` }),
+  ),
+  ...refs,
+}));
+
+describe("servicenow source", () => {
+  it("describes a table with the fields it inherits, labels and display columns", async () => {
+    await using source = open();
+    expect(await source.describe({ name: ["incident"] }, signal)).toEqual({
+      ref: { name: ["incident"] },
+      primaryKey: ["sys_id"],
+      description: "Incident",
+      columns: [
+        { name: "active", type: "boolean", nullable: true, description: "Active" },
+        { name: "assigned_to", type: "string", nullable: true, description: "Assigned to" },
+        { name: "dv_assigned_to", type: "string", nullable: true, description: "Assigned to" },
+        { name: "comments", type: "string", nullable: true, description: "Additional comments" },
+        { name: "description", type: "string", nullable: true, description: "Description" },
+        { name: "number", type: "string", nullable: true, description: "Incident number" },
+        { name: "resolved_on", type: "date", nullable: true, description: "Resolved" },
+        { name: "state", type: "number", nullable: true, description: "State" },
+        { name: "dv_state", type: "string", nullable: true, description: "State" },
+        { name: "sys_id", type: "string", nullable: true },
+        { name: "sys_updated_on", type: "timestamp", nullable: true, description: "Updated" },
+      ],
+    });
+  });
+
+  it("reads values and what people are shown, times in UTC, journals by their entries", async () => {
+    await using source = open();
+    expect(await readRows(source, { name: ["incident"] }, ["number"])).toEqual([
+      {
+        active: true,
+        assigned_to: "0a1",
+        dv_assigned_to: "Odile Marchepont",
+        comments: "2026-11-20 10:00:00 - Odile: called",
+        description: "line 1\na\u0000b",
+        number: "INC0001",
+        resolved_on: "2024-02-29",
+        state: 2,
+        dv_state: "In Progress",
+        sys_id: "b1",
+        sys_updated_on: "2026-11-20T10:00:05Z",
+      },
+      {
+        active: false,
+        assigned_to: null,
+        dv_assigned_to: null,
+        comments: null,
+        description: null,
+        number: "INC0002",
+        resolved_on: null,
+        state: 7,
+        dv_state: "Closed",
+        sys_id: "b2",
+        sys_updated_on: "2026-11-20T11:00:00Z",
+      },
+    ]);
+  });
+
+  it("reads what its filter lets through", async () => {
+    await using source = open({
+      tables: { incident: { fields: ["number"], filter: "active=true^ORnumber=INC0009" } },
+    });
+    expect(await readRows(source, { name: ["incident"] }, ["number"])).toEqual([{ number: "INC0001" }]);
+  });
+
+  it.each([
+    "activ=true",
+    "active=true^NQnumber=INC0002",
+    "active=true^ORDERBYnumber",
+    "active=javascript:gs.getUserID()",
+    "=true",
+  ])("refuses the filter %s, which would read something else", async (filter) => {
+    await using source = open({ tables: { incident: { filter } } });
+    expect((await failureOf(source.describe({ name: ["incident"] }, signal))).code).toBe("source_rejected");
+    expect(asked("incident")).toBe(0);
+  });
+
+  it("turns knowledge articles into text, or keeps their HTML", async () => {
+    await stub.define({
+      name: "kb_knowledge",
+      fields: { text: { type: "translated_html" } },
+      records: "SELECT '<h1>Check-in</h1><p>Closes&nbsp;45 min before.</p>' AS text",
+    });
+    const ref = { name: ["kb_knowledge"] };
+    await using source = open({ tables: { kb_knowledge: { fields: ["text"] } } });
+    expect(await readRows(source, ref, ["text"])).toEqual([{ text: "Check-in\n\nCloses 45 min before." }]);
+    await using keeping = open({ tables: { kb_knowledge: { fields: ["text"] } }, html: "keep" });
+    expect(await readRows(keeping, ref, ["text"])).toEqual([
+      { text: "<h1>Check-in</h1><p>Closes&nbsp;45 min before.</p>" },
+    ]);
+  });
+
+  it("loses and repeats nothing when records come and go between pages", async () => {
+    await stub.define({
+      name: "busy",
+      fields: { n: { type: "integer" } },
+      records: "SELECT range AS n, printf('%05d', range) AS sys_id FROM range(1, 3000)",
+    });
+    await using source = open({ pageSize: 500 });
+    const shape = await source.describe({ name: ["busy"] }, signal);
+    const rows: Row[] = [];
+    for await (const batch of source.read(shape, { key: ["n"], batchSize: 500, signal })) {
+      rows.push(...batch);
+      // One goes and one comes, both among the records that were read already: offsets would shift twice.
+      await stub.warehouse.run(`DELETE FROM busy WHERE n = (SELECT min(n) FROM busy)`);
+      await stub.warehouse.run(`INSERT INTO busy (sys_id, n) VALUES ('00000', 0)`);
+    }
+    expect(numbers(rows)).toEqual(Array.from({ length: 2999 }, (_, i) => i + 1));
+  });
+
+  it.each([
+    ["a throttled call", { mode: "status_429_retry_after_ms", fromCall: 3, calls: 2 }],
+    ["a server failure", { mode: "status_503", fromCall: 4, calls: 1 }],
+    ["a connection lost", { mode: "reset", fromCall: 5, calls: 1 }],
+    ["a body cut short", { mode: "json_truncated", fromCall: 5, calls: 1 }],
+    ["a page that is too slow at its size", { mode: "too_slow", path: "/many" }],
+    ["an instance that counts nothing", { mode: "no_count" }],
+    ["a record gone between counting and reading", { mode: "rows_missing", fromCall: 4, calls: 1 }],
+  ])("goes on after %s, without loss or repetition", async (_, fault) => {
+    stub.fault(fault);
+    await using source = open();
+    expect(numbers(await readRows(source, refs.many, ["n"]))).toEqual(ALL);
+  });
+
+  it("says how long to wait where the limit is for the hour", async () => {
+    await using source = open();
+    const shape = await source.describe(refs.many, signal);
+    stub.fault({ mode: "status_429_far" });
+    const error = await failureOf(readAll(source, shape));
+    expect([error.code, error.retryAfterMs]).toEqual(["source_unavailable", 3_600_000]);
+  });
+
+  it.each([
+    ["the same page again and again", { mode: "page_repeats", path: "/many" }, "source_unavailable"],
+    ["a proxy's login page", { mode: "login_page", path: "/many" }, "source_unavailable"],
+    ["records without an id", { mode: "no_ids", path: "/many" }, "source_unavailable"],
+    ["fewer records than announced", { mode: "total_count_wrong", path: "/many" }, "source_rejected"],
+    ["a redirect", { mode: "redirect_302", path: "/many" }, "source_rejected"],
+    ["a missing right", { mode: "status_403", path: "/many" }, "source_rejected"],
+    ["a sign-in refused", { mode: "status_401", path: "/many" }, "source_rejected"],
+  ])("fails on %s", async (_, fault, code) => {
+    await using source = open();
+    stub.fault(fault);
+    const error = await failureOf(readRows(source, refs.many, ["n"]));
+    expect(error.code).toBe(code);
+    expect(error.message).not.toContain(SERVICENOW_STUB.token);
+  });
+
+  describe("with records that an access rule hides", () => {
+    beforeAll(() =>
+      stub.define({
+        name: "partly",
+        fields: { n: { type: "integer" } },
+        records:
+          "SELECT range AS n, printf('%05d', range) AS sys_id, range BETWEEN 100 AND 399 AS hidden FROM range(1000)",
+      }),
+    );
+
+    it("stops, and says what to grant", async () => {
+      await using source = open();
+      const error = await failureOf(readRows(source, { name: ["partly"] }, ["n"]));
+      expect(error.code).toBe("source_rejected");
+      expect(error.message).toContain("hiddenRows");
+    });
+
+    it("reads all others where it is told to skip them, whole pages of them too", async () => {
+      const host = hostWith();
+      await using source = open({ hiddenRows: "skip", pageSize: 100 }, host);
+      expect(await readRows(source, { name: ["partly"] }, ["n"])).toHaveLength(700);
+      expect(host.logged.find((event) => event.event === "source-rows-hidden")?.["rows"]).toBe(300);
+    });
+  });
+
+  it("reads a field that an access rule hides as nothing, and says so", async () => {
+    stub.fault({ mode: "field_hidden" });
+    const host = hostWith();
+    await using source = open({}, host);
+    const rows = await readRows(source, refs.people, ["id"]);
+    expect(rows.map((row) => row["note"])).toEqual([null, null, null]);
+    expect(host.logged.map((event) => [event.event, event["column"]])).toContainEqual([
+      "source-field-hidden",
+      "note",
+    ]);
+  });
+
+  it("holds back a value that is not of its field's type, instead of guessing", async () => {
+    await stub.define({ name: "lies", fields: { n: { type: "integer" } }, records: "SELECT 'twelve' AS n" });
+    await using source = open({ tables: { lies: { fields: ["n"] } } });
+    const [row] = await readRows(source, { name: ["lies"] }, ["n"]);
+    expect(JSON.stringify(row?.["n"])).toHaveLength(132);
+  });
+
+  it("sends GET only", async () => {
+    await using source = open();
+    await readRows(source, refs.many, ["n"]);
+    expect(new Set(stub.exchanges.map((e) => e.method))).toEqual(new Set(["GET"]));
+  });
+
+  it.each([{ query: "SELECT 1" }, { name: ["a^b"] }, { name: ["../../sys_user"] }, { name: [""] }])(
+    "sends nothing for %j",
+    async (ref) => {
+      await using source = open();
+      expect((await failureOf(source.describe(ref, signal))).code).toBe("source_rejected");
+      expect(stub.exchanges).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["no instance", {}, { SERVICENOW_BASE_URL: undefined }],
+    ["no token", {}, { SERVICENOW_TOKEN: undefined }],
+    ["basic without a password", { auth: "basic" }, {}],
+    ["http to another machine", {}, { SERVICENOW_BASE_URL: "http://example.com" }],
+    ["a field that is no name", { tables: { people: { fields: ["a^b"] } } }, {}],
+  ])("refuses %s", (_, settings, change) => {
+    expect(() => open(settings, hostWith(change))).toThrow(
+      expect.objectContaining({ code: "config_invalid" }),
+    );
+  });
+});
+
+async function readAll(source: Source, shape: Awaited<ReturnType<Source["describe"]>>): Promise<void> {
+  for await (const _ of source.read(shape, { key: [], batchSize: 100, signal }));
+}
+
+describe("htmlText", () => {
+  it.each([
+    ["plain text", "plain text"],
+    ["<p>one</p><p>two</p>", "one\n\ntwo"],
+    ["<ul><li>a</li><li>b</li></ul>", "a\nb"],
+    ["<div>a</div><div>b</div>", "a\nb"],
+    ["a<br><br>b", "a\n\nb"],
+    ["a<br>b<br/>c", "a\nb\nc"],
+    ["<table><tr><td>a</td><td>b</td></tr></table>", "a b"],
+    ["<b>bold</b> and <i>it</i>", "bold and it"],
+    ["<script>alert('<p>')</script>after", "after"],
+    ["<STYLE>p{}</STYLE >x", "x"],
+    ["<!-- <p>hidden</p> -->x", "x"],
+    ['<a href="https://x/?a>b">link</a>', "link"],
+    ["1 < 2 && 3 > 2", "1 < 2 && 3 > 2"],
+    ["&lt;p&gt; &amp;amp; &eacute;&#233;&#xe9; &unknown; &#0;", "<p> &amp; ééé &unknown; \uFFFD"],
+    ["a\n   b\t c", "a b c"],
+    ["<p>no end", "no end"],
+    ["<script>no end", ""],
+    ["<!-- no end", ""],
+    ["text <", "text <"],
+    ["", ""],
+  ])("%j -> %j", (html, text) => {
+    expect(htmlText(html)).toBe(text);
+  });
+
+  it("takes time in proportion to its input", () => {
+    const started = performance.now();
+    htmlText("<".repeat(200_000));
+    htmlText("<script>".repeat(50_000));
+    htmlText("<!--".repeat(50_000));
+    htmlText("<div> ".repeat(50_000));
+    htmlText("<td>".repeat(50_000));
+    htmlText('<a b="'.repeat(50_000));
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
