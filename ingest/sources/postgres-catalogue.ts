@@ -27,7 +27,8 @@ const LISTED = 30;
 
 /**
  * The table that the catalogue has under exactly these parts: `table`, `schema.table` or `database.schema.table`. A table
- * alone is the one on the search path, else the only one of that name. Columns that the role may not read are left out.
+ * alone is the one on the search path, else the only one of that name. Compared as text: as names, longer ones would be cut
+ * to 63 bytes and match. Columns that the role may not read are left out.
  * @throws QuaysideError `source_rejected`.
  */
 export async function locateTable(session: Session, name: readonly string[]): Promise<Located> {
@@ -37,8 +38,8 @@ export async function locateTable(session: Session, name: readonly string[]): Pr
        pg_catalog.pg_table_size(c.oid), pg_catalog.obj_description(c.oid, 'pg_class'),
        pg_catalog.row_security_active(c.oid)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = $1 AND ($2 = '' OR n.nspname = $2)
-       AND ($3 = '' OR pg_catalog.current_database() = $3)`,
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname::text = $1 AND ($2 = '' OR n.nspname::text = $2)
+       AND ($3 = '' OR pg_catalog.current_database()::text = $3)`,
     [table, schema, database],
   );
   const visible = all.filter((row) => row[3] === "t");

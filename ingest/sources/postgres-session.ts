@@ -139,6 +139,8 @@ async function begin(options: SessionOptions, startup: Readonly<Record<string, s
       // The transaction has nothing to keep, and a reader that leaves early wants no more of its rows.
       socket.resume();
       if (busy) end(new QuaysideError("cancelled", "The reader has left."));
+      // A pooler hands the server's side of it to the next client.
+      else if (!socket.destroyed) sql.unsafe("ROLLBACK").catch(() => undefined);
       await sql.end({ timeout: socket.destroyed ? 0 : 1 });
       socket.destroy();
     },

@@ -5,10 +5,11 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** PostgreSQL itself, as WebAssembly in this process, behind its wire protocol. One session, whoever connects. */
 export interface PostgresInProcess extends AsyncDisposable {
   readonly url: string;
-  readonly db: PGlite;
+  /** Runs statements beside the connections, once none is in a transaction. */
+  run(...statements: readonly string[]): Promise<void>;
   /** Connections taken so far. */
   readonly connections: number;
-  /** Bytes of each message from the server to the client; may end a connection or change the count of what goes on. */
+  /** Sees what goes from the server to the client; `drop` breaks the connection before it. */
   onData: ((chunk: Buffer, drop: () => void) => void) | undefined;
 }
 
@@ -52,7 +53,11 @@ export async function startPglite(setup: readonly string[]): Promise<PostgresInP
   if (address === null || typeof address === "string") throw new Error("no port");
   const running: PostgresInProcess = {
     url: `postgres://postgres:se%40cret@127.0.0.1:${address.port}/postgres`,
-    db,
+    async run(...statements) {
+      // The session is one for all: a connection that ended leaves its transaction for a moment.
+      while (db.isInTransaction()) await new Promise((resolve) => setImmediate(resolve));
+      for (const statement of statements) await db.exec(statement);
+    },
     get connections() {
       return taken;
     },
