@@ -102,6 +102,7 @@ export interface PublishedTable {
 export interface KnownRow {
   readonly row: string;
   readonly view: string;
+  /** Empty for a staged removal, which no row of the warehouse equals. */
   readonly version: string;
   /** How many chunks it has: their ids follow from it. */
   readonly chunks: number;

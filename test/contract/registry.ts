@@ -177,7 +177,11 @@ export function registryContract(name: string, make: () => Promise<RegistryHarne
       const run = await registry.begin(request, signal());
       const gone: Batch = { ...batch(0, []), gone: [{ row: "notes:1", view: "all" }] };
       await registry.commit(run, gone, signal());
-      expect((await known(registry, run)).map(({ row }) => row)).toEqual(["notes:2"]);
+      // Without a version: what an outside index holds of it may still have to be deleted.
+      expect((await known(registry, run)).map(({ row, version }) => [row, version])).toEqual([
+        ["notes:1", ""],
+        ["notes:2", "v1"],
+      ]);
       expect(await served("notes:1")).toBe("text 1 v1");
       expect(await registry.publish(run, [counts(1, { unchanged: 1, deleted: 1 })], signal())).toEqual({
         generation: 2,
@@ -322,8 +326,7 @@ async function ingest(
 async function known(registry: Registry, run: Run, table = "notes"): Promise<KnownRow[]> {
   const rows: KnownRow[] = [];
   for await (const page of registry.known(run, table, signal())) rows.push(...page);
-  // A row whose removal is staged is left out, or has an empty version.
-  return rows.filter(({ version }) => version !== "");
+  return rows;
 }
 
 async function errorOf(call: Promise<unknown>): Promise<QuaysideError> {

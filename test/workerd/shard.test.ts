@@ -122,6 +122,7 @@ describe("known rows", () => {
     expect(await shard.api.known("notes", undefined, 10)).toEqual([
       { row: "notes:1", view: "all", version: "k", chunks: 1 },
       { row: "notes:2", view: "all", version: "n", chunks: 2 },
+      { row: "notes:3", view: "all", version: "", chunks: 1 },
     ]);
   });
 

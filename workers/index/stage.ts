@@ -256,11 +256,13 @@ export function knownRows(
   const prefix = encodePart(table);
   return sql
     .exec<{ row: string; view: string; version: string; chunks: number }>(
-      `SELECT row, view, version, chunks FROM rec r
-       WHERE (row, view) > (?, ?) AND row < ? AND gen_to = ? AND (gen_from = ? OR (
-         NOT EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?)
-         AND NOT EXISTS (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view)))
+      // A staged removal has no version: the vectors of its chunks may still be in an outside index, for the next run to delete.
+      `SELECT row, view, chunks, CASE WHEN gen_from <> ? AND EXISTS
+         (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view) THEN '' ELSE version END AS version FROM rec r
+       WHERE (row, view) > (?, ?) AND row < ? AND gen_to = ? AND (gen_from = ?
+         OR NOT EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?))
        ORDER BY row, view LIMIT ?`,
+      NEVER,
       after?.row ?? `${prefix}:`,
       after?.view ?? "",
       `${prefix};`,
