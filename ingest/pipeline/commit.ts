@@ -1,6 +1,7 @@
 import { storedId } from "../../shared/ids.ts";
 import type { AccessClass, Batch, Registry, Run, StagedRow } from "../../shared/ports/registry.ts";
 import type { IndexEntry, VectorIndex } from "../../shared/ports/vector-index.ts";
+import { cellText } from "./cells.ts";
 import type { Work } from "./embed.ts";
 import type { Gone } from "./scan.ts";
 
@@ -33,6 +34,8 @@ export interface CommitterOptions {
   /** Undefined where vectors ride with the rows. */
   readonly index: VectorIndex | undefined;
   readonly run: Run;
+  /** Columns that a search may be narrowed to, by table: an outside index keeps their values beside the vector. */
+  readonly filters: ReadonlyMap<string, readonly string[]>;
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
@@ -96,11 +99,14 @@ export function makeCommitter(options: CommitterOptions): Committer {
   };
   const upsert = async (store: VectorIndex, batch: Open): Promise<void> => {
     const entries: IndexEntry[] = [];
+    const filters = options.filters.get(batch.table) ?? [];
     for (const row of batch.rows) {
+      const kept = row.cells.filter(({ column }) => filters.includes(column));
+      const cells = Object.fromEntries(kept.map(({ column, value }) => [column, cellText(value)] as const));
       for (const { n, text, vector } of row.chunks) {
         if (!vector) continue;
         const id = await storedId(row.row, row.view, n);
-        entries.push({ id, vector, table: batch.table, accessClass: row.accessClass, text });
+        entries.push({ id, vector, table: batch.table, accessClass: row.accessClass, text, cells });
         remember(id);
       }
     }

@@ -106,7 +106,14 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
   const run = await registry.begin(requestOf(options, deps, tables), signal);
   try {
     const limits = guardLimits(options);
-    const committer = makeCommitter({ registry, index, run, now: deps.now, signal });
+    const committer = makeCommitter({
+      registry,
+      index,
+      run,
+      filters: new Map(Object.entries(config.tables).map(([name, { filters }]) => [name, filters ?? []])),
+      now: deps.now,
+      signal,
+    });
     const pool = makeEmbedPool({
       embedder,
       concurrency: EMBED_CONCURRENCY,

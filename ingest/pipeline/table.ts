@@ -171,7 +171,9 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
           mask: options?.mask,
           lookup: lookups.find((l) => l.column === column.name),
         };
-        return { ...own, fingerprint: JSON.stringify(own) };
+        // The description is searched with the row (`meta`).
+        const description = options?.description ?? column.description ?? "";
+        return { ...own, fingerprint: JSON.stringify([own, description]) };
       });
       const own = "classification" in view ? view.classification : undefined;
       const description = table.description ?? described.description ?? "";
