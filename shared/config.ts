@@ -64,7 +64,7 @@ const table = z.strictObject({
   filters: z.optional(z.array(column)),
   classification,
   access: z.optional(access),
-  /** Column-level access: each view is indexed apart. Instead of `access`. Widest first. */
+  /** Column-level access: each view is indexed apart. Instead of `access`. A caller of several sees the widest. */
   views: z.optional(z.array(view).check(z.minLength(1))),
   /** The column that says when a row changed. */
   changedAt: z.optional(column),
@@ -131,7 +131,6 @@ const adapter = z.looseObject({ kind: z.string() });
 const schema = z.strictObject({
   name: z.string().check(z.minLength(1), z.maxLength(100)),
   description: z.optional(z.string()),
-  tenant: z.optional(name),
   sources: z.record(name, adapter),
   tables: z.record(name, table),
   embedder: z.optional(adapter),
@@ -170,7 +169,7 @@ export type TableConfig = z.infer<typeof table>;
 export type AccessConfig = z.infer<typeof access>;
 export type ModelConfig = z.infer<typeof model>;
 
-/** Defaults of every limit; `docs/security.md` gives the reason for each. */
+/** Defaults of every limit; `docs/configuration.md` gives the reason for each. */
 export const DEFAULT_LIMITS = {
   questionChars: 4000,
   bodyBytes: 65_536,
@@ -208,14 +207,24 @@ export function defineConfig(config: Config): Config {
 export function parseConfig(input: unknown): Config {
   z.config(en());
   const result = schema.safeParse(input);
-  if (!result.success) {
-    throw invalid(
-      result.error.issues.map((issue) => ({ pointer: issue.path.join("."), rule: issue.message })),
-    );
+  if (result.success) {
+    const violations = crossCheck(result.data);
+    if (violations.length > 0) throw invalid(violations);
+    return result.data;
   }
-  const violations = crossCheck(result.data);
-  if (violations.length > 0) throw invalid(violations);
-  return result.data;
+  const shape = result.error.issues.map((issue) => ({ pointer: issue.path.join("."), rule: issue.message }));
+  throw invalid([...shape, ...referencesOf(input)]);
+}
+
+/** What is wrong among the references of a configuration of which something else is wrong too. */
+function referencesOf(input: unknown): Violation[] {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nothing but violations comes of it
+    return crossCheck(input as Config);
+  } catch {
+    // Too far from a configuration to follow its references: what is wrong with its shape has been said.
+    return [];
+  }
 }
 
 function invalid(violations: readonly Violation[]): QuaysideError {
