@@ -40,7 +40,13 @@ export const CONFIG: Config = {
   name: "World",
   sources: { s: { kind: "none" } },
   tables: {
-    notices: { source: "s", key: ["id"], classification: "public", access: { allowAny: ["public"] } },
+    notices: {
+      source: "s",
+      key: ["id"],
+      filters: ["port", "berth"],
+      classification: "public",
+      access: { allowAny: ["public"] },
+    },
     pay: { source: "s", key: ["id"], classification: "restricted", access: { allowAny: ["group:hr"] } },
   },
   models: {

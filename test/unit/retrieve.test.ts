@@ -71,6 +71,10 @@ describe("retrieve", () => {
     expect(queries[0]).toMatchObject({ text: "q", fusionWeight: 0.2, filter });
   });
 
+  it("refuses to narrow by a column that no table offers, instead of finding nothing or everything", async () => {
+    expect(await codeOf(find({ matches: [] }, { cells: { salary: "1" } }))).toBe("invalid_request");
+  });
+
   it("asks nothing for a caller who may see nothing, or before anything is served", async () => {
     for (const change of [{ permitted: [] }, { space: "" }]) {
       const { found, queries } = await find({ matches: [], admission: { ...ADMISSION, ...change } });

@@ -76,6 +76,17 @@ function filterOf(query: Query, admission: Admission): Filter {
   if (query.tables?.some((table) => !visible.has(table))) {
     throw new QuaysideError("not_found", "No such table.");
   }
+  // A column that no visible table lets itself be narrowed by is a mistake, not a filter that nothing passes.
+  const narrowing = [...visible].flatMap((table) => admission.config.tables[table]?.filters ?? []);
+  const unknown = Object.keys(query.cells ?? {}).filter((column) => !narrowing.includes(column));
+  if (unknown.length > 0) {
+    throw new QuaysideError("invalid_request", "A search is narrowed by columns in a table's filters.", {
+      violations: unknown.map((column) => ({
+        pointer: `/scope/${column}`,
+        rule: "not among any table's filters",
+      })),
+    });
+  }
   // Always named: rows of a table that left the configuration may still be in the store.
   return { classes: admission.permitted, tables: query.tables ?? [...visible], cells: query.cells };
 }

@@ -73,6 +73,7 @@ export function httpSurface(deps: HttpDeps): Surface {
     doc: { summary, scope: "ask", answer },
     async handle({ request }) {
       const principal = await deps.principal(request);
+      requireAsk(principal);
       return Response.json(describe(await deps.admit(principal, request.signal), principal));
     },
   });
@@ -123,6 +124,13 @@ export function httpSurface(deps: HttpDeps): Surface {
       },
     ],
   };
+}
+
+/** @throws QuaysideError `forbidden`. */
+function requireAsk(principal: Principal): void {
+  if (!principal.scopes.includes("ask")) {
+    throw new QuaysideError("forbidden", "The credential does not carry the scope ask.");
+  }
 }
 
 /** A verified caller, counted in. Call `leave` once, however the request ends. */
@@ -186,9 +194,7 @@ async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
   const { principal, admission, limits, leave } = await enter(deps, request);
   try {
     if (formatOf(request.headers.get("accept")) === "stream") throw notAcceptable();
-    if (!principal.scopes.includes("ask")) {
-      throw new QuaysideError("forbidden", "The credential does not carry the scope ask.");
-    }
+    requireAsk(principal);
     const body = parseBody(searchBody, await readJson(request, limits.bodyBytes));
     requireLength(body.query, limits.questionChars);
     const found = await deps.retrieve(
