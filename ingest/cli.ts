@@ -57,7 +57,7 @@ function terminal({ json, quiet }: { readonly json: boolean; readonly quiet: boo
 
 function contextOf(
   globals: Globals,
-): Pick<Context, "config" | "token" | "tokenGiven" | "url" | "host" | "signal"> {
+): Pick<Context, "config" | "environment" | "token" | "tokenGiven" | "url" | "host" | "signal"> {
   const url = (globals.url ?? env["QUAYSIDE_URL"] ?? DEFAULT_URL).replace(/\/+$/, "");
   if (!URL.canParse(url)) throw new QuaysideError("config_invalid", `--url is not a URL: ${url}`);
   const given = globals.token ?? (env["QUAYSIDE_TOKEN"] || undefined);
@@ -65,6 +65,7 @@ function contextOf(
   return {
     url,
     host: nodeHost(env),
+    environment: env,
     signal: interrupt.signal,
     tokenGiven: given !== undefined,
     token: async () => given ?? (isLoopback(url) ? await localToken() : undefined),

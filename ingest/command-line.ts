@@ -37,7 +37,7 @@ export interface Program {
   /** Everything of a context that is not told by the arguments. */
   readonly context: (
     globals: Globals,
-  ) => Pick<Context, "config" | "token" | "tokenGiven" | "url" | "host" | "signal">;
+  ) => Pick<Context, "config" | "environment" | "token" | "tokenGiven" | "url" | "host" | "signal">;
 }
 
 export interface Globals {

@@ -11,7 +11,7 @@ import { runCanary } from "./canary.ts";
 import { ingestOnce } from "./commands/ingest.ts";
 import { nodeHost } from "./node-host.ts";
 import { generateSample } from "./sample/generate.ts";
-import { startWorker, type WorkerProcess } from "./worker-process.ts";
+import { secretNames, startWorker, type WorkerProcess } from "./worker-process.ts";
 
 /**
  * `npm start`: warehouse, worker, ingest, canary, ready; one aligned line a phase. Serves `quayside.config.ts` when there is
@@ -96,6 +96,8 @@ async function main(): Promise<void> {
     token,
     demo,
     env: process.env,
+    secrets: secretNames(config),
+    logFile: join(home, "worker.log"),
     signal: interrupt.signal,
   });
   stopOnExit(worker);

@@ -75,10 +75,15 @@ export function problemOf(body: string): QuaysideError | undefined {
     const detail = field(problem, "detail");
     if (typeof code !== "string" || typeof detail !== "string") return undefined;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the Worker sends its own codes
-    return new QuaysideError(code as ErrorCode, detail);
+    return new QuaysideError(code as ErrorCode, [detail, ...mistakes(problem)].join("\n"));
   } catch {
     return undefined;
   }
+}
+
+/** What a problem document says of each part of the body, as lines. */
+function mistakes(problem: unknown): string[] {
+  return list(problem, "errors").map((error) => `  ${text(error, "pointer")}: ${text(error, "rule")}`);
 }
 
 /** A property of anything. */

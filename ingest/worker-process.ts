@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Config } from "../shared/config.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 
 /**
@@ -22,6 +23,10 @@ export interface WorkerOptions {
   readonly demo: boolean;
   /** The caller's environment: `PATH` and the contract's names (`OPENAI_API_KEY`, …) are handed on, nothing else. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Names of further secrets to hand on: those that the configuration names; see `secretNames`. */
+  readonly secrets?: readonly string[];
+  /** A file for what the Worker logs, one JSON event a line, written anew at each start; default none. */
+  readonly logFile?: string;
   /** How long to wait for the first answer, in milliseconds. */
   readonly readyTimeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -42,7 +47,7 @@ export interface WorkerProcess {
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Names that wrangler and the Worker may see; `docs/operations.md` lists what each is for. */
+/** Names that wrangler and the Worker may see; `docs/configuration.md` lists what each is for. */
 const HANDED_ON =
   /^(PATH|HOME|TMPDIR|LANG|NODE_OPTIONS|(OPENAI|ANTHROPIC|GEMINI|LLAMA|SNOWFLAKE|AZURE_OPENAI|AWS|BEDROCK|VERTEX|COHERE|PINECONE|BIGQUERY|SERVICENOW|OIDC|ACCESS|SLACK|TEAMS|QUAYSIDE)_[A-Z_0-9]+|GOOGLE_APPLICATION_CREDENTIALS_JSON)$/;
 
@@ -53,6 +58,9 @@ const HANDED_ON =
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
   const port = options.port === 0 ? await freePort() : options.port;
   await mkdir(options.persistTo, { recursive: true });
+  // wrangler looks for it before it runs the build that fills it.
+  await mkdir(join(root, "workers/surfaces/console/dist"), { recursive: true });
+  const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { mode: 0o600 });
   // Named, so that wrangler reads both this file and the environment below. It must exist: Node reads the flag as its own.
   const devVars = join(root, ".dev.vars");
   const envFile = existsSync(devVars) ? devVars : join(options.persistTo, "empty.env");
@@ -69,7 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       `--persist-to=${options.persistTo}`,
       `--env-file=${envFile}`,
       "--show-interactive-dev-session=false",
-      "--log-level=warn",
+      `--log-level=${log ? "log" : "warn"}`,
     ],
     {
       cwd: root,
@@ -77,7 +85,11 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        ...Object.fromEntries(Object.entries(options.env).filter(([name]) => HANDED_ON.test(name))),
+        ...Object.fromEntries(
+          Object.entries(options.env).filter(
+            ([name]) => HANDED_ON.test(name) || options.secrets?.includes(name),
+          ),
+        ),
         QUAYSIDE_TOKEN: options.token,
         // Read by workers/build.ts, which wrangler runs first.
         QUAYSIDE_DEMO: String(options.demo),
@@ -91,7 +103,10 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   );
   const pid = child.pid;
   let tail = "";
-  const keep = (chunk: Buffer): void => void (tail = (tail + chunk.toString("utf8")).slice(-4000));
+  const keep = (chunk: Buffer): void => {
+    tail = (tail + chunk.toString("utf8")).slice(-4000);
+    log?.write(chunk);
+  };
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
   let running = true;
@@ -139,6 +154,15 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       throw new QuaysideError("internal", `The worker did not answer on ${url}. Its last lines:\n${tail}`);
     }
   }
+}
+
+/** The secrets that a configuration names besides the contract's. */
+export function secretNames(config: Config): string[] {
+  const named = [
+    config.embedder?.["secret"],
+    ...Object.values(config.models?.compatible ?? {}).map((host) => host.secret),
+  ];
+  return named.filter((name) => typeof name === "string");
 }
 
 async function answers(url: string): Promise<boolean> {

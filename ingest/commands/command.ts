@@ -52,6 +52,8 @@ export interface Context {
   /** Whether the token was named (`--token` or `QUAYSIDE_TOKEN`), not merely found on this machine. */
   readonly tokenGiven: boolean;
   readonly host: Host;
+  /** The program's environment, to hand on to a worker that a command starts. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
   readonly json: boolean;
   /** Aborted by SIGINT and SIGTERM. */

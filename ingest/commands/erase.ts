@@ -34,7 +34,7 @@ export const command: Command = {
       done && removed.rows === 0
         ? `Nothing of it was stored. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
         : done
-          ? `Erased at ${receipt.erased_at}: ${removed.rows} records, ${removed.chunks} passages; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
+          ? `Erased at ${receipt.erased_at}: records removed: ${removed.rows}, passages: ${removed.chunks}; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
           : `Not finished: ${residue} parts are left. Ask again with receipt ${receipt.id}.\n`,
     );
     return { status: done ? 0 : 75, result: receipt };

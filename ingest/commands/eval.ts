@@ -2,11 +2,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { Host } from "../../shared/ports/host.ts";
-import { startWorker } from "../worker-process.ts";
+import { secretNames, startWorker } from "../worker-process.ts";
 import { type Command, type Context, string, strings } from "./command.ts";
 import { ANYONE, configOf } from "./eval-config.ts";
 import { type EvalQuestion, readDataSet, readJudgments, readQuestions } from "./eval-dataset.ts";
@@ -18,20 +16,6 @@ import { makeProgressLine } from "./progress.ts";
 const DEFAULT_TOP_K = 100;
 const MOST_TOP_K = 200;
 const LOCAL = "local/compose";
-
-/** What the Worker may need of the environment, beside what is set for it; `docs/operations.md` says what each is for. */
-const ENVIRONMENT = [
-  "PATH",
-  "HOME",
-  "TMPDIR",
-  "LANG",
-  ...["OPENAI", "ANTHROPIC", "GEMINI", "LLAMA", "COHERE", "PINECONE"].flatMap((v) => [
-    `${v}_API_KEY`,
-    `${v}_BASE_URL`,
-  ]),
-  "PINECONE_CONTROLLER_HOST",
-  "PINECONE_INDEX",
-];
 
 /** Measures retrieval and answers, on a data set of its own or on the configured index. */
 export const command: Command = {
@@ -120,10 +104,6 @@ async function onScratchIndex(
   const { config, warnings } = configOf(data, questions, await settingsFor(context));
   for (const warning of warnings) context.terminal.warn(warning);
   const scratch = await mkdtemp(join(tmpdir(), "quayside-eval-"));
-  // Without the folder of the console's build, wrangler does not start.
-  await mkdir(fileURLToPath(new URL("../../workers/surfaces/console/dist", import.meta.url)), {
-    recursive: true,
-  });
   const token = randomBytes(32).toString("base64url");
   try {
     const worker = await startWorker({
@@ -131,7 +111,8 @@ async function onScratchIndex(
       persistTo: join(scratch, "state"),
       token,
       demo: true,
-      env: environment(context.host),
+      env: context.environment,
+      secrets: secretNames(config),
       signal: context.signal,
     });
     try {
@@ -166,10 +147,6 @@ async function settingsFor(context: Context): Promise<Pick<Config, "models" | "e
     ...(config.models === undefined ? {} : { models: config.models }),
     ...(config.embedder === undefined ? {} : { embedder: config.embedder }),
   };
-}
-
-function environment(host: Host): Record<string, string | undefined> {
-  return Object.fromEntries(ENVIRONMENT.map((name) => [name, host.secret(name)]));
 }
 
 async function measure(

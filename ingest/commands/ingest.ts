@@ -201,7 +201,7 @@ function summary(result: IngestResult): string {
   return [
     layout(["table", "read", "added", "changed", "deleted", "unchanged", "failed"], rows),
     "",
-    `Generation ${result.generation}. ${whole(result.embedded_texts)} texts embedded, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
+    `Generation ${result.generation}. Texts embedded: ${whole(result.embedded_texts)}, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
     ...(result.replaced_characters > 0
       ? [`${whole(result.replaced_characters)} characters (NUL, lone surrogates) were stored as U+FFFD.`]
       : []),

@@ -46,6 +46,7 @@ async function quayside(argv: readonly string[], world: World = {}): Promise<Ran
       return {
         url: given.url ?? "http://127.0.0.1:8787",
         signal: new AbortController().signal,
+        environment: {},
         tokenGiven: world.token !== undefined,
         token: async () => world.token,
         config: async () => ({
