@@ -147,6 +147,10 @@ async function begin(options: SessionOptions, startup: Readonly<Record<string, s
   };
   try {
     await guarded(() => sql.unsafe(options.begin));
+    if (session.encoding === "SQL_ASCII") {
+      // It holds any bytes, and would break off at the first that are no UTF-8. So they come as they are.
+      await guarded(() => sql.unsafe("SET LOCAL client_encoding = 'SQL_ASCII'"));
+    }
     return session;
   } catch (error) {
     await session[Symbol.asyncDispose]();

@@ -132,8 +132,12 @@ export function makeSqlSource(
   ): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        await using session = await connect(signal);
-        return await work(session);
+        const session = await connect(signal);
+        try {
+          return await work(session);
+        } finally {
+          await session[Symbol.asyncDispose]();
+        }
       } catch (error) {
         await again(error, attempt, ref, signal);
       }
@@ -186,14 +190,18 @@ export function makeSqlSource(
       let begun = false;
       for (let attempt = 1; ; attempt++) {
         try {
-          await using session = await connect(signal);
-          const found = await locate(session, table.ref);
-          for await (const rows of rowsOf(session, dialect, found.from, table, batchSize)) {
-            begun = true;
-            yield rows;
-            if (signal.aborted) throw aborted(signal);
+          const session = await connect(signal);
+          try {
+            const found = await locate(session, table.ref);
+            for await (const rows of rowsOf(session, dialect, found.from, table, batchSize)) {
+              begun = true;
+              yield rows;
+              if (signal.aborted) throw aborted(signal);
+            }
+            return;
+          } finally {
+            await session[Symbol.asyncDispose]();
           }
-          return;
         } catch (error) {
           // Another transaction would be another moment: of a table half read, nothing can be read on.
           await again(error, begun ? ATTEMPTS : attempt, table.ref, signal);

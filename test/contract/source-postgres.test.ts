@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makePostgresSource } from "../../ingest/sources/postgres.ts";
 import { makeRedshiftSource } from "../../ingest/sources/redshift.ts";
@@ -44,6 +45,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 afterEach(() => {
   server.onData = undefined;
+  server.refused = undefined;
 });
 
 const refs = {
@@ -83,6 +85,13 @@ async function readOne(columns: string, setup: readonly string[] = []): Promise<
 }
 
 describe("postgres source", () => {
+  it("loads in Node as it is, without a step that rewrites it", () => {
+    const module = new URL("../../ingest/sources/redshift.ts", import.meta.url).href;
+    const script = `console.log(typeof (await import(${JSON.stringify(module)})).makeRedshiftSource)`;
+    const args = ["--input-type=module", "--eval", script];
+    expect(execFileSync(process.execPath, args, { stdio: "pipe" }).toString()).toBe("function\n");
+  });
+
   it("keeps numbers without loss", async () => {
     const row = await readOne(
       `32767::smallint AS small, 9007199254740991::bigint AS safe, 9007199254740993::bigint AS big,
@@ -295,6 +304,13 @@ describe("postgres source", () => {
     await using source = open();
     expect(await readRows(source, { name: ["people"] }, ["id"])).toHaveLength(3);
     expect(dropped).toBe(2);
+  });
+
+  it("goes without settings at the start behind a pooler that takes none, and still can't write", async () => {
+    server.refused = "default_transaction_read_only";
+    await using source = open();
+    const query = "SELECT current_setting('transaction_read_only') AS v";
+    expect(await readRows(source, { query }, [])).toEqual([{ v: "on" }]);
   });
 
   it("gives up when the connection ends between rows: what is half read is not read on", async () => {

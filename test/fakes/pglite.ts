@@ -9,6 +9,8 @@ export interface PostgresInProcess extends AsyncDisposable {
   run(...statements: readonly string[]): Promise<void>;
   /** Connections taken so far. */
   readonly connections: number;
+  /** A setting that connections may not begin with: they are answered as a pooler does, and ended. */
+  refused: string | undefined;
   /** Sees what goes from the server to the client; `drop` breaks the connection before it. */
   onData: ((chunk: Buffer, drop: () => void) => void) | undefined;
 }
@@ -39,7 +41,14 @@ export async function startPglite(setup: readonly string[]): Promise<PostgresInP
         server.destroy();
       });
     }
-    client.pipe(server);
+    client.once("data", (startup: Buffer) => {
+      if (running.refused !== undefined && startup.includes(running.refused)) {
+        client.end(errorResponse("08P01", `unsupported startup parameter: ${running.refused}`));
+        return;
+      }
+      server.write(startup);
+      client.pipe(server);
+    });
     server.on("data", (chunk: Buffer) => {
       running.onData?.(chunk, drop);
       if (!client.destroyed && !client.write(chunk)) {
@@ -61,6 +70,7 @@ export async function startPglite(setup: readonly string[]): Promise<PostgresInP
     get connections() {
       return taken;
     },
+    refused: undefined,
     onData: undefined,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
@@ -70,4 +80,13 @@ export async function startPglite(setup: readonly string[]): Promise<PostgresInP
     },
   };
   return running;
+}
+
+/** https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-ERRORRESPONSE */
+function errorResponse(state: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${state}\0M${message}\0\0`);
+  const head = Buffer.alloc(5);
+  head.write("E");
+  head.writeUInt32BE(fields.length + 4, 1);
+  return Buffer.concat([head, fields]);
 }
