@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildWorker } from "../../workers/build.ts";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 
 /**
  * What a deploy uploads: gzip size of the Worker, and the CPU that workerd needs to start it and answer once, over the same
@@ -66,9 +67,19 @@ const main :Workerd.Worker = (
 `;
 }
 
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
 /** CPU of a workerd process from its start until it has answered `/healthz` once, in milliseconds. */
 async function startCpuMs(files: readonly string[], main: string): Promise<number> {
-  const port = 20_000 + Math.floor(Math.random() * 20_000);
+  const port = await freePort();
   const config = join(out, "config.capnp");
   writeFileSync(config, workerdConfig(files, main, port));
   const child = spawn(workerd, ["serve", config], { cwd: out, stdio: ["ignore", "ignore", "inherit"] });
