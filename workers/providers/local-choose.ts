@@ -55,11 +55,16 @@ function candidateOf(
   ignored: ReadonlySet<string>,
 ): Candidate | undefined {
   const { fact } = cover;
-  if (field && (field.reference || field.shape === "prose")) return undefined;
+  if (field && (field.reference || (field.shape === "prose" && !isNamed(wanted, field)))) return undefined;
   const account = accountOf(cover, question, field, ignored);
   if (!account.pinned || account.coverage < ENOUGH) return undefined;
   const fit = field ? fieldFit(cover, question, wanted, field) : titleFit(cover, question, wanted);
   if (fit === undefined) return undefined;
+  // A day that only the lexicon links to the question's verb is the day of something else if any of the question is left over.
+  if (wanted.type === "date" && field && !saysName(question, field, wanted)) {
+    if (question.terms.some((t) => !isTold(t, cover, field))) return undefined;
+  }
+  if (account.missing.length > 0 && !field && wanted.type === "person" && !isPerson(fact)) return undefined;
   // A part of the title answers only when it is asked for by its own name.
   if (field?.title === true && !wanted.terms.some((t) => inName(t, field) > 0)) return undefined;
   // What only repeats the question answers nothing.
@@ -94,11 +99,40 @@ function needed(wanted: Wanted): readonly Term[] {
   return telling.length > 0 ? telling : wanted.terms;
 }
 
+/** Whether prose is the very thing asked for: the cause, to a "why"; a column by its own name. */
+function isNamed(wanted: Wanted, field: Field): boolean {
+  if (wanted.type === "cause") return field.name.concepts.has("cause");
+  const need = needed(wanted);
+  return !wanted.which && need.length > 0 && need.every((t) => inName(t, field) > CONCEPT_IN_NAME);
+}
+
+/** Whether a field answers by a word of its name. */
+function saysName(question: Understanding, field: Field, wanted: Wanted): boolean {
+  return (
+    wanted.terms.length > 0 || question.terms.some((t) => !t.light && inName(t, field) > CONCEPT_IN_NAME)
+  );
+}
+
+function isPerson(fact: Fact): boolean {
+  return ["employee", "person", "customer", "contact", "manager", "supplier"].some((c) =>
+    fact.kind.concepts.has(c),
+  );
+}
+
 /** How well a field is what was asked for; undefined when it is something else. */
 function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: Field): number | undefined {
   const kind = typeFit(wanted, field, question);
   if (kind === undefined || (field.key && !asksKey(wanted, field))) return undefined;
   const need = needed(wanted);
+  if (need.length === 0 && wanted.type === "thing" && !isAbout(cover, question, field)) return undefined;
+  const counted = wanted.type === "count" && need.every((t) => isOfRow(t, cover));
+  // How many rows there are stands in none of them.
+  if (
+    counted &&
+    need.some((t) => inKind(t, cover.fact) > 0 && inName(t, field) < 1) &&
+    !question.terms.some(isPin)
+  )
+    return undefined;
   const heads = wanted.terms.filter((t) => isGenericHead(t.stems));
   const generic = heads.length > 0;
   let fit = kind;
@@ -118,15 +152,22 @@ function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: 
   }
   let verbs = 0;
   for (const term of question.terms) {
-    if (term.labels || wanted.terms.includes(term) || isHard(term)) continue;
+    if (term.labels || wanted.terms.includes(term)) continue;
+    if (isHard(term)) {
+      // "In stock at Rennes" is a column of its own where the warehouse has one for each town.
+      if (term.kind === "name" && inName(term, field) > CONCEPT_IN_NAME) verbs += 1.2;
+      continue;
+    }
     if ((cover.values[term.index]?.strength ?? 0) === 1) continue;
     const name = inName(term, field);
-    if (name > 0) verbs += name > 0.85 ? 1.2 : 0.9;
+    if (name > CONCEPT_IN_NAME) verbs += 1.2;
+    // "Where does the ferry leave from": a ferry is no place.
+    else if (name > 0) verbs += kind === 0 && wanted.type === "place" ? 0 : 0.9;
     // "How is it packaged?" finds its answer in "12 bottles".
     else if (wanted.type === "manner" && field.shape === "text") verbs += inBag(term, field.content, 0.6);
   }
-  if (need.length > 0 && met === 0 && (verbs < 1 || !heads.some((t) => inName(t, field) === 1)))
-    return undefined;
+  const pointed = heads.some((t) => inName(t, field) === 1) || (counted && field.shape === "number");
+  if (need.length > 0 && met === 0 && (verbs < 1 || !pointed)) return undefined;
   for (const term of heads) if (!need.includes(term)) fit += inName(term, field);
   fit += verbs;
   // Without a phrase, a verb or the kind of value must point at the field.
@@ -142,6 +183,34 @@ function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: 
   return fit;
 }
 
+/** Whether a term tells which row is meant. */
+function isPin(term: Term): boolean {
+  return isHard(term) && !term.inDate;
+}
+
+/** Whether a term names the row or its kind, and so no cell of it. */
+function isOfRow(term: Term, cover: Cover): boolean {
+  return inBag(term, cover.fact.titleBag, 0) > 0 || inKind(term, cover.fact) > 0;
+}
+
+/**
+ * "What did we promise X about cancelled crossings?" names no column. A number or a date then answers only of a thing that is
+ * named, and only when nothing that the question says is left to the row's prose.
+ */
+function isAbout(cover: Cover, question: Understanding, field: Field): boolean {
+  if (field.shape !== "number" && field.shape !== "date" && field.shape !== "boolean") return true;
+  if (!question.terms.some(isPin)) return false;
+  return question.terms.every((t) => isTold(t, cover, field));
+}
+
+/** Whether a word of the question is accounted for by a field's name or by a row without its prose. */
+function isTold(term: Term, cover: Cover, field: Field): boolean {
+  if (term.light || isHard(term) || inName(term, field) > 0 || (cover.kinds[term.index] ?? 0) > 0)
+    return true;
+  const at = cover.values[term.index];
+  return at !== undefined && at.strength > 0 && cover.fact.fields[at.field]?.shape !== "prose";
+}
+
 /** How well a field's kind of value suits the question word; undefined when it can't be the answer. */
 function typeFit(wanted: Wanted, field: Field, question: Understanding): number | undefined {
   const concepts = TYPE_CONCEPTS[wanted.type];
@@ -155,12 +224,16 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
       return meant ? 1 : 0;
     case "count":
       if (!/\d/.test(field.value) || field.shape === "date") return undefined;
+      if (["phone", "fax", "email", "address", "postal"].some((c) => field.name.concepts.has(c)))
+        return undefined;
       if (TYPE_CONCEPTS.money.some((c) => field.name.concepts.has(c)) && !asksMoney(question))
         return undefined;
       return meant ? 0.3 : 0;
     case "person":
       if (field.shape === "date" || field.shape === "number") return undefined;
-      if (field.name.concepts.has("role") && !field.name.concepts.has("play")) return undefined;
+      // The lexicon knows two roles: an employee's, and an actor's.
+      if (field.name.concepts.has("role") && !question.terms.some((t) => t.concepts.includes("play")))
+        return undefined;
       return meant ? 0.8 + (looksLikeName(field.value) ? 0.2 : -0.3) : 0;
     case "place":
       if (field.shape === "date" || field.shape === "number") return undefined;
@@ -229,10 +302,7 @@ function titleFit(cover: Cover, question: Understanding, wanted: Wanted): number
     return !prose && question.terms.length - need.length >= 2 ? 0.3 : undefined;
   }
   if (wanted.type === "person") {
-    const people = ["employee", "person", "customer", "contact", "manager", "supplier"].some((c) =>
-      fact.kind.concepts.has(c),
-    );
-    return people || looksLikeName(fact.title) ? 0.5 : undefined;
+    return isPerson(fact) || looksLikeName(fact.title) ? 0.5 : undefined;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@ import { understand, type Understanding } from "../answer/understand.ts";
 import { type Candidate, candidatesOf, linkedTo } from "./local-choose.ts";
 import { compare } from "./local-compare.ts";
 import { factsOf } from "./local-facts.ts";
-import { type Cover, coverOf, inKind, isHard } from "./local-match.ts";
+import { type Cover, coverOf, inBag, inKind, isHard } from "./local-match.ts";
 import { sentences } from "./local-prose.ts";
 import { about, rowStatement, yesNo } from "./local-rows.ts";
 import { say } from "./local-say.ts";
@@ -58,7 +58,7 @@ function cells(covers: readonly Cover[], question: Understanding): string | unde
   const found = first ? candidatesOf(covers, question, first) : [];
   const best = found[0];
   if (!best) return undefined;
-  const parts = [say(alike(found, best), question, covers)];
+  const parts = [say(alike(found, best, question), question, covers)];
   for (const wanted of more) {
     const next = linkedTo(best, covers, question, wanted);
     if (next) parts.push(say([next], question, covers));
@@ -72,9 +72,10 @@ const LONGEST_LIST = 12;
 const CLOSE = 0.08;
 
 /** The best candidates that belong together: one, or several rows that answer equally well. */
-function alike(found: readonly Candidate[], best: Candidate): readonly Candidate[] {
+function alike(found: readonly Candidate[], best: Candidate, question: Understanding): readonly Candidate[] {
   const rows = new Map<number, Candidate>();
-  for (const candidate of found) {
+  const named = best.field ? titled(found, best, question) : [];
+  for (const candidate of named.length > 0 ? named : found) {
     if (rows.has(candidate.fact.marker)) continue;
     if (candidate.fact.evidence.table !== best.fact.evidence.table) continue;
     if (candidate.field?.column !== best.field?.column) continue;
@@ -83,6 +84,18 @@ function alike(found: readonly Candidate[], best: Candidate): readonly Candidate
     rows.set(candidate.fact.marker, candidate);
   }
   return [...rows.values()].slice(0, LONGEST_LIST);
+}
+
+/** Of the candidates for one column, those whose rows are called what the question names: a row that only mentions the name is about another. */
+function titled(found: readonly Candidate[], best: Candidate, question: Understanding): readonly Candidate[] {
+  const names = question.terms.filter((t) => t.kind === "name" && !t.inDate);
+  if (names.length === 0) return [];
+  return found.filter(
+    (c) =>
+      c.fact.evidence.table === best.fact.evidence.table &&
+      c.field?.column === best.field?.column &&
+      names.every((t) => inBag(t, c.fact.titleBag, 0) > 0),
+  );
 }
 
 /** A cell that literally holds the total asked for, named so: a column `total_cost` of the row that is named. */

@@ -1,3 +1,4 @@
+import { wordsOf } from "../answer/understand-text.ts";
 import { readableDate } from "../answer/understand-values.ts";
 import { type Fact, type Field, nameOf } from "./local-facts.ts";
 
@@ -46,6 +47,16 @@ export function quoteSentence(fact: Fact, text: string, language: Language, name
   const lead = named ? `${capital(nameOf(fact))}${language === "fr" ? " : " : ": "}` : "";
   return `${lead}${quote} ${mark(fact)}`;
 }
+
+/** Whether a sentence says its row's name itself, so that the name need not come before it. */
+export function repeats(text: string, fact: Fact): boolean {
+  const words = [...fact.titleBag.words].filter((w) => w.length > 2);
+  const said = new Set(wordsOf(text).map((w) => w.folded));
+  return words.length > 0 && words.filter((w) => said.has(w)).length >= words.length * MOSTLY;
+}
+
+/** Share of a name's words that a sentence has to repeat. */
+const MOSTLY = 0.6;
 
 /** The day that a row speaks for, as `(16 July 1996)`. */
 export function dated(day: string, language: Language): string {

@@ -1,6 +1,6 @@
 import type { Understanding } from "../answer/understand.ts";
 import type { Cover } from "./local-match.ts";
-import { conflictLead, dated, quoteSentence } from "./local-phrases.ts";
+import { conflictLead, dated, quoteSentence, repeats } from "./local-phrases.ts";
 import { changed } from "./local-say.ts";
 import { type Passage, passagesOf, saysWhy } from "./local-sentences.ts";
 
@@ -27,7 +27,9 @@ export function sentences(covers: readonly Cover[], question: Understanding): st
       p.score >= best.score * CLOSE,
   );
   const texts = [best, ...(second ? [second] : [])].sort((a, b) => a.n - b.n);
-  return texts.map((p, i) => quoteSentence(p.fact, p.text, language, i === 0)).join(" ");
+  return texts
+    .map((p, i) => quoteSentence(p.fact, p.text, language, i === 0 && !repeats(p.text, p.fact)))
+    .join(" ");
 }
 
 /** A second sentence adds to the first when it stands near it and says nearly as much of the question. */

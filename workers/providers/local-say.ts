@@ -11,12 +11,15 @@ import {
   listSentence,
   mark,
   quoteSentence,
+  repeats,
   shown,
 } from "./local-phrases.ts";
 import { passagesOf } from "./local-sentences.ts";
 
 /** Most rows that are told one by one. */
 const MOST_LINES = 4;
+/** Most sentences of prose for each. */
+const MOST_SENTENCES = 2;
 /** Most cells, and most characters of them, that tell one row from others of the same name. */
 const MOST_CONTEXT = 5;
 const LONGEST_CONTEXT = 160;
@@ -37,6 +40,7 @@ export function say(found: readonly Candidate[], question: Understanding, covers
     const quote = found.length === 1 ? support(best, question) : undefined;
     return quote === undefined ? list : `${list} ${quote}`;
   }
+  if (best.field.shape === "prose") return told(found, language);
   const distinct = [...new Map(found.map((c) => [text(c), c] as const)).values()];
   if (distinct.length === 1) return cellSentence(best.fact, label, text(best), language);
   const shared = new Set(found.map((c) => nameOf(c.fact))).size === 1;
@@ -56,6 +60,18 @@ export function say(found: readonly Candidate[], question: Understanding, covers
   const stamped = newest.map((c) => `${text(c)} ${dated(changed(c.fact), language)} ${mark(c.fact)}`);
   const colon = language === "fr" ? " :" : ":";
   return `${conflictLead(language)} ${capital(nameOf(best.fact))} — ${label}${colon} ${stamped.join("; ")}.`;
+}
+
+/** Prose that was asked for by its column's name: the first sentences of each row. */
+function told(found: readonly Candidate[], language: Language): string {
+  return found
+    .slice(0, MOST_LINES)
+    .flatMap(({ fact, field }) =>
+      (field?.sentences ?? [])
+        .slice(0, MOST_SENTENCES)
+        .map((s, i) => quoteSentence(fact, s.text, language, i === 0 && !repeats(s.text, fact))),
+    )
+    .join(" ");
 }
 
 /** Rows of one name and another day each: the later one may have replaced the earlier. */

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import { compose } from "../../workers/providers/local-compose.ts";
+import { rowOf } from "./answer-rows.ts";
+
+/** A small observatory, made up for these tests. */
+const TELESCOPES = [
+  rowOf("telescopes", "Great Owl", {
+    telescope_id: "T1",
+    name: "Great Owl",
+    year_built: 1998,
+    note: "The tea room below the Great Owl is run by volunteers, who also sweep the stairs every morning before the first visitors come.",
+  }),
+  rowOf("telescopes", "Little Owl", {
+    telescope_id: "T2",
+    name: "Little Owl",
+    year_built: 2004,
+  }),
+];
+const STAFF = [
+  rowOf("employees", "Nour Haddad", {
+    employee_id: "S1",
+    name: "Nour Haddad",
+    job_title: "Astronomer",
+    work_phone: "+33 1 99 00 00 11",
+    date_of_birth: "1980-02-03",
+    supervisor: "Ada Lindqvist",
+  }),
+  rowOf("employees", "Ada Lindqvist", {
+    employee_id: "S2",
+    name: "Ada Lindqvist",
+    job_title: "Director",
+    work_phone: "+33 1 99 00 00 12",
+    date_of_birth: "1969-11-30",
+  }),
+];
+const CONTACTS = [
+  rowOf("contacts", "Wim Bakker", {
+    contact_id: "C1",
+    name: "Wim Bakker",
+    role: "Buyer",
+    customer: "Zonneveld Optics",
+  }),
+];
+const AGREEMENTS = [
+  rowOf("agreements", "Loan to Zonneveld Optics", {
+    agreement_id: "A1",
+    customer: "Zonneveld Optics",
+    nights_per_year: 12,
+    terms:
+      "Mirrors travel in their own crate and are insured by the borrower. The observatory tells the borrower of closed nights a week ahead by letter.",
+  }),
+];
+const FAULTS = [
+  rowOf("faults", "Dome stuck", {
+    fault_id: "F-101",
+    telescope: "Great Owl",
+    cause:
+      "Frost in the rail of the dome. The heating of the rail had been switched off for the summer and nobody had thought to switch it on.",
+    repair: "Heating on.",
+  }),
+  rowOf("faults", "Mirror dull", {
+    fault_id: "F-102",
+    telescope: "Little Owl",
+    cause: "Pollen.",
+    repair: "Washed.",
+  }),
+];
+
+function text(question: string, evidence: readonly Evidence[], language: "en" | "fr" = "en"): string {
+  return compose({ question, evidence, language, today: "2026-11-23" }).text;
+}
+
+describe("compose: the cell of another thing is no answer", () => {
+  it("leaves a date whose event is only alike when the thing asked about stands in prose alone", () => {
+    expect(text("When does the tea room below Great Owl open?", TELESCOPES)).not.toContain("1998");
+  });
+
+  it("counts no rows, and takes no telephone number for a count", () => {
+    const { reason } = compose({
+      question: "How many employees do we have?",
+      evidence: STAFF,
+      language: "en",
+      today: "2026-11-23",
+    });
+    expect(reason).toBe("needs-total");
+  });
+
+  it("answers for the row that is called so, not for one that mentions it", () => {
+    expect(text("When was Ada Lindqvist born?", STAFF)).toBe(
+      "Ada Lindqvist — date of birth: 30 November 1969 [2].",
+    );
+  });
+
+  it("takes a role for no person", () => {
+    expect(text("Who is our contact at Zonneveld Optics?", CONTACTS)).toBe("Wim Bakker [1].");
+  });
+
+  it("names nobody for a post that no row knows", () => {
+    const twin = rowOf("telescopes", "Grey Heron", { telescope_id: "T3", twin: "Little Owl" });
+    expect(text("Who is the gardener of Little Owl?", [...TELESCOPES, twin])).not.toBe("Grey Heron [3].");
+  });
+
+  it("leaves a number whose name shares one word with an open question to the prose", () => {
+    const said = text("What did we promise Zonneveld Optics about closed nights?", AGREEMENTS);
+    expect(said).toContain("a week ahead by letter");
+  });
+});
+
+describe("compose: the cell that is meant", () => {
+  it("counts what the row is of, in the column of the town that is named", () => {
+    const filter = rowOf("filters", "Blue filter, 50 mm", {
+      filter_id: "B50",
+      stock_alma: 3,
+      stock_pune: 7,
+      minimum_stock: 2,
+    });
+    expect(text("How many blue filters are in stock at Pune?", [filter])).toBe(
+      "Blue filter, 50 mm — stock pune: 7 [1].",
+    );
+  });
+
+  it.each([
+    ["Why did fault F-101 happen?", "Frost in the rail of the dome."],
+    ["What is the cause of fault F-101?", "Frost in the rail of the dome."],
+    ["Why did fault F-102 happen?", "Pollen."],
+  ])("a column of causes answers without a causal word: %s", (question, expected) => {
+    expect(text(question, FAULTS)).toContain(expected);
+  });
+});
+
+describe("compose: wording", () => {
+  it("leaves out a title that the sentence says again", () => {
+    const rows = [
+      rowOf("rules", "Dogs in the dome", {
+        id: 1,
+        text: "Dogs may come into the dome on a lead, except on nights when the public has been invited to look through the telescope.",
+      }),
+    ];
+    expect(text("May dogs come into the dome?", rows).startsWith('"Dogs may come into the dome')).toBe(true);
+  });
+});
