@@ -345,6 +345,9 @@ describe("postgres source", () => {
         largest,
         batch.reduce((sum, row) => sum + JSON.stringify(row).length, 0),
       );
+      // Long enough for all that the server would send, if it were not made to wait.
+      if (rows > 300)
+        for (let turn = 0; turn < 2000; turn++) await new Promise((resolve) => setImmediate(resolve));
     }
     expect(rows).toBe(700);
     // 4 MiB, and what was under way.
