@@ -48,7 +48,7 @@ const AGREEMENTS = [
     customer: "Zonneveld Optics",
     nights_per_year: 12,
     terms:
-      "Mirrors travel in their own crate and are insured by the borrower. The observatory tells the borrower of closed nights a week ahead by letter.",
+      "Mirrors travel in their own crate and are insured by the borrower, who also pays the driver. News of a cancelled night goes out a week ahead by letter.",
   }),
 ];
 const FAULTS = [
@@ -102,7 +102,7 @@ describe("compose: the cell of another thing is no answer", () => {
   });
 
   it("leaves a number whose name shares one word with an open question to the prose", () => {
-    const said = text("What did we promise Zonneveld Optics about closed nights?", AGREEMENTS);
+    const said = text("What did we promise Zonneveld Optics about cancelled nights?", AGREEMENTS);
     expect(said).toContain("a week ahead by letter");
   });
 });
@@ -126,6 +126,18 @@ describe("compose: the cell that is meant", () => {
     ["Why did fault F-102 happen?", "Pollen."],
   ])("a column of causes answers without a causal word: %s", (question, expected) => {
     expect(text(question, FAULTS)).toContain(expected);
+  });
+});
+
+describe("compose: several codes", () => {
+  it("tells of each row that a joined code names", () => {
+    const said = text("What are the causes of faults F-101 and F-102?", FAULTS);
+    expect(said).toContain("Frost in the rail of the dome.");
+    expect(said).toContain("Pollen.");
+  });
+
+  it("keeps apart numbers that nothing joins", () => {
+    expect(text("What caused fault F-101 on telescope 102?", FAULTS)).toBe("");
   });
 });
 

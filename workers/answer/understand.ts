@@ -2,6 +2,7 @@ import { detectLanguage } from "../../shared/analysis.ts";
 import { type Comparison, comparisonOf, isSuperlative } from "./understand-compare.ts";
 import { type DateRange, rangesOf } from "./understand-dates.ts";
 import { type AnswerType, conceptsOf, isGenericHead, isLight, isStopWord } from "./understand-lexicon.ts";
+import { withEither, withYears } from "./understand-joined.ts";
 import { foldText, stemsOf, type Word, wordsOf } from "./understand-text.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface Term {
   readonly labels: boolean;
   /** For one of several years ("2004 and 2005", "2012 to 2014"): all of them; a row holds the term with any. */
   readonly years: readonly number[];
+  /** For one of several numbers or codes ("incidents F-101 and F-102"): all of them, folded; a row holds the term with any. */
+  readonly either: readonly string[];
   /** Part of a date that `dates` holds. */
   readonly inDate: boolean;
   readonly start: number;
@@ -120,46 +123,14 @@ function termsOf(question: string, words: readonly Word[], dates: readonly DateR
       light: kind === "word" && isLight(stems),
       index: terms.length,
       years: [],
+      either: [],
       labels: kind === "word" && skip !== undefined && /\d/.test(skip.folded) && !/[,;:?]/.test(between),
       inDate: dates.some((d) => word.start >= d.start && word.end <= d.end),
       start: word.start,
       end: word.end,
     });
   }
-  return withYears(question, terms);
-}
-
-/** Years that a question joins: each then stands for all of them, as a row seldom holds two. */
-function withYears(question: string, terms: readonly Term[]): Term[] {
-  const out = [...terms];
-  for (const [i, term] of terms.entries()) {
-    const next = terms[i + 1];
-    if (!next || !isYear(term) || !isYear(next)) continue;
-    const between = foldText(question.slice(term.end, next.start));
-    const span = /^(?:\s*-\s*|\s+(?:to|until|through|a|au|jusqu'en)\s+(?:(?:the|in|l'annee)\s+)?)$/.test(
-      between,
-    );
-    const ranged =
-      span ||
-      (/^\s+(?:and|et)\s+$/.test(between) &&
-        /(?:between|entre)\s+$/.test(foldText(question.slice(0, term.start))));
-    if (!ranged && !/^\s*(?:,|and|or|et|ou|&)\s*(?:in|en|by)?\s*$/.test(between)) continue;
-    const [from, to] = [Number(term.folded), Number(next.folded)].sort((a, b) => a - b);
-    if (from === undefined || to === undefined || to - from > LONGEST_SPAN) continue;
-    const years = ranged
-      ? Array.from({ length: to - from + 1 }, (_, n) => from + n)
-      : [...(out[i]?.years ?? []), from, to];
-    out[i] = { ...term, ...out[i], years };
-    out[i + 1] = { ...next, years };
-  }
-  return out;
-}
-
-/** Most years that a span is taken to mean. */
-const LONGEST_SPAN = 60;
-
-function isYear(term: Term): boolean {
-  return term.kind === "number" && /^(?:1[5-9]|20|21)\d{2}$/.test(term.folded);
+  return withEither(question, withYears(question, terms));
 }
 
 function startsSentence(question: string, at: number): boolean {

@@ -195,11 +195,10 @@ function isOfRow(term: Term, cover: Cover): boolean {
 
 /**
  * "What did we promise X about cancelled crossings?" names no column. A number or a date then answers only of a thing that is
- * named, and only when nothing that the question says is left to the row's prose.
+ * named, and any cell only when nothing that the question says is left to the row's prose.
  */
 function isAbout(cover: Cover, question: Understanding, field: Field): boolean {
-  if (field.shape !== "number" && field.shape !== "date" && field.shape !== "boolean") return true;
-  if (!question.terms.some(isPin)) return false;
+  if (field.shape !== "text" && !question.terms.some(isPin)) return false;
   return question.terms.every((t) => isTold(t, cover, field));
 }
 

@@ -39,12 +39,18 @@ export function inValue(term: Term, field: Field): number {
   if (term.years.length > 0) {
     return Math.max(0, ...term.years.map((year) => yearIn(year, field)));
   }
+  if (term.either.length > 0) return Math.max(...term.either.map((one) => inValue(only(term, one), field)));
   const found = inBag(term, field.content, field.shape === "number" || field.shape === "date" ? 0 : concepts);
   if (found > 0 || term.kind !== "number") return found;
   const value = Number(term.folded);
   if (field.number !== undefined) return field.number === value ? 1 : 0;
   if (field.time !== undefined) return new Date(field.time).getUTCFullYear() === value ? 1 : 0;
   return term.folded.length === 4 && inYears(field.value, value) ? 0.9 : 0;
+}
+
+/** The term as if the question had only one of the codes that it joins. */
+function only(term: Term, folded: string): Term {
+  return { ...term, folded, either: [] };
 }
 
 function yearIn(year: number, field: Field): number {

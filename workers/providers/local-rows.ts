@@ -78,7 +78,7 @@ export function rowStatement(covers: readonly Cover[], question: Understanding):
   if (!wanted || question.aggregate !== undefined || wanted.type === "cause" || wanted.type === "duration")
     return undefined;
   const found = covers
-    .filter((cover) => knowsOf(cover, question))
+    .filter((cover) => knowsOf(cover, question) && !isLeftToProse(cover, question))
     .map((cover) => ({ cover, share: shareOf(cover, question) }))
     .filter(({ cover, share }) => share >= ENOUGH && accountOf(cover, question, undefined, NONE).pinned)
     .sort((a, b) => b.share - a.share || a.cover.fact.marker - b.cover.fact.marker);
@@ -101,6 +101,15 @@ function tell(fact: Fact, language: Language): string {
 function cellsText(fields: readonly Field[], language: Language): string {
   const colon = language === "fr" ? " :" : ":";
   return fields.map((f) => `${f.label}${colon} ${shown(f, language)}`).join("; ");
+}
+
+/** Whether the row's prose alone has a word of an open question: its cells then say nothing of that. */
+function isLeftToProse(cover: Cover, question: Understanding): boolean {
+  if ((question.wanted[0]?.terms.length ?? 0) > 0) return false;
+  return question.terms.some((t) => {
+    const at = cover.values[t.index];
+    return !t.light && !isHard(t) && cover.fact.fields[at?.field ?? -1]?.shape === "prose";
+  });
 }
 
 /** Whether the row has what is asked for at all: in a column's name, its kind, or a cell. */

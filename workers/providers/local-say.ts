@@ -67,9 +67,9 @@ function told(found: readonly Candidate[], language: Language): string {
   return found
     .slice(0, MOST_LINES)
     .flatMap(({ fact, field }) =>
-      (field?.sentences ?? [])
+      (field?.shape === "prose" ? field.sentences.map((s) => s.text) : [field?.value ?? ""])
         .slice(0, MOST_SENTENCES)
-        .map((s, i) => quoteSentence(fact, s.text, language, i === 0 && !repeats(s.text, fact))),
+        .map((one, i) => quoteSentence(fact, one, language, i === 0 && !repeats(one, fact))),
     )
     .join(" ");
 }

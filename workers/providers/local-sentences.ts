@@ -2,7 +2,7 @@ import { foldText, type Word, wordsOf } from "../answer/understand-text.ts";
 import type { Fact, Field, Sentence } from "./local-facts.ts";
 import { accountOf, type Cover, inBag, isHard, weightOf } from "./local-match.ts";
 import type { AnswerType } from "../answer/understand-lexicon.ts";
-import type { Understanding } from "../answer/understand.ts";
+import type { Term, Understanding } from "../answer/understand.ts";
 
 /** A sentence of a row's prose that may answer. */
 export interface Passage {
@@ -34,7 +34,7 @@ export function passagesOf(covers: readonly Cover[], question: Understanding): P
     if (!account.pinned || account.coverage < ENOUGH_ROW) continue;
     for (const field of cover.fact.fields) {
       for (const [n, sentence] of field.sentences.entries()) {
-        const own = shareOf(sentence, question, rarity);
+        const own = shareOf(sentence, cover.fact, question, rarity);
         if (own < ENOUGH_OWN || !holdsAWord(sentence, question)) continue;
         const bonus = typeBonus(type, sentence.text, question);
         out.push({
@@ -76,15 +76,23 @@ function holdsAWord(sentence: Sentence, question: Understanding): boolean {
   return words.some((t) => inBag(t, sentence.content, 0.5) > 0);
 }
 
-function shareOf(sentence: Sentence, question: Understanding, rarity: readonly number[]): number {
+/** @param fact whose title stands for the names in it: a sentence of a contract need not name the customer. */
+function shareOf(sentence: Sentence, fact: Fact, question: Understanding, rarity: readonly number[]): number {
   let have = 0;
   let all = 0;
   for (const term of question.terms) {
     const weight = (term.light ? 0.2 : Math.min(1.5, weightOf(term))) * (rarity[term.index] ?? 1);
     all += weight;
-    have += weight * inBag(term, sentence.content, isHard(term) ? 0 : 0.5);
+    have += weight * Math.max(inBag(term, sentence.content, isHard(term) ? 0 : 0.5), isTitled(term, fact));
   }
   return all === 0 ? 0 : have / all;
+}
+
+/** What a name in the row's title is worth to each of its sentences. */
+const TITLED = 0.3;
+
+function isTitled(term: Term, fact: Fact): number {
+  return term.kind === "name" && inBag(term, fact.titleBag, 0) > 0 ? TITLED : 0;
 }
 
 const CAUSES =
