@@ -22,6 +22,8 @@ export async function openSocket(endpoint: Endpoint, signal: AbortSignal): Promi
   let socket = endpoint.host.startsWith("/")
     ? connectNet({ path: `${endpoint.host}/.s.PGSQL.${endpoint.port}` })
     : connectNet({ host: endpoint.host, port: endpoint.port, noDelay: true, keepAlive: true });
+  // An error that comes while nobody waits for anything shows in the next thing that is waited for.
+  socket.on("error", () => undefined);
   let why: QuaysideError | undefined;
   const stop = (): void => {
     why = aborted(signal);
@@ -33,7 +35,7 @@ export async function openSocket(endpoint: Endpoint, signal: AbortSignal): Promi
   }, CONNECT_MS);
   signal.addEventListener("abort", stop, { once: true });
   try {
-    await once(socket, "connect");
+    await event(socket, "connect");
     if (tls.verify === "off") return socket;
     if (!(await offersTls(socket))) {
       throw new QuaysideError(
@@ -53,7 +55,8 @@ export async function openSocket(endpoint: Endpoint, signal: AbortSignal): Promi
       checkServerIdentity: (_, certificate) =>
         tls.verify === "full" ? checkServerIdentity(host, certificate) : undefined,
     });
-    await once(socket, "secureConnect");
+    socket.on("error", () => undefined);
+    await event(socket, "secureConnect");
     return socket;
   } catch (error) {
     socket.destroy();
@@ -76,7 +79,6 @@ export async function cancelStatement(
     [16, CANCEL_REQUEST, backend.pid, backend.secret].forEach((word, i) =>
       message.writeUInt32BE(word >>> 0, i * 4),
     );
-    socket.on("error", () => undefined);
     socket.end(message);
     socket.resume();
   } catch {
@@ -97,26 +99,24 @@ async function offersTls(socket: Socket): Promise<boolean> {
   message.writeUInt32BE(8, 0);
   message.writeUInt32BE(SSL_REQUEST, 4);
   socket.write(message);
-  const answer = await new Promise<Buffer>((resolve, reject) => {
-    socket.once("data", resolve);
-    socket.once("error", reject);
-    socket.once("close", () => reject(new Error("closed")));
-  });
-  socket.removeAllListeners();
+  const [answer] = await event(socket, "data");
   socket.pause();
   // More than the one byte would be text that somebody slipped in before the encryption began (CVE-2021-23222).
-  if (answer.length !== 1) throw unavailable("it answered out of turn");
+  if (!Buffer.isBuffer(answer) || answer.length !== 1) throw unavailable("it answered out of turn");
   return answer[0] === 0x53;
 }
 
-async function once(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    socket.once(event, resolve);
-    socket.once("error", reject);
-    socket.once("close", () => reject(new Error("closed")));
-  });
-  socket.removeAllListeners("error");
-  socket.removeAllListeners("close");
+/** What an event brings. Rejects when the socket fails or closes first. */
+async function event(socket: Socket, name: string): Promise<readonly unknown[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly unknown[]>();
+  const come = (...values: readonly unknown[]): void => resolve(values);
+  const fail = (error: unknown): void => reject(error instanceof Error ? error : new Error("closed"));
+  socket.once(name, come).once("error", fail).once("close", fail);
+  try {
+    return await promise;
+  } finally {
+    socket.off(name, come).off("error", fail).off("close", fail);
+  }
 }
 
 function failure(error: unknown): QuaysideError {

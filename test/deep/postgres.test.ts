@@ -56,6 +56,11 @@ async function asleep(): Promise<number> {
   return found.length;
 }
 
+/** The role's connections, as the server lists them. */
+async function connected(): Promise<readonly unknown[]> {
+  return server.admin`SELECT 1 FROM pg_stat_activity WHERE usename = 'reader'`;
+}
+
 /** Whether a source speaks to its server through TLS; closes it. */
 async function encrypted(source: Source): Promise<unknown> {
   await using lent = source;
@@ -131,6 +136,14 @@ describe.skipIf(bin === undefined)("postgres server", () => {
     const error = await failureOf(readAround(source, { name: ["killed"] }, () => server.killReaders()));
     expect(error.code).toBe("source_unavailable");
     expect(await readRows(source, { name: ["killed"] }, ["n"])).toHaveLength(20_000);
+  });
+
+  it("gives up when the server has ended a transaction that waited too long", async () => {
+    await using source = open({ idleTimeoutSeconds: 1 });
+    const reading = readAround(source, { name: ["many"] }, async () => {
+      while ((await connected()).length > 0) continue;
+    });
+    expect((await failureOf(reading)).code).toBe("source_unavailable");
   });
 
   it("stops the server's work when it is cancelled", async () => {
