@@ -117,7 +117,7 @@ describe("compose: one cell", () => {
   });
 
   it.each([
-    ["Combien coûte la location du Curlew ?", "Curlew — hire price : 42.5 [1]."],
+    ["Combien coûte la location du Curlew ?", "Curlew — hire price : 42,5 [1]."],
     ["Quel est le numéro de téléphone d'Ines Roy ?", "Ines Roy — home phone : +41 22 555 01 45 [4]."],
     ["Quand Maud Keller a-t-elle été embauchée ?", "Maud Keller — hired on : 1er mars 2019 [3]."],
   ])("in French: %s", (question, expected) => {
@@ -233,7 +233,7 @@ describe("compose: totals", () => {
       ),
     ];
     expect(text("What was the total income in May 2026?", rows)).toBe(
-      "Income, May 2026 — total income: 8120.40 [1].",
+      "Income, May 2026 — total income: 8,120.40 [1].",
     );
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "../../shared/ports/evidence.ts";
+import { verifyText } from "../../workers/answer/verify.ts";
 import { compose } from "../../workers/providers/local-compose.ts";
 import { rowOf } from "./answer-rows.ts";
 
@@ -142,6 +143,36 @@ describe("compose: several codes", () => {
 });
 
 describe("compose: wording", () => {
+  it.each([
+    ["What is the total cost of Great Owl?", "en", "total cost: 154,408.80 [1]."],
+    ["Quel est le coût total de Great Owl ?", "fr", "total cost : 154\u202f408,80 [1]."],
+    ["What is the asset number of Great Owl?", "en", "asset number: 154408 [1]."],
+  ] as const)("writes amounts as the language does: %s", (question, language, expected) => {
+    const rows = [
+      rowOf("telescopes", "Great Owl", { id: "T1", total_cost: "154408.80", asset_number: 154_408 }),
+    ];
+    const said = text(question, rows, language);
+    expect(said).toContain(expected);
+    expect(verifyText(said, rows, question)).toMatchObject({ text: said, removed: [] });
+  });
+
+  it("calls a column by the label that the passage gives it, and finds it by that", () => {
+    const row = rowOf("telescopes", "Great Owl", { id: "T1", ap_mm: 900, fl_mm: 4500 });
+    const labelled = {
+      ...row,
+      text: "Great Owl\naperture in millimetres: 900\nfocal length in millimetres: 4500",
+    };
+    expect(text("What is the aperture of Great Owl?", [labelled])).toBe(
+      "Great Owl — aperture in millimetres: 900 [1].",
+    );
+  });
+
+  it("keeps a column's own name where two lines have its value", () => {
+    const row = rowOf("telescopes", "Great Owl", { id: "T1", doors: 2, stairs: 2 });
+    const labelled = { ...row, text: "Great Owl\nways in: 2\nways up: 2" };
+    expect(text("How many stairs does Great Owl have?", [labelled])).toBe("Great Owl — stairs: 2 [1].");
+  });
+
   it("leaves out a title that the sentence says again", () => {
     const rows = [
       rowOf("rules", "Dogs in the dome", {

@@ -119,6 +119,15 @@ export function readableDate(value: string, language: "en" | "fr"): string {
   return `${language === "fr" && day === 1 ? "1er" : day} ${month} ${match[1]}${time}`;
 }
 
+/** `154408.80` → `154,408.80` or `154 408,80`; whole numbers below 10,000 and text in any other form are unchanged. */
+export function readableNumber(value: string, language: "en" | "fr"): string {
+  const match = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?$/.exec(value);
+  const whole = match?.[2];
+  if (!match || whole === undefined || (match[3] === undefined && whole.length < 5)) return value;
+  const grouped = whole.replace(/\B(?=(?:\d{3})+$)/g, language === "fr" ? "\u202f" : ",");
+  return `${match[1]}${grouped}${match[3] === undefined ? "" : `${language === "fr" ? "," : "."}${match[3]}`}`;
+}
+
 /** A number as written, and every value that the writing can mean (`1,234` is 1234, or 1.234 in French). */
 export interface NumberMention {
   readonly values: readonly number[];

@@ -1,4 +1,4 @@
-import { isGenericHead, TYPE_CONCEPTS } from "../answer/understand-lexicon.ts";
+import { isGenericHead, isStopWord, TYPE_CONCEPTS } from "../answer/understand-lexicon.ts";
 import type { Term, Understanding, Wanted } from "../answer/understand.ts";
 import type { Fact, Field } from "./local-facts.ts";
 import { stemsOf } from "../answer/understand-text.ts";
@@ -178,7 +178,7 @@ function fieldFit(cover: Cover, question: Understanding, wanted: Wanted, field: 
     const isAsked = asked.some(
       (t) => t.stems.some((stem) => stems.includes(stem)) || inName(t, field) === CONCEPT_IN_NAME,
     );
-    if (!isAsked && !isGenericHead(stems)) fit -= 0.15;
+    if (!isAsked && !isGenericHead(stems) && !isStopWord(word)) fit -= 0.15;
   }
   return fit;
 }

@@ -2,6 +2,7 @@ import type { Evidence } from "../../shared/ports/evidence.ts";
 import { conceptsOf } from "../answer/understand-lexicon.ts";
 import { foldText, sentencesOf, stemsOf } from "../answer/understand-text.ts";
 import { cellNumber, cellTime } from "../answer/understand-values.ts";
+import { labelsIn } from "./local-labels.ts";
 import { cellText } from "../answer/verify-claims.ts";
 
 /** Evidence as the built-in answerers read it: rows with typed fields, and sentences where a field is prose. */
@@ -90,12 +91,13 @@ function factOf(item: Evidence, marker: number, passages: readonly string[], kno
 }
 
 function fieldsOf(item: Evidence, title: string, passages: readonly string[], known: Known): Field[] {
+  const labels = labelsIn(passages, item);
   return item.cells.flatMap((cell, i) => {
     const value = cellText(cell.value).trim();
     if (value === "") return [];
     const packed = unpack(value);
     if (packed) return packed.map(([name, part]) => fieldOf(name, part, title, passages, known));
-    const field = fieldOf(cell.column, value, title, passages, known);
+    const field = fieldOf(cell.column, value, title, passages, known, labels.get(cell.column));
     const key = Object.hasOwn(item.key, cell.column);
     return [{ ...field, key, reference: isNamedBy(cell.column, item.cells[i + 1]?.column) }];
   });
@@ -141,7 +143,10 @@ function fieldOf(
   title: string,
   passages: readonly string[],
   known: Known,
+  given?: string,
 ): Field {
+  const plain = labelOf(column);
+  const label = given ?? plain;
   const number = cellNumber(value);
   const time = number === undefined ? cellTime(value) : undefined;
   const prose = number === undefined && time === undefined ? proseOf(value, passages) : [];
@@ -160,9 +165,9 @@ function fieldOf(
   const foldedTitle = foldText(title);
   return {
     column,
-    label: labelOf(column),
+    label,
     value,
-    name: bagOf(labelOf(column), known),
+    name: bagOf(label === plain ? plain : `${plain} ${label}`, known),
     content: bagOf(value, known),
     shape,
     number,

@@ -1,15 +1,24 @@
 import { wordsOf } from "../answer/understand-text.ts";
-import { readableDate } from "../answer/understand-values.ts";
+import { readableDate, readableNumber } from "../answer/understand-values.ts";
 import { type Fact, type Field, nameOf } from "./local-facts.ts";
 
 /** The built-in answerers' own words, English and French. Values and titles stay as the rows have them. */
 
 export type Language = "en" | "fr";
 
-/** A cell as a sentence shows it: dates in words, everything else as stored. */
+/** A cell as a sentence shows it: dates in words, amounts as the language writes them, everything else as stored. */
 export function shown(field: Field, language: Language): string {
-  return field.shape === "date" ? readableDate(field.value, language) : unmarked(field.value);
+  if (field.shape === "date") return readableDate(field.value, language);
+  return isAmount(field) ? readableNumber(field.value, language) : unmarked(field.value);
 }
+
+/** Whether a number measures something: keys, codes, coordinates and years stay as they are. */
+function isAmount(field: Field): boolean {
+  if (field.shape !== "number" || field.key || field.reference) return false;
+  return !UNMEASURED.some((c) => field.name.concepts.has(c)) && !field.name.words.has("version");
+}
+
+const UNMEASURED = ["code", "number", "phone", "fax", "postal", "year", "address"];
 
 /** Source text whose own `[7]` would read as one of our citations. */
 export function unmarked(text: string): string {
