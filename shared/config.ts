@@ -7,167 +7,178 @@ import { QuaysideError, type Violation } from "./ports/errors.ts";
  * publishes it, versioned, to the ledger; both programs read it from there. Secrets are never part of it.
  */
 
-const name = z.string().check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/, "1 to 63 of A-Z a-z 0-9 _ . -"));
-const column = z.string().check(z.minLength(1), z.maxLength(255));
-const classification = z.enum(["public", "internal", "confidential", "restricted"]);
+/** Made by the first configuration that is parsed: an answer needs none of them, and making them is a good part of a start. */
+function makeSchemas() {
+  const name = z
+    .string()
+    .check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/, "1 to 63 of A-Z a-z 0-9 _ . -"));
+  const column = z.string().check(z.minLength(1), z.maxLength(255));
+  const classification = z.enum(["public", "internal", "confidential", "restricted"]);
 
-/**
- * One alternative: grants joined by `&`, all needed. A grant is `public`, `group:<name>`, `user:<subject>` or
- * `<attribute>:<value>`; `{column}` stands for the row's value, and an alternative whose column is null grants nothing.
- */
-const alternative = z.string().check(z.minLength(1), z.maxLength(500));
+  /**
+   * One alternative: grants joined by `&`, all needed. A grant is `public`, `group:<name>`, `user:<subject>` or
+   * `<attribute>:<value>`; `{column}` stands for the row's value, and an alternative whose column is null grants nothing.
+   */
+  const alternative = z.string().check(z.minLength(1), z.maxLength(500));
 
-const access = z.strictObject({
-  /** Who may see the row: one alternative is enough. Empty means nobody. */
-  allowAny: z.array(alternative),
-  /** Grants that are needed besides. */
-  allowAll: z.optional(z.array(alternative)),
-  /** Holding one of these hides the row, whatever else is held. */
-  deny: z.optional(z.array(alternative)),
-});
+  const access = z.strictObject({
+    /** Who may see the row: one alternative is enough. Empty means nobody. */
+    allowAny: z.array(alternative),
+    /** Grants that are needed besides. */
+    allowAll: z.optional(z.array(alternative)),
+    /** Holding one of these hides the row, whatever else is held. */
+    deny: z.optional(z.array(alternative)),
+  });
 
-const columnOptions = z.strictObject({
-  description: z.optional(z.string()),
-  /** How people call the column; default: its name with spaces. */
-  label: z.optional(z.string()),
-  classification: z.optional(classification),
-  /** Never read into a record: not rendered, not embedded, not stored. */
-  exclude: z.optional(z.boolean()),
-  /** Replaced before it is rendered: `redact` by a constant, `hash` by a keyed hash that still joins. */
-  mask: z.optional(z.enum(["redact", "hash"])),
-});
+  const columnOptions = z.strictObject({
+    description: z.optional(z.string()),
+    /** How people call the column; default: its name with spaces. */
+    label: z.optional(z.string()),
+    classification: z.optional(classification),
+    /** Never read into a record: not rendered, not embedded, not stored. */
+    exclude: z.optional(z.boolean()),
+    /** Replaced before it is rendered: `redact` by a constant, `hash` by a keyed hash that still joins. */
+    mask: z.optional(z.enum(["redact", "hash"])),
+  });
 
-const view = z.strictObject({
-  name,
-  /** Columns in this view; `*` is every column that is not excluded. */
-  columns: z.union([z.literal("*"), z.array(column)]),
-  access,
-  classification: z.optional(classification),
-});
+  const view = z.strictObject({
+    name,
+    /** Columns in this view; `*` is every column that is not excluded. */
+    columns: z.union([z.literal("*"), z.array(column)]),
+    access,
+    classification: z.optional(classification),
+  });
 
-const table = z.strictObject({
-  source: name,
-  /** The table's name in the warehouse, `schema.table` or parts; default: the name it has here. */
-  from: z.optional(z.union([z.string(), z.array(z.string())])),
-  /** A SELECT to be read as a table, instead of `from`. */
-  query: z.optional(z.string()),
-  key: z.array(column).check(z.minLength(1)),
-  description: z.optional(z.string()),
-  /** A column, or a template such as `{first_name} {last_name}`. */
-  title: z.optional(z.string()),
-  /** Columns of prose, rendered last and split on sentences when long. */
-  text: z.optional(z.array(column)),
-  columns: z.optional(z.record(column, columnOptions)),
-  /** Foreign keys to show by name: column -> `table.column` of a configured table with a one-column key. */
-  lookups: z.optional(z.record(column, z.string().check(z.regex(/^[^.]+\.[^.]+$/, "table.column")))),
-  /** Columns that a caller may narrow a search to. */
-  filters: z.optional(z.array(column)),
-  classification,
-  access: z.optional(access),
-  /** Column-level access: each view is indexed apart. Instead of `access`. A caller of several sees the widest. */
-  views: z.optional(z.array(view).check(z.minLength(1))),
-  /** The column that says when a row changed. */
-  changedAt: z.optional(column),
-  /** Link to the row in its own system, e.g. `https://crm.example.com/t/{id}`. */
-  url: z.optional(z.string()),
-  /** Holds totals that the warehouse computed: questions for totals may be answered from it. */
-  rollup: z.optional(z.boolean()),
-  /** Read only to look names up in; not indexed. */
-  index: z.optional(z.boolean()),
-});
+  const table = z.strictObject({
+    source: name,
+    /** The table's name in the warehouse, `schema.table` or parts; default: the name it has here. */
+    from: z.optional(z.union([z.string(), z.array(z.string())])),
+    /** A SELECT to be read as a table, instead of `from`. */
+    query: z.optional(z.string()),
+    key: z.array(column).check(z.minLength(1)),
+    description: z.optional(z.string()),
+    /** A column, or a template such as `{first_name} {last_name}`. */
+    title: z.optional(z.string()),
+    /** Columns of prose, rendered last and split on sentences when long. */
+    text: z.optional(z.array(column)),
+    columns: z.optional(z.record(column, columnOptions)),
+    /** Foreign keys to show by name: column -> `table.column` of a configured table with a one-column key. */
+    lookups: z.optional(z.record(column, z.string().check(z.regex(/^[^.]+\.[^.]+$/, "table.column")))),
+    /** Columns that a caller may narrow a search to. */
+    filters: z.optional(z.array(column)),
+    classification,
+    access: z.optional(access),
+    /** Column-level access: each view is indexed apart. Instead of `access`. A caller of several sees the widest. */
+    views: z.optional(z.array(view).check(z.minLength(1))),
+    /** The column that says when a row changed. */
+    changedAt: z.optional(column),
+    /** Link to the row in its own system, e.g. `https://crm.example.com/t/{id}`. */
+    url: z.optional(z.string()),
+    /** Holds totals that the warehouse computed: questions for totals may be answered from it. */
+    rollup: z.optional(z.boolean()),
+    /** Read only to look names up in; not indexed. */
+    index: z.optional(z.boolean()),
+  });
 
-const model = z.strictObject({
-  /** Classifications of rows that this model may receive. */
-  classes: z.array(classification),
-  contextTokens: z.number().check(z.int(), z.minimum(1)),
-  maxOutputTokens: z.optional(z.number().check(z.int(), z.minimum(1))),
-  /** US dollars for a million tokens. */
-  price: z.strictObject({ input: z.number().check(z.minimum(0)), output: z.number().check(z.minimum(0)) }),
-  region: z.string(),
-  retention: z.string(),
-  trainsOnData: z.boolean(),
-});
+  const model = z.strictObject({
+    /** Classifications of rows that this model may receive. */
+    classes: z.array(classification),
+    contextTokens: z.number().check(z.int(), z.minimum(1)),
+    maxOutputTokens: z.optional(z.number().check(z.int(), z.minimum(1))),
+    /** US dollars for a million tokens. */
+    price: z.strictObject({ input: z.number().check(z.minimum(0)), output: z.number().check(z.minimum(0)) }),
+    region: z.string(),
+    retention: z.string(),
+    trainsOnData: z.boolean(),
+  });
 
-const positive = z.number().check(z.int(), z.minimum(1));
+  const positive = z.number().check(z.int(), z.minimum(1));
 
-const limits = z.strictObject({
-  questionChars: z.optional(positive),
-  bodyBytes: z.optional(positive),
-  historyMessages: z.optional(positive),
-  contextTokens: z.optional(positive),
-  outputTokens: z.optional(positive),
-  requestsPerMinute: z.optional(positive),
-  tenantRequestsPerMinute: z.optional(positive),
-  concurrentRequests: z.optional(positive),
-  firstTokenTimeoutMs: z.optional(positive),
-  idleTimeoutMs: z.optional(positive),
-  totalTimeoutMs: z.optional(positive),
-  streamTimeoutMs: z.optional(positive),
-  /** Largest share of a table's rows that a run may delete before it stops and asks. */
-  deleteShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
-  /** Largest share of rows that may fail before a run stops. */
-  failedShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
-  maxCostUsd: z.optional(z.number().check(z.minimum(0))),
-});
+  const limits = z.strictObject({
+    questionChars: z.optional(positive),
+    bodyBytes: z.optional(positive),
+    historyMessages: z.optional(positive),
+    contextTokens: z.optional(positive),
+    outputTokens: z.optional(positive),
+    requestsPerMinute: z.optional(positive),
+    tenantRequestsPerMinute: z.optional(positive),
+    concurrentRequests: z.optional(positive),
+    firstTokenTimeoutMs: z.optional(positive),
+    idleTimeoutMs: z.optional(positive),
+    totalTimeoutMs: z.optional(positive),
+    streamTimeoutMs: z.optional(positive),
+    /** Largest share of a table's rows that a run may delete before it stops and asks. */
+    deleteShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
+    /** Largest share of rows that may fail before a run stops. */
+    failedShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
+    maxCostUsd: z.optional(z.number().check(z.minimum(0))),
+  });
 
-const demoUser = z.strictObject({
-  label: z.string(),
-  groups: z.array(z.string()),
-  attributes: z.optional(z.record(z.string(), z.array(z.string()))),
-  language: z.optional(z.enum(["en", "fr"])),
-});
+  const demoUser = z.strictObject({
+    label: z.string(),
+    groups: z.array(z.string()),
+    attributes: z.optional(z.record(z.string(), z.array(z.string()))),
+    language: z.optional(z.enum(["en", "fr"])),
+  });
 
-const example = z.strictObject({
-  question: z.string(),
-  /** The demo user who asks it first. */
-  as: z.string(),
-  /** What it shows, in one line, for the page and `npm start`. */
-  shows: z.strictObject({ en: z.string(), fr: z.string() }),
-});
+  const example = z.strictObject({
+    question: z.string(),
+    /** The demo user who asks it first. */
+    as: z.string(),
+    /** What it shows, in one line, for the page and `npm start`. */
+    shows: z.strictObject({ en: z.string(), fr: z.string() }),
+  });
 
-/** An adapter's settings: `kind` chooses it in the registry, the adapter parses the rest. */
-const adapter = z.looseObject({ kind: z.string() });
+  /** An adapter's settings: `kind` chooses it in the registry, the adapter parses the rest. */
+  const adapter = z.looseObject({ kind: z.string() });
 
-const schema = z.strictObject({
-  name: z.string().check(z.minLength(1), z.maxLength(100)),
-  description: z.optional(z.string()),
-  sources: z.record(name, adapter),
-  tables: z.record(name, table),
-  embedder: z.optional(adapter),
-  index: z.optional(adapter),
-  models: z.optional(
-    z.strictObject({
-      default: z.optional(z.string()),
-      aliases: z.optional(z.record(name, z.string())),
-      register: z.optional(z.record(z.string(), model)),
-      /** Providers that speak the OpenAI protocol: name -> base URL and the secret's name. */
-      compatible: z.optional(
-        z.record(
-          name,
-          z.strictObject({
-            baseUrl: z.string(),
-            secret: z.optional(z.string()),
-            /** What the host calls the limit of output tokens; default `max_tokens`. */
-            maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
-          }),
+  const schema = z.strictObject({
+    name: z.string().check(z.minLength(1), z.maxLength(100)),
+    description: z.optional(z.string()),
+    sources: z.record(name, adapter),
+    tables: z.record(name, table),
+    embedder: z.optional(adapter),
+    index: z.optional(adapter),
+    models: z.optional(
+      z.strictObject({
+        default: z.optional(z.string()),
+        aliases: z.optional(z.record(name, z.string())),
+        register: z.optional(z.record(z.string(), model)),
+        /** Providers that speak the OpenAI protocol: name -> base URL and the secret's name. */
+        compatible: z.optional(
+          z.record(
+            name,
+            z.strictObject({
+              baseUrl: z.string(),
+              secret: z.optional(z.string()),
+              /** What the host calls the limit of output tokens; default `max_tokens`. */
+              maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
+            }),
+          ),
         ),
-      ),
-      /** Settings of other providers, which each adapter parses. */
-      providers: z.optional(z.record(name, z.looseObject({}))),
-    }),
-  ),
-  cache: z.optional(
-    z.strictObject({ ttlSeconds: z.optional(z.number().check(z.int(), z.minimum(60), z.maximum(3600))) }),
-  ),
-  surfaces: z.optional(z.strictObject({ allowedOrigins: z.optional(z.array(z.string())) })),
-  limits: z.optional(limits),
-  demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),
-});
+        /** Settings of other providers, which each adapter parses. */
+        providers: z.optional(z.record(name, z.looseObject({}))),
+      }),
+    ),
+    cache: z.optional(
+      z.strictObject({ ttlSeconds: z.optional(z.number().check(z.int(), z.minimum(60), z.maximum(3600))) }),
+    ),
+    surfaces: z.optional(z.strictObject({ allowedOrigins: z.optional(z.array(z.string())) })),
+    limits: z.optional(limits),
+    demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),
+  });
 
-export type Config = z.infer<typeof schema>;
-export type TableConfig = z.infer<typeof table>;
-export type AccessConfig = z.infer<typeof access>;
-export type ModelConfig = z.infer<typeof model>;
+  return { access, table, model, limits, schema };
+}
+
+type Schemas = ReturnType<typeof makeSchemas>;
+
+let made: Schemas | undefined;
+
+export type Config = z.infer<Schemas["schema"]>;
+export type TableConfig = z.infer<Schemas["table"]>;
+export type AccessConfig = z.infer<Schemas["access"]>;
+export type ModelConfig = z.infer<Schemas["model"]>;
 
 /** Defaults of every limit; `docs/configuration.md` gives the reason for each. */
 export const DEFAULT_LIMITS = {
@@ -186,7 +197,7 @@ export const DEFAULT_LIMITS = {
   deleteShare: 0.3,
   failedShare: 0.01,
   maxCostUsd: 50,
-} as const satisfies Required<z.infer<typeof limits>>;
+} as const satisfies Required<z.infer<Schemas["limits"]>>;
 
 export type Limits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number };
 
@@ -206,7 +217,8 @@ export function defineConfig(config: Config): Config {
  */
 export function parseConfig(input: unknown): Config {
   z.config(en());
-  const result = schema.safeParse(input);
+  made ??= makeSchemas();
+  const result = made.schema.safeParse(input);
   if (result.success) {
     const violations = crossCheck(result.data);
     if (violations.length > 0) throw invalid(violations);
