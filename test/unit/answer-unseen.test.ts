@@ -93,6 +93,11 @@ describe("compose: the cell of another thing is no answer", () => {
     );
   });
 
+  it("takes no harbour for a telephone", () => {
+    const rows = [rowOf("trips", "Trip to Skye", { trip_id: "R1", from_port: "Mallaig", to: "Skye" })];
+    expect(text("What is the phone number of the port of Skye?", rows)).toBe("");
+  });
+
   it("takes a role for no person", () => {
     expect(text("Who is our contact at Zonneveld Optics?", CONTACTS)).toBe("Wim Bakker [1].");
   });
@@ -125,8 +130,31 @@ describe("compose: the cell that is meant", () => {
     ["Why did fault F-101 happen?", "Frost in the rail of the dome."],
     ["What is the cause of fault F-101?", "Frost in the rail of the dome."],
     ["Why did fault F-102 happen?", "Pollen."],
+    ["What caused fault F-101?", "Frost in the rail of the dome."],
   ])("a column of causes answers without a causal word: %s", (question, expected) => {
     expect(text(question, FAULTS)).toContain(expected);
+  });
+});
+
+describe("compose: a count of rows", () => {
+  const rows = [
+    ...STAFF,
+    rowOf("rules", "Leave", {
+      id: 1,
+      text: "The employees of the observatory have 25 days of leave a year, and those who work at night have five more days than the others.",
+    }),
+  ];
+  it.each(["How many employees do we have?", "Combien d'employés avons-nous ?"])(
+    "is not read out of a sentence: %s",
+    (question) => {
+      const language = question.startsWith("H") ? "en" : "fr";
+      const said = compose({ question, evidence: rows, language, today: "2026-11-23" });
+      expect(said).toEqual({ text: "", reason: "needs-total" });
+    },
+  );
+
+  it("leaves a count of something else to the sentence that has it", () => {
+    expect(text("How many days of leave do employees have?", rows)).toContain("25 days of leave");
   });
 });
 

@@ -10,7 +10,7 @@ const CONCEPTS = `
 contact: contact talk speak reach correspondent liaison interlocuteur contacter joindre parler adresser
 name: name named called nom nomme appelle denomination intitule surnomme
 role: role title job position function occupation profession poste fonction titre metier grade emploi
-phone: phone telephone numero tel mobile dial call ring landline appeler joindre portable
+phone: phone telephone numero tel mobile dial call ring landline appeler joindre
 fax: fax telecopie
 email: email mail courriel mel
 website: website web homepage url site lien

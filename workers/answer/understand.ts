@@ -250,6 +250,7 @@ function askedBy(
       return simple("thing");
     default: {
       // what, which, quel…: the thing asked for is named right after it, or after the copula.
+      if (/^(?:caused|causes|triggered)$/.test(at(1))) return simple("cause");
       const copula = COPULAS.has(at(1));
       if (copula) return { terms: phrase(2), type: "thing", which: false };
       if (AUXILIARIES.has(at(1)) || /^(?:of|de|des|d)$/.test(at(1))) {

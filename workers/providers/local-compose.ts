@@ -44,12 +44,26 @@ function answer(covers: readonly Cover[], question: Understanding): string | und
   if (question.intent === "yes-no") {
     return yesNo(covers, question) ?? sentences(covers, question) ?? rowStatement(covers, question);
   }
+  if (isCensus(covers, question)) {
+    return cells(
+      covers.filter((cover) => cover.fact.evidence.rollup),
+      question,
+    );
+  }
   return (
     cells(covers, question) ??
     sentences(covers, question) ??
     about(covers, question) ??
     rowStatement(covers, question)
   );
+}
+
+/** Whether the question is how many rows of a kind there are, and nothing else: no cell and no sentence of such a row says that. */
+function isCensus(covers: readonly Cover[], question: Understanding): boolean {
+  if (question.aggregate !== "count" || question.dates.length > 0) return false;
+  const asked = question.wanted.find((w) => w.type === "count")?.terms ?? [];
+  if (!question.terms.every((t) => t.light || asked.includes(t))) return false;
+  return covers.some(({ fact }) => asked.length > 0 && asked.every((t) => inKind(t, fact) > 0));
 }
 
 /** Cells and titles that answer: the first thing asked for, then the others, of the same row or of the one that it names. */
