@@ -6,6 +6,7 @@ import { usage } from "./commands/inputs.ts";
 /** The command line: which command, which options, what they mean. Reads no `process`; `cli.ts` does. */
 
 const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  init: () => import("./commands/init.ts"),
   ingest: () => import("./commands/ingest.ts"),
   plan: () => import("./commands/plan.ts"),
   status: () => import("./commands/status.ts"),

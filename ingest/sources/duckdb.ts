@@ -105,6 +105,18 @@ export const makeDuckDbSource: Factory<Source> = (input) => {
     // In the order of the file: sorting would need memory in proportion to the table, and fails beyond what it is given.
     ordered: false,
 
+    async tables(signal) {
+      return guarded({ name: ["catalogue"] }, signal, async () => {
+        const { connection, data } = await opened();
+        if (data) return [...data.files.keys()].map((file) => ({ name: [file] }));
+        const all = (await catalogueNames(connection)).map((parts) => parts.slice(1));
+        return all.map(([schema = "", table = ""]) => {
+          const alone = schema === "main" && all.filter((parts) => parts[1] === table).length === 1;
+          return { name: alone ? [table] : [schema, table] };
+        });
+      });
+    },
+
     async describe(ref, signal) {
       return guarded(ref, signal, async () => {
         const from = await relation(ref);
@@ -280,15 +292,20 @@ async function checkSelect(connection: DuckDBConnection, query: string): Promise
   );
 }
 
-/** The quoted name of a table that the catalogue has under exactly these parts. */
-async function findInCatalogue(connection: DuckDBConnection, name: readonly string[]): Promise<string> {
+/** Database, schema and name of every table and view. */
+async function catalogueNames(connection: DuckDBConnection): Promise<readonly (readonly string[])[]> {
   const reader = await connection.runAndReadAll(
     `SELECT database_name, schema_name, name FROM (
        SELECT database_name, schema_name, table_name AS name FROM duckdb_tables() WHERE NOT internal
        UNION ALL SELECT database_name, schema_name, view_name FROM duckdb_views() WHERE NOT internal
      ) ORDER BY ALL`,
   );
-  const all = reader.getRows().map((row) => row.map(String));
+  return reader.getRows().map((row) => row.map(String));
+}
+
+/** The quoted name of a table that the catalogue has under exactly these parts. */
+async function findInCatalogue(connection: DuckDBConnection, name: readonly string[]): Promise<string> {
+  const all = await catalogueNames(connection);
   const found = all.filter((parts) =>
     name.every((part, i) => part === parts[parts.length - name.length + i]),
   );

@@ -43,6 +43,9 @@ export interface ReadOptions {
  * (no such table, no right, bad query), `deadline_exceeded` or `cancelled`.
  */
 export interface Source extends AsyncDisposable {
+  /** The tables and views that the role may read, in a fixed order; absent where a source can't list them. */
+  tables?(signal: AbortSignal): Promise<readonly TableRef[]>;
+
   /** The table's shape, read from the catalogue. `source_rejected` when it does not exist. */
   describe(ref: TableRef, signal: AbortSignal): Promise<Table>;
 
