@@ -65,14 +65,14 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
   /** Where the index is, asked once. A wrong key or name fails here, before anything else is tried. */
   async function locate(signal: AbortSignal): Promise<Target> {
     if (target) return target;
-    const { Pinecone } = await import("./pinecone-sdk.ts");
-    const client = new Pinecone({
+    const { describeIndex, indexOperationsBuilder } = await import("./pinecone-sdk.ts");
+    const control = indexOperationsBuilder({
       apiKey: String(apiKey),
       maxRetries: 0,
       fetchApi: (url, init) => request(host, url, { ...sdkInput(init), signal }, READ),
       ...(controllerHostUrl === undefined ? {} : { controllerHostUrl }),
     });
-    const found = await settle(client.describeIndex(String(name)), signal);
+    const found = await settle(describeIndex(control, String(name)), signal);
     const metric = told(() => found.metric);
     if (metric !== undefined && metric !== "cosine" && metric !== "dotproduct") {
       throw invalid("index", `"${name}" measures by ${metric}; create it with cosine or dotproduct`);
