@@ -1,5 +1,14 @@
 import type { Finding } from "./keys.ts";
-import { commonPrefix, endsIn, idStem, idStrength, meansPeople, shortens, stemsOf } from "./names.ts";
+import {
+  commonPrefix,
+  endsIn,
+  idStem,
+  idStrength,
+  meansPeople,
+  shortens,
+  stemsOf,
+  wordsOf,
+} from "./names.ts";
 import type { Profile } from "./profile.ts";
 
 /** A table as the search for joins sees it. */
@@ -32,6 +41,7 @@ const ROLES = new Set(
     " ",
   ),
 );
+const COUNTS = new Set(["num", "count", "total", "number", "n", "nb", "nombre", "no", "max", "min"]);
 const SELF = new Set("parent manager supervisor boss superior".split(" "));
 
 /** Foreign keys of a table: those whose name and whose values both point at another table's key (or its own). */
@@ -101,6 +111,9 @@ function nameScore(column: string, prefix: readonly string[], from: Joinable, to
   if (strength !== undefined && last !== "" && last === keyLast) return 78;
   if (strength !== undefined && shortens(last, targetLast)) return 70;
   if (meansPeople(to.table) && (ROLES.has(last) || endsIn(bare, ["by"]))) return 65;
+  // Without a word that says id, a plural or a count says how many.
+  const counts = wordsOf(column).at(-1) !== stem.at(-1) || COUNTS.has(bare[0] ?? "");
+  if (counts && strength === undefined) return 0;
   if (strength === undefined && bare.length > 0 && (bare.at(-1) === targetLast || bare[0] === targetLast))
     return 60;
   const first = bare[0] ?? "";

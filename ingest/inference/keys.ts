@@ -10,6 +10,8 @@ export interface Finding<T> {
 }
 
 const COMPOSITE_COLUMNS = 10;
+/** With fewer, that values differ may be chance. */
+const FEW_ROWS = 30;
 
 /**
  * Whether a column is named for the table's own rows: `id`, `customer_id` of customers, `line_id` of order lines.
@@ -19,7 +21,8 @@ function isOwnId(column: string, table: string, others: readonly string[]): bool
   if (idStrength(column) === undefined) return false;
   const stem = idStem(column);
   const own = stemsOf(table);
-  if (stem.length === 0 || stem.join("") === own.join("")) return true;
+  if (stem.length === 0) return idStrength(column) === "strong";
+  if (stem.join("") === own.join("")) return true;
   if (others.some((other) => other !== table && stemsOf(other).join("") === stem.join(""))) return false;
   return (
     endsIn(own, stem) ||
@@ -53,6 +56,11 @@ export function keysOf(
   if (link && isUnique(ids))
     found.push({ columns: ids, score: 90, why: "a table that links others: its ids together" });
 
+  // Nor do a few rows tell whose ids are unique where several tables meet.
+  const met = ids.filter(foreign).slice(0, 3);
+  if (!own && !link && met.length >= 2 && (met[0]?.rows ?? 0) < FEW_ROWS && isUnique(met)) {
+    found.push({ columns: met, score: 58, why: "ids of other tables, together" });
+  }
   for (const p of full) {
     if (!isUnique([p])) continue;
     const score = singleScore(p, isOwnId(p.column.name, table, others), foreign(p));
@@ -92,7 +100,6 @@ function isForeign(column: string, table: string, others: readonly string[]): bo
 }
 
 function canIdentify(p: Profile): boolean {
-  if (p.column.name.includes("\n")) return false;
   return !["binary", "boolean", "decimal", "empty", "json", "time"].includes(p.shape) && p.meanLength <= 128;
 }
 

@@ -111,3 +111,14 @@ const PEOPLE = new Set(
 export function meansPeople(table: string): boolean {
   return PEOPLE.has(stemsOf(table).at(-1) ?? "");
 }
+
+const ORGANISATIONS = new Set(
+  "supplier vendor company organisation organization merchant shop store shipper carrier partner branch fournisseur société societe entreprise".split(
+    " ",
+  ),
+);
+
+/** Whether a table's name means organisations: an e-mail address in it does not make its name a person's. */
+export function meansOrganisations(table: string): boolean {
+  return ORGANISATIONS.has(stemsOf(table).at(-1) ?? "");
+}

@@ -1,4 +1,4 @@
-import { meansPeople, stemsOf, wordsOf } from "./names.ts";
+import { meansOrganisations, meansPeople, stemsOf, wordsOf } from "./names.ts";
 import type { Form, Profile } from "./profile.ts";
 
 /** A column that not everyone who sees its row should see, or that nobody should. */
@@ -49,7 +49,7 @@ const NAMES: readonly (readonly [Kind, RegExp])[] = [
   ["address", / (?:address|address\d|adresse|home town|hometown) /],
   [
     "person-name",
-    / (?:first ?name|last ?name|sur ?name|full ?name|given ?name|family ?name|forename|maiden ?name|contact name|user ?name|nickname|prénom|prenom|nom de famille|login) /,
+    / (?:first ?name|last ?name|sur ?name|full ?name|given ?name|family ?name|forename|maiden ?name|contact name|user ?name|nickname|prénom|prenom|nom de famille) |^ login $/,
   ],
 ];
 const STREETS = / (?:street|street name|rue|post ?code|postal code|zip|zip code|code postal|house number) /;
@@ -85,9 +85,10 @@ const FORMS: readonly (readonly [Form, Kind, number])[] = [
 export function sensitiveOf(table: string, profiles: readonly Profile[]): readonly Sensitive[] {
   const aboutPeople =
     meansPeople(table) ||
-    profiles.some(
-      (p) => ["birth", "email", "person-name"].includes(byName(p) ?? "") && !/ contact /.test(spaced(p)),
-    );
+    (!meansOrganisations(table) &&
+      profiles.some(
+        (p) => ["birth", "email", "person-name"].includes(byName(p) ?? "") && !/ contact /.test(spaced(p)),
+      ));
   return profiles.flatMap((p): Sensitive[] => {
     const found = (kind: Kind, how: string): Sensitive[] => [
       {
