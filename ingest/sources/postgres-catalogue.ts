@@ -100,7 +100,11 @@ export async function locateQuery(session: Session, query: string): Promise<Loca
   };
 }
 
-async function notFound(session: Session, name: readonly string[], found: number): Promise<QuaysideError> {
+/** Schema and name of the tables and views that the role may read, partitions left out, in the order of their names. */
+export async function listTables(
+  session: Session,
+  most?: number,
+): Promise<readonly (readonly [schema: string, table: string])[]> {
   const { rows } = await session.query(
     `SELECT n.nspname, c.relname
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -108,8 +112,13 @@ async function notFound(session: Session, name: readonly string[], found: number
        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
        AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
        AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
-     ORDER BY 1, 2 LIMIT ${LISTED + 1}`,
+     ORDER BY 1, 2${most === undefined ? "" : ` LIMIT ${most}`}`,
   );
+  return rows.map(([schema, table]) => [schema ?? "", table ?? ""] as const);
+}
+
+async function notFound(session: Session, name: readonly string[], found: number): Promise<QuaysideError> {
+  const rows = await listTables(session, LISTED + 1);
   const names = rows.slice(0, LISTED).map((row) => row.join("."));
   const list = `${names.join(", ") || "none"}${rows.length > LISTED ? ", and more" : ""}`;
   const shown = name.join(".");

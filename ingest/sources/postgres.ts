@@ -6,7 +6,7 @@ import type { Factory, Host } from "../../shared/ports/host.ts";
 import type { Cell, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
 import { nameOf, parseSettings } from "./fetch-call.ts";
 import { quoted } from "./fetch-sql.ts";
-import { locateQuery, locateTable, type Located } from "./postgres-catalogue.ts";
+import { listTables, locateQuery, locateTable, type Located } from "./postgres-catalogue.ts";
 import { openSession, type RawRow, type Session } from "./postgres-session.ts";
 import { parseEndpoint } from "./postgres-url.ts";
 import { conversionsOf, decoder, type Conversion } from "./postgres-values.ts";
@@ -24,6 +24,8 @@ export interface Dialect {
   /** Types of its own, by id. */
   readonly types: ReadonlyMap<number, Conversion>;
   locate(session: Session, name: readonly string[]): Promise<Located>;
+  /** Schema and name of every table that the role may read; absent where it can't be told. */
+  readonly list?: (session: Session) => Promise<readonly (readonly string[])[]>;
 }
 
 /** In seconds. */
@@ -65,6 +67,7 @@ const POSTGRES: Dialect = {
   scroll: "NO SCROLL ",
   types: new Map(),
   locate: locateTable,
+  list: (session) => listTables(session),
 };
 
 /**
@@ -159,7 +162,15 @@ export function makeSqlSource(
     await sleep(RETRY_MS * 2 ** attempt * (0.5 + Math.random() / 2), signal);
   };
 
+  const { list } = dialect;
   return {
+    ...(list && {
+      async tables(signal: AbortSignal) {
+        const names = await within({ name: ["catalogue"] }, signal, list);
+        return names.map((name) => ({ name }));
+      },
+    }),
+
     // In the order of the table's pages: sorting would cost the server a file as large as the table, or a walk through an
     // index that reads most pages many times.
     ordered: false,

@@ -226,6 +226,14 @@ describe("postgres source", () => {
     expect(table).toMatchObject({ ...DESCRIBED_EMPTY, primaryKey: ["part", "id"] });
   });
 
+  it("lists tables with their schema, none of the system", async () => {
+    await server.run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int)");
+    await using source = open();
+    const names = (await source.tables?.(signal))?.map((ref) => ref.name?.join("."));
+    expect(names).toEqual(expect.arrayContaining(["public.empty", "public.t"]));
+    expect(names?.filter((name) => name?.startsWith("pg_catalog"))).toEqual([]);
+  });
+
   it("reads the same from Redshift's catalogue views", async () => {
     await using source = redshift();
     const table = await source.describe({ name: ["empty"] }, signal);

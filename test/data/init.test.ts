@@ -12,7 +12,7 @@ import { makeDuckDbSource } from "../../ingest/sources/duckdb.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { DATA } from "./hostile.ts";
 
-/** How much of schemas that it has not seen `init` infers as their authors declare it. */
+/** How much of public schemas `init` infers as their authors declare it. */
 
 const schemaFile = z.object({
   tables: z.record(
@@ -208,10 +208,10 @@ const present = existsSync(join(DATA, "northwind/schema.json")) && existsSync(jo
 // oxlint-disable-next-line no-console -- a skip nobody hears of would pass for a pass
 if (!present) console.warn(`skipped: ${DATA} has no schemas to measure init on; set QUAYSIDE_DATA`);
 
-describe.skipIf(!present)("init on schemas it has not seen", () => {
+describe.skipIf(!present)("init on public schemas", () => {
   it("finds keys, titles, text, joins and personal data", async () => {
     const shares = await measureSets();
-    say("unseen schemas", shares);
+    say("public schemas", shares);
     expect(shareOf(shares, "keys")).toBeGreaterThanOrEqual(0.95);
     expect(shareOf(shares, "titles")).toBeGreaterThanOrEqual(0.9);
     expect(shareOf(shares, "text")).toBeGreaterThanOrEqual(0.75);
