@@ -126,6 +126,12 @@ const env: Readonly<Record<string, string | undefined>> = {
   ...(await readDevVars(".dev.vars")),
   ...process.env,
 };
+// A reader such as `head` has seen enough: that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 const status = await runCommandLine(process.argv.slice(2), {
   version: text(manifest, "version"),
   terminal,

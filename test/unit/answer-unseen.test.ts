@@ -107,6 +107,10 @@ describe("compose: the cell of another thing is no answer", () => {
     expect(text("Who is the gardener of Little Owl?", [...TELESCOPES, twin])).not.toBe("Grey Heron [3].");
   });
 
+  it("tells no row whole to a question for a person that the row does not know", () => {
+    expect(text("Who is the caretaker of the Great Owl?", TELESCOPES)).toBe("");
+  });
+
   it("leaves a number whose name shares one word with an open question to the prose", () => {
     const said = text("What did we promise Zonneveld Optics about cancelled nights?", AGREEMENTS);
     expect(said).toContain("a week ahead by letter");

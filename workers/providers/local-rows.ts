@@ -80,7 +80,11 @@ export function rowStatement(covers: readonly Cover[], question: Understanding):
   const found = covers
     .filter((cover) => knowsOf(cover, question) && !isLeftToProse(cover, question))
     .map((cover) => ({ cover, share: shareOf(cover, question) }))
-    .filter(({ cover, share }) => share >= ENOUGH && accountOf(cover, question, undefined, NONE).pinned)
+    .filter(({ cover, share }) => {
+      const { pinned, missing } = accountOf(cover, question, undefined, NONE);
+      // "Who is the captain of X": a row of X that knows no captain names nobody.
+      return share >= ENOUGH && pinned && (wanted.type !== "person" || missing.length === 0);
+    })
     .sort((a, b) => b.share - a.share || a.cover.fact.marker - b.cover.fact.marker);
   const best = found[0];
   if (!best) return undefined;
