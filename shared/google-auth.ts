@@ -16,12 +16,21 @@ const ASSERTION_S = 3600;
 const MARGIN_S = 120;
 const DEADLINE_MS = 5000;
 
+/** Whether what is sent there can't be read on the way: TLS, or this machine. */
+function isConfidential(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return (
+    protocol === "https:" || (protocol === "http:" && ["127.0.0.1", "localhost", "[::1]"].includes(hostname))
+  );
+}
+
 const accountSchema = z.object({
   client_email: z.string().check(z.minLength(3)),
   private_key: z.string(),
   private_key_id: z.optional(z.string()),
   project_id: z.optional(z.string()),
-  token_uri: z.optional(z.url({ protocol: /^https?$/ })),
+  token_uri: z.optional(z.string().check(z.refine(isConfidential, "https, or http on this machine"))),
 });
 
 const tokenSchema = z.object({
