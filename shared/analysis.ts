@@ -25,7 +25,7 @@ const LIGATURES: Readonly<Record<string, string>> = {
 /** Compatibility-normalised, lower case, accents removed, apostrophes straight. `fold("Côté Œuvre’s") === "cote oeuvre's"`. */
 export function fold(text: string): string {
   // Plain ASCII, by far the most text, needs no more than lower case.
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- the range is all of ASCII, its controls included
   if (/^[\x00-\x7f]*$/.test(text)) return text.toLowerCase();
   return text
     .normalize("NFKD")

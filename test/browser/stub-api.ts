@@ -211,7 +211,6 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Worker-side code, by path: another TypeScript project, so its types are said here. */
 export async function imported<T>(path: string): Promise<T> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller names what the module exports
   return (await import(pathToFileURL(join(root, path)).href)) as T;
 }
 
@@ -260,7 +259,6 @@ export async function startStubApi(): Promise<StubApi> {
     if (path !== "/v1/ask") return json(response, 404, problem("not_found", 404));
     let body = "";
     for await (const chunk of request) body += String(chunk);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the page's own request, and what the tests look at
     const asked = { ...(JSON.parse(body) as Omit<Asked, "user">), user: name };
     stub.asked.push(asked);
     response.on("close", () => {
