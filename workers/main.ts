@@ -1,5 +1,5 @@
 import { env, waitUntil } from "cloudflare:workers";
-import { makeWorker } from "./registry.ts";
+import { makeWorker } from "./worker.ts";
 
 export { Ledger } from "./tenant/ledger.ts";
 export { Shard } from "./index/shard.ts";

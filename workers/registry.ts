@@ -1,34 +1,12 @@
 import type { Config } from "../shared/config.ts";
-import { sleep } from "../shared/http.ts";
 import { embeddedIndex } from "../shared/indexes/embedded.ts";
-import type { Principal } from "../shared/ports/answer.ts";
 import type { ChatProvider } from "../shared/ports/chat-provider.ts";
 import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
-import type { Factory, Host, LogEvent } from "../shared/ports/host.ts";
-import type { Recheck } from "../shared/ports/registry.ts";
+import type { Factory, Host } from "../shared/ports/host.ts";
 import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
-import { embedderOf } from "../shared/space.ts";
-import { makeAdmissions, type Admissions } from "./admissions.ts";
-import { makeAsk } from "./answer/ask.ts";
-import { makeAnswerCache, makeAnswerKeys } from "./answer/cache.ts";
-import { makeRetrieve } from "./answer/retrieve.ts";
-import { presetOf, type Providers } from "./answer/route.ts";
-import { makeApp } from "./app.ts";
-import { authenticate, type Authenticator } from "./auth/authenticate.ts";
-import { demoUser, requireLoopback } from "./auth/demo.ts";
-import { makeRequestLimiter } from "./auth/limits.ts";
-import { operatorToken } from "./auth/operator.ts";
-import type { Env } from "./env.ts";
-import { adminSurface } from "./surfaces/admin.ts";
-import { consoleSurface } from "./surfaces/console-assets.ts";
-import { demoSurface } from "./surfaces/demo.ts";
-import { httpSurface } from "./surfaces/http.ts";
-import { openapiSurface } from "./surfaces/openapi.ts";
-import type { Surface } from "./surfaces/surface.ts";
-import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
-import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
-import { overRpc } from "./tenant/rpc.ts";
+import type { Providers } from "./answer/route.ts";
+import type { Admission, ShardApi } from "./tenant/api.ts";
 
 /** An adapter: what it can't work without, and its module, loaded on first use so that start-up stays small. */
 interface Line<Port> {
@@ -93,114 +71,10 @@ const COMPATIBLE: Line<ChatProvider> = {
 };
 
 /** Answerers that need no register entry. */
-const BUILT_IN_MODELS = ["local/compose", "local/quote"] as const;
+export const BUILT_IN_MODELS = ["local/compose", "local/quote"] as const;
 
-/** The tenant of a deployment that has no identity provider to name one. */
-const DEFAULT_TENANT = "default";
-
-/** Most that a health check waits, in milliseconds. */
-const READY_TIMEOUT_MS = 5000;
-
-/** Everything that is made once an isolate. It holds no request's I/O: stubs are made for each call. */
-interface Parts {
-  readonly host: Host;
-  readonly tenant: string;
-  readonly admissions: Admissions;
-  readonly providers: Providers;
-  readonly principal: (request: Request) => Promise<Principal>;
-  readonly registry: (tenant: string) => TenantRegistry;
-  readonly shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>;
-  readonly index: (admission: Admission) => Promise<SearchIndex>;
-  readonly embedder: (config: Config) => Promise<Embedder>;
-}
-
-/** The Worker of an environment. @param defer keeps work alive after the response. */
-export function makeWorker(
-  env: Env,
-  defer: (work: Promise<unknown>) => void,
-): { fetch(request: Request): Promise<Response> } {
-  const parts = makeParts(env);
-  const { host, tenant, admissions, providers, principal } = parts;
-  const recheck = async (admission: Admission): Promise<Recheck> =>
-    makeRecheck(await parts.shardOf(admission), admission);
-  const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
-  const ask = makeAsk({
-    admit: admissions.admit,
-    retrieve,
-    recheck,
-    cache: makeAnswerCache(env.CACHE, host),
-    keys: makeAnswerKeys(() => cacheSecret(host)),
-    providers,
-    host,
-    defer,
-    sleep,
-    random: Math.random,
-  });
-  const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
-  const surfaces: Surface[] = [
-    httpSurface({
-      principal,
-      admit: admissions.admit,
-      limiter: makeRequestLimiter(() => host.now()),
-      ask,
-      retrieve,
-      builtIn: BUILT_IN_MODELS,
-      whyNot: (model, admission) => providers.whyNot(model, admission.config),
-      ready: (signal) => checkReady(parts, signal),
-      host,
-    }),
-    adminSurface({ principal, registry: parts.registry }),
-    consoleSurface({ assets: env.ASSETS }),
-  ];
-  if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
-  return makeApp({
-    surfaces: [...surfaces, openapiSurface(surfaces)],
-    host,
-    ...(QUAYSIDE_DEMO ? { guard: requireLoopback } : {}),
-    allowedOrigins: async () =>
-      (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [],
-  });
-}
-
-function makeParts(env: Env): Parts {
-  const host = makeHost(env);
-  const tenant = host.secret("QUAYSIDE_TENANT") ?? DEFAULT_TENANT;
-  const ledger = (of: string): LedgerApi =>
-    overRpc<LedgerApi>(() => env.LEDGER.get(env.LEDGER.idFromName(of)), "registry_unavailable");
-  const shard = (name: string): ShardApi =>
-    overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable");
-  const admissions = makeAdmissions({ ledger, now: () => host.now() });
-  const shardOf: Parts["shardOf"] = async (of) => shard(await shardName(of.tenant, of.space, 0));
-  const kinds: Authenticator[] = [operatorToken({ token: host.secret("QUAYSIDE_TOKEN"), tenant })];
-  if (QUAYSIDE_DEMO) {
-    kinds.push(
-      demoUser({ tenant, config: () => admissions.config(tenant, AbortSignal.timeout(READY_TIMEOUT_MS)) }),
-    );
-  }
-  const indexes = makeIndexes(host, shardOf);
-  return {
-    host,
-    tenant,
-    admissions,
-    providers: makeProviders(host),
-    principal: (request) => authenticate(request, kinds),
-    registry: (of) =>
-      makeTenantRegistry({
-        tenant: of,
-        ledger: ledger(of),
-        shard,
-        async purge(space, ids, signal) {
-          const config = await admissions.config(of, signal);
-          if (config) await indexes.purge(of, config, space, ids, signal);
-        },
-      }),
-    shardOf,
-    index: indexes.search,
-    embedder: makeEmbedders(host),
-  };
-}
-
-function makeEmbedders(host: Host): Parts["embedder"] {
+/** Embedders by configuration. */
+export function makeEmbedders(host: Host): (config: Config) => Promise<Embedder> {
   return async (config) => {
     const { kind, ...settings } = config.embedder ?? { kind: "local" };
     const line = lineOf(EMBEDDERS, kind, "embedder");
@@ -208,7 +82,7 @@ function makeEmbedders(host: Host): Parts["embedder"] {
   };
 }
 
-interface Indexes {
+export interface Indexes {
   readonly search: (admission: Admission) => Promise<SearchIndex>;
   /** Forgets chunks of a space that lies outside the shards; for an embedded one there is nothing to do. */
   readonly purge: (
@@ -220,7 +94,11 @@ interface Indexes {
   ) => Promise<void>;
 }
 
-function makeIndexes(host: Host, shardOf: Parts["shardOf"]): Indexes {
+/** The index of a tenant's space. @param shardOf the shard that is the embedded one. */
+export function makeIndexes(
+  host: Host,
+  shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>,
+): Indexes {
   // An outside index asks once where it is; it holds addresses, no connection.
   const opened = new Map<string, VectorIndex>();
   const outside = async (tenant: string, config: Config, space: string): Promise<VectorIndex | undefined> => {
@@ -303,60 +181,4 @@ function lineOf<Port>(lines: Readonly<Record<string, Line<Port>>>, kind: string,
   const line = ownEntry(lines, kind);
   if (line) return line;
   throw new QuaysideError("not_configured", `The Worker has no ${what} of the kind "${kind}".`);
-}
-
-/** @throws QuaysideError for the first thing that an answer would miss. */
-async function checkReady(parts: Parts, outer: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([outer, AbortSignal.timeout(READY_TIMEOUT_MS)]);
-  const nobody: Principal = {
-    tenant: parts.tenant,
-    subject: "readyz",
-    groups: [],
-    attributes: {},
-    scopes: [],
-  };
-  const admission = await parts.admissions.admit(nobody, signal);
-  if (admission.space === "") {
-    throw new QuaysideError("not_configured", "Nothing is ingested yet: run `quayside ingest`.");
-  }
-  if ((await parts.embedder(admission.config)).id !== embedderOf(admission.space)) {
-    throw new QuaysideError("index_embedder_mismatch", "The index was built with another embedder.");
-  }
-  await (await parts.shardOf(admission)).stats();
-  const preset = presetOf(admission.config, BUILT_IN_MODELS);
-  if (parts.providers.whyNot(preset, admission.config) !== undefined) {
-    throw new QuaysideError(
-      "no_provider_available",
-      "The default model can't be called: see GET /v1/models.",
-    );
-  }
-}
-
-/**
- * What cache keys are signed with. Without `QUAYSIDE_CACHE_SECRET` the operator's token serves, through the key's own
- * derivation; without either a random one that lives as long as the isolate, so that nothing is shared beyond it.
- */
-function cacheSecret(host: Host): string {
-  const own = host.secret("QUAYSIDE_CACHE_SECRET");
-  if (own !== undefined) return own;
-  const token = host.secret("QUAYSIDE_TOKEN");
-  return `quayside answer cache ${token ?? crypto.randomUUID()}`;
-}
-
-function makeHost(env: Env): Host {
-  return {
-    fetch: (input, init) => fetch(input, init),
-    secret(name) {
-      const value = env[name];
-      return typeof value === "string" && value !== "" ? value : undefined;
-    },
-    now: () => Date.now(),
-    log,
-  };
-}
-
-/** One JSON event a line, which is what Workers' log collection takes. */
-function log(event: LogEvent): void {
-  // oxlint-disable-next-line no-console -- the Worker's only way to log
-  console.log(JSON.stringify(event));
 }
