@@ -1,5 +1,6 @@
 import type { Ledger } from "./tenant/ledger.ts";
 import type { Shard } from "./index/shard.ts";
+import type { Thread } from "./thread/thread.ts";
 
 /** Replaced at build time: "true" only under `npm start` and in tests; a deploy drops what it guards. */
 declare global {
@@ -12,11 +13,12 @@ declare global {
 
 type WorkerEnv = Env;
 
-/** What wrangler.toml binds, and the secrets by name (`contract` names; any may be unset). Only `main.ts` and `registry.ts` see it. */
+/** What wrangler.toml binds, and the secrets by name (`contract` names; any may be unset). Only `main.ts`, `worker.ts` and the objects see it. */
 export interface Env {
   readonly ASSETS: Fetcher;
   readonly CACHE: KVNamespace;
   readonly LEDGER: DurableObjectNamespace<Ledger>;
   readonly SHARD: DurableObjectNamespace<Shard>;
+  readonly THREAD: DurableObjectNamespace<Thread>;
   readonly [secret: string]: unknown;
 }

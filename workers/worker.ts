@@ -28,6 +28,7 @@ import type { Surface } from "./surfaces/surface.ts";
 import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
 import { overRpc } from "./tenant/rpc.ts";
+import type { Answerer } from "./thread/api.ts";
 
 /** The tenant of a deployment that has no identity provider to name one. */
 const DEFAULT_TENANT = "default";
@@ -48,11 +49,15 @@ interface Parts {
   readonly embedder: (config: Config) => Promise<Embedder>;
 }
 
+export interface Worker {
+  fetch(request: Request): Promise<Response>;
+  readonly host: Host;
+  /** What answers the messages of chat surfaces, by the surface's name. */
+  readonly answerers: Readonly<Record<string, Answerer>>;
+}
+
 /** The Worker of an environment. @param defer keeps work alive after the response. */
-export function makeWorker(
-  env: Env,
-  defer: (work: Promise<unknown>) => void,
-): { fetch(request: Request): Promise<Response> } {
+export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): Worker {
   const parts = makeParts(env);
   const { host, tenant, admissions, providers, principal } = parts;
   const recheck = async (admission: Admission): Promise<Recheck> =>
@@ -87,13 +92,15 @@ export function makeWorker(
     consoleSurface({ assets: env.ASSETS }),
   ];
   if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
-  return makeApp({
+  const app = makeApp({
     surfaces: [...surfaces, openapiSurface(surfaces)],
     host,
     ...(QUAYSIDE_DEMO ? { guard: requireLoopback } : {}),
     allowedOrigins: async () =>
       (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [],
   });
+  const answering = surfaces.flatMap(({ name, answer }) => (answer ? [[name, answer] as const] : []));
+  return { ...app, host, answerers: Object.fromEntries(answering) };
 }
 
 function makeParts(env: Env): Parts {

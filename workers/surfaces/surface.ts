@@ -1,13 +1,16 @@
 import type * as z from "zod/mini";
+import type { Answerer } from "../thread/api.ts";
 
 /**
  * A way to reach Quayside: HTTP API, page, admin, chat platforms. A surface verifies its caller, parses the request, calls
  * what it was given (`ask`, `search`, …) and renders the result; it never sees an environment, a provider or an index.
- * `workers/registry.ts` makes surfaces, `workers/app.ts` mounts their routes.
+ * `workers/worker.ts` makes surfaces, `workers/app.ts` mounts their routes.
  */
 export interface Surface {
   readonly name: string;
   readonly routes: readonly Route[];
+  /** For surfaces that acknowledge first and answer later: what the thread of a message calls. */
+  readonly answer?: Answerer;
 }
 
 export interface Route {
