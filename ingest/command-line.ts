@@ -249,7 +249,7 @@ const EXIT: Readonly<Record<ErrorCode, ExitStatus>> = {
   provider_not_permitted: 1,
   idempotency_conflict: 1,
   origin_not_allowed: 1,
-  rate_limited: 1,
+  rate_limited: 75,
   too_many_concurrent: 1,
   budget_exhausted: 3,
   provider_bad_response: 1,
@@ -274,5 +274,6 @@ const EXIT: Readonly<Record<ErrorCode, ExitStatus>> = {
   guard_stopped: 3,
   schema_drift: 3,
   input_too_long: 1,
+  input_rejected: 1,
   internal: 1,
 };

@@ -121,6 +121,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Problem>> = {
   guard_stopped: fault(409, "Stopped by a guard"),
   schema_drift: fault(409, "The source's schema changed"),
   input_too_long: fault(422, "Input too long"),
+  input_rejected: fault(422, "Input refused by the embedder"),
   internal: fault(500, "Internal error", "Something failed inside; the request id finds it in the logs."),
 };
 

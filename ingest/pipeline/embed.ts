@@ -1,7 +1,7 @@
-import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { AccessClass, StagedRow } from "../../shared/ports/registry.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
+import { embedEach, type Refusal } from "./embed-each.ts";
 import { costGuard, stopAt } from "./guards.ts";
 
 /** One view of a row on its way to the registry. */
@@ -13,6 +13,10 @@ export interface Work {
   readonly bytes: number;
   /** How many chunks its earlier version had beyond the new one's. */
   readonly surplus: number;
+  /** How the row compares with what was known of it. */
+  readonly state: "added" | "changed";
+  /** The same row in shorter chunks, for an embedder that finds these too long; undefined when they can't be shorter. */
+  readonly shorter: (() => Work) | undefined;
 }
 
 /** Rows wait here for their vectors, pooled over pages and tables so that calls to the embedder are full. */
@@ -39,12 +43,14 @@ export interface EmbedPoolOptions {
   readonly maxCostUsd: number;
   /** Where a row goes once it has its vectors; the pool waits for it. */
   readonly onReady: (work: Work) => Promise<void>;
+  /** A row of which the embedder refuses a text, in chunks of any length. */
+  readonly onRefused: (work: Work) => void;
   readonly signal: AbortSignal;
 }
 
 /** Shared by all chunks with the same text. */
 interface Slot {
-  vector: Float32Array | undefined;
+  outcome: Float32Array | Refusal | undefined;
 }
 
 interface Waiting {
@@ -55,7 +61,7 @@ interface Waiting {
 /** Memory for texts embedded earlier in the run, vectors and texts together, in each of two generations. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
-/** @throws from `add` and `drain`: what the embedder throws, `guard_stopped` above the cap, `embedder_rejected` for nonsense. */
+/** @throws from `add` and `drain`: what the embedder throws, `guard_stopped` above the cap. */
 export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   const { embedder, signal } = options;
   const stats = { texts: 0, requests: 0, tokens: 0 };
@@ -71,24 +77,28 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   let forecast = 0;
 
   const call = async (batch: readonly string[], into: readonly Slot[], estimate: number): Promise<void> => {
-    const { vectors, inputTokens } = await embedder.embed(batch, "document", signal);
-    if (vectors.length !== batch.length || vectors.some((v) => v.length !== embedder.dimensions)) {
-      throw new QuaysideError(
-        "embedder_rejected",
-        `The embedder ${embedder.id} did not return one vector of ${embedder.dimensions} dimensions for each text.`,
-      );
-    }
+    const onCall = (): void => void (stats.requests += 1);
+    const { outcomes, inputTokens } = await embedEach(embedder, batch, onCall, signal);
     stats.texts += batch.length;
     stats.tokens += inputTokens ?? estimate;
-    for (const [i, slot] of into.entries()) slot.vector = vectors[i];
+    for (const [i, slot] of into.entries()) slot.outcome = outcomes[i];
   };
   const deliver = async (): Promise<void> => {
-    while (waiting[0]?.slots.every((slot) => slot.vector !== undefined)) {
+    while (waiting[0]?.slots.every((slot) => slot.outcome !== undefined)) {
       const ready = waiting.shift();
       if (!ready) return;
-      const { row } = ready.work;
-      const chunks = row.chunks.map((chunk, i) => ({ ...chunk, vector: ready.slots[i]?.vector }));
-      await options.onReady({ ...ready.work, row: { ...row, chunks } });
+      const { work, slots } = ready;
+      const { row } = work;
+      const vectors = slots.flatMap(({ outcome }) => (outcome instanceof Float32Array ? [outcome] : []));
+      if (vectors.length < slots.length) {
+        const rejected = slots.some(({ outcome }) => outcome === "input_rejected");
+        const shorter = rejected ? undefined : work.shorter?.();
+        if (shorter) await add(shorter);
+        else options.onRefused(work);
+        continue;
+      }
+      const chunks = row.chunks.map((chunk, i) => ({ ...chunk, vector: vectors[i] }));
+      await options.onReady({ ...work, row: { ...row, chunks } });
     }
   };
   const dispatch = async (): Promise<void> => {
@@ -96,7 +106,6 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
       forecast += tokens;
       const stop = costGuard(forecast, embedder.pricePerMillionTokens, options.maxCostUsd);
       if (stop) stopAt([stop]);
-      stats.requests += 1;
       const embedding = call(texts, slots, tokens);
       // Awaited in order below; a later one that fails first must not count as unhandled.
       embedding.catch(() => undefined);
@@ -109,38 +118,43 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
     await deliver();
   };
 
+  const add = async (work: Work): Promise<void> => {
+    const own: Slot[] = [];
+    for (const { text } of work.row.chunks) {
+      const known = recent.get(text) ?? older.get(text);
+      if (known) {
+        own.push(known);
+        continue;
+      }
+      const cost = estimateTokens(text);
+      if (texts.length >= embedder.maxBatch || tokens + cost > embedder.maxBatchTokens) await dispatch();
+      const slot: Slot = { outcome: undefined };
+      own.push(slot);
+      recent.set(text, slot);
+      if (recent.size >= cacheEntries) {
+        older = recent;
+        recent = new Map();
+      }
+      texts.push(text);
+      slots.push(slot);
+      tokens += cost;
+    }
+    waiting.push({ work, slots: own });
+    // Rows whose texts were all seen before need no call, but must not pile up behind one that does.
+    if (waiting.length > embedder.maxBatch * 4) await dispatch();
+    else if (waiting.length === 1) await deliver();
+  };
+
   return {
     stats,
-    async add(work) {
-      const own: Slot[] = [];
-      for (const { text } of work.row.chunks) {
-        const known = recent.get(text) ?? older.get(text);
-        if (known) {
-          own.push(known);
-          continue;
-        }
-        const cost = estimateTokens(text);
-        if (texts.length >= embedder.maxBatch || tokens + cost > embedder.maxBatchTokens) await dispatch();
-        const slot: Slot = { vector: undefined };
-        own.push(slot);
-        recent.set(text, slot);
-        if (recent.size >= cacheEntries) {
-          older = recent;
-          recent = new Map();
-        }
-        texts.push(text);
-        slots.push(slot);
-        tokens += cost;
-      }
-      waiting.push({ work, slots: own });
-      // Rows whose texts were all seen before need no call, but must not pile up behind one that does.
-      if (waiting.length > embedder.maxBatch * 4) await dispatch();
-      else if (waiting.length === 1) await deliver();
-    },
+    add,
     async drain() {
-      await dispatch();
-      while (underWay.length > 0) await underWay.shift();
-      await deliver();
+      // Rows that were too long come back in shorter chunks.
+      do {
+        await dispatch();
+        while (underWay.length > 0) await underWay.shift();
+        await deliver();
+      } while (waiting.length > 0);
     },
   };
 }

@@ -16,7 +16,9 @@ export type Reason =
   | "unreadable_cell"
   | "label_not_computable"
   | "empty_row"
-  | "too_large";
+  | "too_large"
+  /** The embedder has no vector for one of its texts, however short the chunks. */
+  | "not_embeddable";
 
 /** A row that was held back: never published, and taken out where an earlier version was. */
 export interface Failure {

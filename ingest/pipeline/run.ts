@@ -21,8 +21,9 @@ import { makeKnownRows, type KnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { readBack } from "./read-back.ts";
 import { render } from "./render.ts";
-import { makeRowReader, type Failure } from "./rows.ts";
-import { changes, findGone, newScan, type Change } from "./scan.ts";
+import { makeRowReader, type Failure, type PreparedView } from "./rows.ts";
+import { makeRefusedRows } from "./refused.ts";
+import { changes, findGone, newScan, type Change, type Scan } from "./scan.ts";
 import { openTables, type OpenTable } from "./table.ts";
 
 /** What a run works with; all of it is lent. Nothing here knows on which machine it runs. */
@@ -88,6 +89,8 @@ export interface IngestReport {
 }
 
 const EMBED_CONCURRENCY = 4;
+/** Least that `render` cuts to. */
+const MIN_CHUNK_TOKENS = 64;
 const ABANDON_MS = 5000;
 
 /**
@@ -119,12 +122,17 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       concurrency: EMBED_CONCURRENCY,
       maxCostUsd: limits.maxCostUsd,
       onReady: (work) => committer.add(work),
+      onRefused(work) {
+        const read = tablesRead.get(work.table);
+        if (read) refused.add(work, read.scan);
+      },
       signal,
     });
+    const refused = makeRefusedRows();
+    const tablesRead = new Map<string, { readonly scan: Scan; readonly rowsKnown: number }>();
     const lookup = makeLookups(config, deps.sourceOf, signal);
     const classes = new Map<string, AccessClass>();
     const tally = { replaced: 0 };
-    const failures: Failure[] = [];
     const published: PublishedTable[] = [];
 
     const erased = await registry.erased(signal);
@@ -136,6 +144,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       const known = makeKnownRows({ full: options.full === true });
       for await (const page of registry.known(run, table.name, signal)) known.learn(page);
       const scan = newScan(table.name, erased);
+      tablesRead.set(table.name, { scan, rowsKnown: known.rows });
 
       for await (const batch of changes(table, reader, known, scan, signal)) {
         for (const change of batch) {
@@ -146,8 +155,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       }
 
       const removal = await findGone(registry, run, table.name, known, scan, signal);
-      scan.counts.deleted = removal.rows;
-      failures.push(...scan.failures);
+      scan.counts.deleted += removal.rows;
       if (options.yes !== true) stopAt(tableGuards(scan.counts, known.rows, limits));
       // What was staged of an ambiguous row must be committed before it can be taken back.
       if (scan.ambiguous.size > 0) await pool.drain();
@@ -161,6 +169,11 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
     }
 
     await pool.drain();
+    await committer.drain();
+    for (const name of await refused.withdraw(registry, run, committer, signal)) {
+      const read = tablesRead.get(name);
+      if (read && options.yes !== true) stopAt(tableGuards(read.scan.counts, read.rowsKnown, limits));
+    }
     await committer.drain();
     if (index && committer.stats.chunks > 0) {
       await readBack(index, committer.stats.sample, committer.stats.chunks, deps.wait, signal);
@@ -176,7 +189,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       deleteRequests: committer.stats.deletes,
       ...spent(pool, embedder),
       replacedCharacters: tally.replaced,
-      failures,
+      failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
     };
   } catch (error) {
     stop.abort(error);
@@ -190,19 +203,21 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
 /** The views of a row that changed, rendered and cut, ready to be embedded. */
 export function renderChange(
   table: OpenTable,
-  { prepared, views }: Change,
+  { prepared, views, state }: Change,
   known: KnownRows,
   embedder: Embedder,
 ): readonly Work[] {
   // A tenth of a small model's window is left for what its own tokenizer counts otherwise.
-  const maxTokens = Math.min(CHUNK_TOKENS, Math.floor(embedder.maxInputTokens * 0.9));
-  const made: Work[] = [];
-  for (const view of views) {
+  const longest = Math.min(CHUNK_TOKENS, Math.floor(embedder.maxInputTokens * 0.9));
+  const make = (view: PreparedView, maxTokens: number): Work => {
     const row = render(table, prepared, view, maxTokens);
     const surplus = Math.max(0, known.chunksOf(row.row, row.view) - row.chunks.length);
-    made.push({ table: table.name, row, accessClass: view.accessClass, bytes: view.bytes, surplus });
-  }
-  return made;
+    const half = Math.floor(maxTokens / 2);
+    const shorter = half < MIN_CHUNK_TOKENS ? undefined : () => make(view, half);
+    const { accessClass, bytes } = view;
+    return { table: table.name, row, accessClass, bytes, surplus, state, shorter };
+  };
+  return views.map((view) => make(view, longest));
 }
 
 /** The limits that apply, flags before configuration. */

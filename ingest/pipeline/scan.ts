@@ -23,6 +23,7 @@ export interface Scan {
 export interface Change {
   readonly prepared: PreparedRow;
   readonly views: readonly PreparedView[];
+  readonly state: "added" | "changed";
 }
 
 const MAX_FAILURES = 100;
@@ -35,6 +36,12 @@ export function newScan(table: string, erased: ReadonlySet<string>): Scan {
     failures: [],
     ambiguous: new Set(),
   };
+}
+
+/** Counts a row that is not published. */
+export function holdBack(scan: Scan, failure: Failure): void {
+  scan.counts.failed += 1;
+  if (scan.failures.length < MAX_FAILURES) scan.failures.push(failure);
 }
 
 /**
@@ -52,10 +59,7 @@ export async function* changes(
   const hasher = makeHasher();
   let held: PreparedRow | undefined;
   let copies = 0;
-  const fail = (failure: Failure): void => {
-    counts.failed += 1;
-    if (scan.failures.length < MAX_FAILURES) scan.failures.push(failure);
-  };
+  const fail = (failure: Failure): void => holdBack(scan, failure);
   const settle = (): Change | undefined => {
     if (!held) return undefined;
     const { row, key } = held;
@@ -76,7 +80,7 @@ export async function* changes(
     const state = overall(states);
     counts[state] += 1;
     if (state === "unchanged") return undefined;
-    return { prepared: held, views: held.views.filter((_, i) => states[i] !== "unchanged") };
+    return { prepared: held, views: held.views.filter((_, i) => states[i] !== "unchanged"), state };
   };
 
   const options = { key: table.config.key, batchSize: READ_ROWS, signal };

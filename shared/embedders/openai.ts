@@ -105,24 +105,31 @@ export const openaiEmbedder: Factory<Embedder> = (settings, host) => {
         }
       }
       const sdk = await client(callOptions(purpose, texts.length, dimensions));
-      try {
-        const created: Created = await sdk.embeddings.create(
-          {
-            model,
-            input: [...texts],
-            // A third of the bytes that printed numbers take, and no number to parse.
-            encoding_format: "base64",
-            ...(shortened ? { dimensions } : {}),
-          },
-          { signal },
-        );
-        return {
-          vectors: vectorsOf(created, texts.length, dimensions),
-          inputTokens: created.usage?.prompt_tokens,
-        };
-      } catch (error) {
-        if (signal.aborted) throw aborted(signal);
-        throw failureIn(error) ?? unreadable("something other than embeddings", error);
+      // A host that lost a vector, or sent none, is asked again; someone who waits for an answer is not kept.
+      for (let left = purpose === "query" ? 0 : 2; ; left--) {
+        try {
+          const created: Created = await sdk.embeddings.create(
+            {
+              model,
+              input: [...texts],
+              // A third of the bytes that printed numbers take, and no number to parse.
+              encoding_format: "base64",
+              ...(shortened ? { dimensions } : {}),
+            },
+            { signal },
+          );
+          return {
+            vectors: vectorsOf(created, texts.length, dimensions),
+            inputTokens: created.usage?.prompt_tokens,
+          };
+        } catch (error) {
+          if (signal.aborted) throw aborted(signal);
+          const unusable = error instanceof QuaysideError ? error : undefined;
+          // What `request` threw, which the SDK wrapped, was tried often enough.
+          const sent = unusable ? undefined : failureIn(error);
+          const failure = unusable ?? sent ?? unreadable("something other than embeddings", error);
+          if (sent || failure.code !== "embedder_unavailable" || left === 0) throw failure;
+        }
       }
     },
   };
@@ -139,10 +146,15 @@ function callOptions(purpose: "document" | "query", texts: number, dimensions: n
     maxBytes: 64 * 1024 + texts * (dimensions * 25 + 256),
     failure: (status, body) =>
       status === 400 && /maximum (context|input) length|too many tokens/i.test(body)
-        ? tooLong("The embeddings API says that a text is too long.")
-        : status === 429 && body.includes("insufficient_quota")
-          ? new QuaysideError("embedder_rejected", `${PEER} says that our quota is used up.`)
-          : undefined,
+        ? tooLong(`${PEER} says that a text is too long.`)
+        : status === 400 || status === 422
+          ? rejected(`${PEER} refuses what it was sent (status ${status}).`)
+          : status === 402 || (status === 429 && body.includes("insufficient_quota"))
+            ? new QuaysideError(
+                "rate_limited",
+                `${PEER} says that our quota is used up: raise it, then run again.`,
+              )
+            : undefined,
   };
 }
 
@@ -189,7 +201,8 @@ function normalised(vector: Float32Array): Float32Array {
   let sum = 0;
   // By index: iterating a typed array costs five times as much, and this runs for every text of an ingest.
   for (let i = 0; i < vector.length; i++) sum += (vector[i] ?? 0) ** 2;
-  if (!(sum > 0 && sum < Infinity)) throw unreadable("a vector of zeros or of no numbers");
+  if (sum === 0) throw rejected("The embeddings API has no direction for a text: its vector is all zeros.");
+  if (!(sum < Infinity)) throw unreadable("a vector of no numbers");
   if (Math.abs(sum - 1) < 1e-6) return vector;
   const scale = 1 / Math.sqrt(sum);
   for (let i = 0; i < vector.length; i++) vector[i] = (vector[i] ?? 0) * scale;
@@ -198,6 +211,10 @@ function normalised(vector: Float32Array): Float32Array {
 
 function unreadable(what: string, cause?: unknown): QuaysideError {
   return new QuaysideError("embedder_unavailable", `${PEER} answered with ${what}.`, { cause });
+}
+
+function rejected(message: string): QuaysideError {
+  return new QuaysideError("input_rejected", message);
 }
 
 function tooLong(message: string): QuaysideError {

@@ -25,8 +25,9 @@ export interface Embedder {
    * @param texts 1 to `maxBatch` non-empty strings.
    * @param purpose asymmetric models embed stored text and questions differently; symmetric ones ignore it.
    * @returns one vector a text, in the same order, each a Float32Array of `dimensions`, unit length (dot product = cosine).
-   * @throws QuaysideError `input_too_long` (never a silent cut), `rate_limited`, `embedder_rejected`, `embedder_unavailable`,
-   * `deadline_exceeded`, `cancelled`.
+   * @throws QuaysideError `input_too_long` (never a silent cut) or `input_rejected` when one of the texts is the trouble: ingest
+   * then finds out which by halving; `rate_limited` (a quota that is used up too), `embedder_rejected` (key, name, dimensions),
+   * `embedder_unavailable`, `deadline_exceeded`, `cancelled`.
    */
   embed(texts: readonly string[], purpose: "document" | "query", signal: AbortSignal): Promise<Embeddings>;
 }

@@ -48,6 +48,7 @@ export type ErrorCode =
   | "guard_stopped"
   | "schema_drift"
   | "input_too_long"
+  | "input_rejected"
   | "internal";
 
 /** One thing that is wrong with an input: where (RFC 6901 pointer, or a setting's path) and which rule it breaks. */

@@ -67,16 +67,14 @@ describe("openai embedder", () => {
   });
 
   it.each([
-    ["status_400", "embedder_rejected"],
+    ["status_400", "input_rejected"],
     ["status_401", "embedder_rejected"],
+    ["status_402_quota", "rate_limited"],
     ["status_404", "embedder_rejected"],
-    ["status_429_quota", "embedder_rejected"],
+    ["status_429_quota", "rate_limited"],
     ["status_429_far", "rate_limited"],
-    ["partial_batch", "embedder_unavailable"],
     ["wrong_dim", "embedder_rejected"],
-    ["nan_vector", "embedder_unavailable"],
-    ["zero_vector", "embedder_unavailable"],
-    ["json_garbage", "embedder_unavailable"],
+    ["zero_vector", "input_rejected"],
   ])("%s: %s, after one call", async (mode, code) => {
     subject.stub.fault({ mode });
     expect(await failureCode(subject.embedder.embed(["one", "two"], "document", signal))).toBe(code);
@@ -89,6 +87,19 @@ describe("openai embedder", () => {
       subject.stub.fault({ mode, calls: 2 });
       expect(await failureCode(subject.embedder.embed(["one"], "document", signal))).toBeUndefined();
       expect(subject.stub.exchanges).toHaveLength(3);
+    },
+  );
+
+  it.each(["partial_batch", "nan_vector", "json_garbage"])(
+    "%s: asked again, and never taken",
+    async (mode) => {
+      subject.stub.fault({ mode, calls: 2 });
+      expect(await failureCode(subject.embedder.embed(["one", "two"], "document", signal))).toBeUndefined();
+      expect(subject.stub.exchanges).toHaveLength(3);
+      subject.stub.fault({ mode });
+      expect(await failureCode(subject.embedder.embed(["one", "two"], "document", signal))).toBe(
+        "embedder_unavailable",
+      );
     },
   );
 

@@ -1,0 +1,46 @@
+import type { Registry, Run } from "../../shared/ports/registry.ts";
+import type { Committer } from "./commit.ts";
+import type { Work } from "./embed.ts";
+import { holdBack, type Scan } from "./scan.ts";
+
+/** Rows that were read and counted, and then refused by the embedder: held back like every other row that can't be stored. */
+export interface RefusedRows {
+  /** Counts the row as held back, once however many of its views were refused. */
+  add(work: Work, scan: Scan): void;
+  /** Takes back what is staged or served of these rows; all else must be committed before. Returns the tables touched. */
+  withdraw(
+    registry: Pick<Registry, "known">,
+    run: Pick<Run, "space">,
+    committer: Pick<Committer, "remove">,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
+}
+
+export function makeRefusedRows(): RefusedRows {
+  const byTable = new Map<string, Set<string>>();
+  return {
+    add({ table, row, state }, scan) {
+      const rows = byTable.get(table) ?? new Set<string>();
+      byTable.set(table, rows);
+      if (rows.has(row.row) || scan.ambiguous.has(row.row)) return;
+      rows.add(row.row);
+      scan.counts[state] -= 1;
+      if (state === "changed") scan.counts.deleted += 1;
+      holdBack(scan, {
+        table,
+        key: row.row.slice(table.length + 1, table.length + 201),
+        reason: "not_embeddable",
+      });
+    },
+    async withdraw(registry, run, committer, signal) {
+      for (const [table, rows] of byTable) {
+        // A row of several views may be staged in one and refused in another.
+        for await (const page of registry.known(run, table, signal)) {
+          const views = page.filter(({ row }) => rows.has(row));
+          if (views.length > 0) await committer.remove(table, views);
+        }
+      }
+      return [...byTable.keys()];
+    },
+  };
+}
