@@ -1,11 +1,9 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildWorker } from "../../workers/build.ts";
-import { createRequire } from "node:module";
-import { createServer } from "node:net";
+import { cpuMs, modulesOf, serveWorkerd } from "./workerd.ts";
 
 /**
  * What a deploy uploads: gzip size of the Worker, and the CPU that workerd needs to start it and answer once, over the same
@@ -16,8 +14,6 @@ import { createServer } from "node:net";
 const GATE = { gzipKb: 340, startCpuMsOverHello: 60 };
 const ROUNDS = 9;
 
-// Not a dependency of ours: the workerd that wrangler brings.
-const workerd = (createRequire(import.meta.url)("workerd") as { readonly default: string }).default;
 const out = mkdtempSync(join(tmpdir(), "quayside-bundle-"));
 
 async function built(): Promise<{ name: string; bytes: number; gzip: number }[]> {
@@ -28,21 +24,8 @@ async function built(): Promise<{ name: string; bytes: number; gzip: number }[]>
   });
 }
 
-/** Nanoseconds of CPU that a process's threads have used. */
-function cpuNs(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
-    const line = readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8");
-    return sum + Number(line.split(" ")[0]);
-  }, 0);
-}
-
-function module(name: string): string {
-  return `(name = "${name}", ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}")`;
-}
-
 /** A workerd configuration of one Worker; what it is bound to answers nothing. */
 function workerdConfig(files: readonly string[], main: string, port: number): string {
-  const modules = [main, ...files.filter((name) => name !== main)].map(module).join(", ");
   const bound = main === "main.mjs";
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -52,7 +35,7 @@ const nothing :Workerd.Worker = (
   modules = [(name = "n.mjs", esModule = "export default { fetch() { return new Response(null, { status: 404 }); } };")],
   compatibilityDate = "2026-10-01");
 const main :Workerd.Worker = (
-  modules = [${modules}],
+  modules = [${modulesOf(files, main)}],
   compatibilityDate = "2026-10-01",
   compatibilityFlags = ["enable_request_signal"]${
     bound
@@ -68,37 +51,13 @@ const main :Workerd.Worker = (
 `;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
-
 /** CPU of a workerd process from its start until it has answered `/healthz` once, in milliseconds. */
 async function startCpuMs(files: readonly string[], main: string): Promise<number> {
-  const port = await freePort();
-  const config = join(out, "config.capnp");
-  writeFileSync(config, workerdConfig(files, main, port));
-  const child = spawn(workerd, ["serve", config], { cwd: out, stdio: ["ignore", "ignore", "inherit"] });
+  const served = await serveWorkerd(out, (port) => workerdConfig(files, main, port), "/healthz");
   try {
-    for (let tries = 0; tries < 500; tries += 1) {
-      const response = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
-      if (response) {
-        await response.arrayBuffer();
-        if (!response.ok) throw new Error(`/healthz answered ${response.status}`);
-        return cpuNs(child.pid ?? 0) / 1e6;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error("workerd did not start");
+    return cpuMs(served.pid);
   } finally {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await ended;
+    await served.stop();
   }
 }
 

@@ -1,11 +1,9 @@
 import { build } from "esbuild";
-import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { createServer } from "node:net";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cpuMs, modulesOf, serveWorkerd } from "./workerd.ts";
 
 /**
  * The embedded index, asked through a Worker over HTTP in the real runtime: latency, memory, load after an eviction, the cost of
@@ -18,69 +16,38 @@ const QUESTIONS = 400;
 const PART = 2500;
 const CHANGED = 100;
 
-// Not a dependency of ours: the workerd that wrangler brings.
-const { default: workerd }: { readonly default: string } = createRequire(import.meta.url)("workerd");
-
-interface Served {
+interface Bench {
   readonly pid: number;
   /** Body and milliseconds of one request. */
   get(path: string): Promise<{ readonly body: string; readonly ms: number }>;
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
-}
-
-async function serve(directory: string): Promise<Served> {
-  const port = await freePort();
-  const modules = readdirSync(join(directory, "js"))
-    .sort((a, b) => Number(b === "bench-index-worker.js") - Number(a === "bench-index-worker.js"))
-    .map((name) =>
-      name.endsWith(".wasm")
-        ? `(name = "${name}", wasm = embed "js/${name}")`
-        : `(name = "${name}", esModule = embed "js/${name}")`,
-    );
-  writeFileSync(
-    join(directory, "config.capnp"),
-    `using Workerd = import "/workerd/workerd.capnp";
+async function serve(directory: string): Promise<Bench> {
+  const modules = modulesOf(readdirSync(join(directory, "js")), "bench-index-worker.js", "js/");
+  const served = await serveWorkerd(
+    directory,
+    (port) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .main), (name = "disk", disk = (path = "${join(directory, "state")}", writable = true))],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);
 const main :Workerd.Worker = (
-  modules = [${modules.join(", ")}], compatibilityDate = "2026-10-01",
+  modules = [${modules}], compatibilityDate = "2026-10-01",
   durableObjectNamespaces = [(className = "BenchShard", uniqueKey = "bench", enableSql = true)],
   durableObjectStorage = (localDisk = "disk"),
   bindings = [(name = "SHARD", durableObjectNamespace = "BenchShard")]);
 `,
+    "/hello",
   );
-  const child = spawn(workerd, ["serve", join(directory, "config.capnp")], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  const get: Served["get"] = async (path) => {
-    const start = performance.now();
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(300_000) });
-    const body = await response.text();
-    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${body}`);
-    return { body, ms: performance.now() - start };
-  };
-  for (let tries = 0; ; tries++) {
-    const up = await get("/hello").catch(() => undefined);
-    if (up) break;
-    if (tries > 500) throw new Error("workerd did not start");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
   return {
-    pid: child.pid ?? 0,
-    get,
-    stop: async () => {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGKILL");
-      await ended;
+    pid: served.pid,
+    stop: () => served.stop(),
+    async get(path) {
+      const start = performance.now();
+      const response = await fetch(`${served.url}${path}`, { signal: AbortSignal.timeout(300_000) });
+      const body = await response.text();
+      if (!response.ok) throw new Error(`${path} answered ${response.status}: ${body}`);
+      return { body, ms: performance.now() - start };
     },
   };
 }
@@ -88,14 +55,6 @@ const main :Workerd.Worker = (
 function rssMb(pid: number): number {
   const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Math.round(Number(match?.[1] ?? 0) / 1024);
-}
-
-/** Milliseconds of CPU that a process's threads have used: unlike a clock, fair on a busy machine. */
-function cpuMs(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
-    const line = readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8");
-    return sum + Number(line.split(" ")[0]) / 1e6;
-  }, 0);
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100;
@@ -107,7 +66,7 @@ function percentiles(times: readonly number[]): { p50_ms: number; p99_ms: number
 }
 
 async function timed(
-  served: Served,
+  served: Bench,
   paths: readonly string[],
 ): Promise<{ p50_ms: number; p99_ms: number; cpu_ms: number }> {
   const times: number[] = [];
