@@ -13,6 +13,12 @@ export interface FailureCodes {
   readonly unavailable: ErrorCode;
   /** 3xx and other 4xx: our request, key or base URL. Another try would fail alike. */
   readonly rejected: ErrorCode;
+  /** No response at all: no such name, no connection, no TLS; default `unavailable`. */
+  readonly unreachable?: ErrorCode;
+  /** 3xx, 401, 402, 403, 404: key, account, name or base URL; default `rejected`. */
+  readonly misconfigured?: ErrorCode;
+  /** 413; default `rejected`. */
+  readonly tooLarge?: ErrorCode;
   /** A body larger than `maxBytes`; default `unavailable`. */
   readonly badResponse?: ErrorCode;
 }
@@ -220,11 +226,17 @@ async function attemptHeaders(
   let body = "";
   try {
     response = await host.fetch(url, { ...input, redirect: "manual" });
+  } catch (cause) {
+    if (signal.aborted) return { failure: aborted(signal), again: false };
+    const code = options.codes.unreachable ?? options.codes.unavailable;
+    return { failure: new QuaysideError(code, `${options.peer} can't be reached.`, { cause }), again: true };
+  }
+  try {
     if (response.ok) return { response };
     body = new TextDecoder().decode((await readUpTo(response, ERROR_BODY_BYTES)).bytes);
   } catch (cause) {
     if (signal.aborted) return { failure: aborted(signal), again: false };
-    const message = `${options.peer} can't be reached.`;
+    const message = `${options.peer} broke off in the middle of its answer.`;
     return { failure: new QuaysideError(options.codes.unavailable, message, { cause }), again: true };
   }
   const own = options.failure?.(response.status, body, response.headers);
@@ -245,7 +257,17 @@ function ofStatus(response: Response, body: string, now: number, options: Stream
     const failure = new QuaysideError(codes.unavailable, `${peer} failed (status ${status}).`, detail);
     return { failure, again: status !== 501 };
   }
-  return { failure: new QuaysideError(codes.rejected, rejection(peer, status), detail), again: false };
+  return {
+    failure: new QuaysideError(refusalCode(codes, status), rejection(peer, status), detail),
+    again: false,
+  };
+}
+
+function refusalCode(codes: FailureCodes, status: number): ErrorCode {
+  if (status < 400 || status === 401 || status === 402 || status === 403 || status === 404) {
+    return codes.misconfigured ?? codes.rejected;
+  }
+  return (status === 413 ? codes.tooLarge : undefined) ?? codes.rejected;
 }
 
 function rejection(peer: string, status: number): string {

@@ -70,6 +70,12 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Problem>> = {
   rate_limited: passing(429, "Too many requests", "Wait as long as Retry-After says."),
   too_many_concurrent: passing(429, "Too many requests at once", "Wait for one of yours to finish."),
   budget_exhausted: passing(429, "Budget spent", "The budget of this period is used up."),
+  provider_unreachable: passing(503, "Model unreachable", "The model's provider can't be reached now."),
+  provider_reported_error: passing(
+    502,
+    "The model's provider failed",
+    "The model's provider reports that it could not answer.",
+  ),
   provider_bad_response: passing(
     502,
     "Unusable answer from the model",
@@ -79,6 +85,21 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Problem>> = {
     502,
     "Rejected by the model's provider",
     "The provider refused the request; an operator finds the reason with GET /v1/models and in the logs.",
+  ),
+  provider_misconfigured: fault(
+    502,
+    "The model's provider does not serve us",
+    "Key, account, model name or base URL is not right; an operator finds the reason with GET /v1/models and in the logs.",
+  ),
+  context_too_long: fault(
+    413,
+    "Too much for the model's context",
+    "Question, history and rows together are longer than this model reads: send less history, a lower top_k, or another model.",
+  ),
+  prompt_too_large: fault(
+    413,
+    "Too large for the model's provider",
+    "The provider takes no request of this size: send less history or a lower top_k.",
   ),
   provider_stream_interrupted: passing(
     502,

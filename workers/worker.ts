@@ -10,6 +10,7 @@ import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
 import { makeAsk } from "./answer/ask.ts";
 import { makeAnswerCache, makeAnswerKeys } from "./answer/cache.ts";
+import { makeModelHealth } from "./answer/health.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
@@ -70,6 +71,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     cache: makeAnswerCache(env.CACHE, host),
     keys: makeAnswerKeys(() => cacheSecret(host)),
     providers,
+    health: makeModelHealth(() => host.now()),
     host,
     defer,
     sleep,

@@ -41,9 +41,11 @@ export type ChatEvent =
 export interface ChatProvider {
   /**
    * Yields zero or more "text-delta", then exactly one "finish", which is last.
-   * Failures are thrown, before or between events, never yielded: QuaysideError `provider_rejected` (our request or key),
-   * `rate_limited`, `no_provider_available` (down, or 5xx), `provider_bad_response` (nonsense before the first token),
-   * `provider_stream_interrupted` (cut after it), `deadline_exceeded`, `cancelled`.
+   * Failures are thrown, before or between events, never yielded: QuaysideError `provider_unreachable` (no response at all),
+   * `provider_misconfigured` (our key, account, model name or base URL), `provider_rejected` (this request),
+   * `context_too_long`, `prompt_too_large`, `rate_limited`, `no_provider_available` (5xx, or cut before the first token),
+   * `provider_reported_error` (an error, or no event stream, under a good status), `provider_bad_response` (malformed or empty
+   * before the first token), `provider_stream_interrupted` (cut after it), `deadline_exceeded`, `cancelled`.
    * Ending the iteration early, or aborting `signal`, cancels the upstream request. Never retries once an event was yielded.
    */
   stream(request: ChatRequest, signal: AbortSignal): AsyncIterable<ChatEvent>;

@@ -24,8 +24,13 @@ export type ErrorCode =
   | "too_many_concurrent"
   | "budget_exhausted"
   // what we depend on
+  | "provider_unreachable"
+  | "provider_reported_error"
   | "provider_bad_response"
+  | "provider_misconfigured"
   | "provider_rejected"
+  | "context_too_long"
+  | "prompt_too_large"
   | "provider_stream_interrupted"
   | "no_provider_available"
   | "embedder_unavailable"

@@ -107,7 +107,7 @@ describe("bedrock", () => {
     ["an expired session", { AWS_SESSION_TOKEN: "old" }],
   ])("is rejected with %s", async (_, secrets) => {
     const { provider } = await opener(secrets)();
-    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_misconfigured" });
   });
 
   it("is rejected when our clock is wrong", async () => {
@@ -115,7 +115,7 @@ describe("bedrock", () => {
     opened.push(stub);
     const host = secretHost({ ...KEYS, BEDROCK_BASE_URL: stub.url });
     const provider = bedrock({}, { ...host, now: () => Date.now() - 600_000 });
-    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_misconfigured" });
   });
 
   it("counts what was read from the prompt cache, and shows no thoughts", async () => {
@@ -140,8 +140,8 @@ describe("bedrock", () => {
   it.each([
     ["throttlingException", "rate_limited"],
     ["validationException", "provider_rejected"],
-    ["modelStreamErrorException", "no_provider_available"],
-    ["internalServerException", "no_provider_available"],
+    ["modelStreamErrorException", "provider_reported_error"],
+    ["internalServerException", "provider_reported_error"],
   ])("%s before the first token is %s", async (type, code) => {
     await expect(read(exception(type))).rejects.toMatchObject({ code });
   });

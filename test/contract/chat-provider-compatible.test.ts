@@ -58,7 +58,9 @@ describe("hosts of OpenAI's protocol", () => {
     stub.reset();
     const provider = openaiCompatible({ baseUrl: `${stub.url}/v1` }, secretHost({}));
     const stream = provider.stream(chatRequest(), new AbortController().signal);
-    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: "provider_misconfigured",
+    });
     expect(stub.exchanges[0]?.headers.authorization).toBeUndefined();
   });
 

@@ -121,7 +121,7 @@ describe("cortex", () => {
   it("refuses a key that the account does not have", async () => {
     const stub = await start();
     const host = secretHost({ ...keyPairOf(stub), SNOWFLAKE_PRIVATE_KEY: makeStubKey().privateKey });
-    await expect(collect(cortex({}, host))).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(collect(cortex({}, host))).rejects.toMatchObject({ code: "provider_misconfigured" });
   });
 
   it("signs one token for the calls of 50 minutes", async () => {

@@ -76,7 +76,9 @@ describe("openai", () => {
     stub.reset();
     stub.fault({ mode: "status_429_quota" });
     const stream = openai({}, hostOf(stub)).stream(chatRequest(), new AbortController().signal);
-    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(stream[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: "provider_misconfigured",
+    });
   });
 
   it("needs its key", () => {

@@ -82,18 +82,18 @@ describe("vertex", () => {
     const { provider, stub } = await open();
     await collect(provider);
     stub.revoke();
-    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(collect(provider)).rejects.toMatchObject({ code: "provider_misconfigured" });
     expect((await collect(provider)).at(-1)).toMatchObject({ reason: "stop" });
   });
 
   it.each([
-    ["status_400", "provider_rejected"],
-    ["status_403", "provider_rejected"],
+    ["status_400", "provider_misconfigured"],
+    ["status_403", "provider_misconfigured"],
     ["status_429", "rate_limited"],
     ["status_503", "no_provider_available"],
     ["status_200_html", "no_provider_available"],
     ["json_truncated", "no_provider_available"],
-    ["reset", "no_provider_available"],
+    ["reset", "provider_unreachable"],
   ])("the token endpoint's %s is %s, and the model is not called", async (mode, code) => {
     const { provider, stub } = await open();
     stub.tokens.fault({ mode });
@@ -114,7 +114,7 @@ describe("vertex", () => {
     const file = JSON.parse(stub.credentials) as unknown;
     const other = Object.assign({}, file, { private_key: makeStubKey().privateKey });
     const host = hostOf(stub, { GOOGLE_APPLICATION_CREDENTIALS_JSON: JSON.stringify(other) });
-    await expect(collect(vertex({}, host))).rejects.toMatchObject({ code: "provider_rejected" });
+    await expect(collect(vertex({}, host))).rejects.toMatchObject({ code: "provider_misconfigured" });
   });
 
   it("reads how long to wait out of the body of a 429", async () => {

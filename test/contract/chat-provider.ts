@@ -143,13 +143,13 @@ export function chatProviderContract(
 
 /** Fault of the service, and the code that it must have. None of these yielded a token. */
 const BEFORE_FIRST_TOKEN: readonly (readonly [mode: string, code: string])[] = [
-  ["status_400_context_length", "provider_rejected"],
-  ["status_401", "provider_rejected"],
-  ["status_402", "provider_rejected"],
-  ["status_403", "provider_rejected"],
-  ["status_404_model", "provider_rejected"],
+  ["status_400_context_length", "context_too_long"],
+  ["status_401", "provider_misconfigured"],
+  ["status_402_quota", "provider_misconfigured"],
+  ["status_403", "provider_misconfigured"],
+  ["status_404_model", "provider_misconfigured"],
   ["status_408", "no_provider_available"],
-  ["status_413", "provider_rejected"],
+  ["status_413", "prompt_too_large"],
   ["status_422", "provider_rejected"],
   ["status_429_retry_after_s", "rate_limited"],
   ["status_429_garbage", "rate_limited"],
@@ -157,17 +157,20 @@ const BEFORE_FIRST_TOKEN: readonly (readonly [mode: string, code: string])[] = [
   ["status_502_html", "no_provider_available"],
   ["status_503", "no_provider_available"],
   ["status_529_overloaded", "no_provider_available"],
-  ["status_200_error_body", "provider_bad_response"],
-  ["status_200_html", "provider_bad_response"],
-  ["redirect_302", "provider_rejected"],
-  ["reset", "no_provider_available"],
+  ["status_200_error_body", "provider_reported_error"],
+  ["status_200_html", "provider_reported_error"],
+  ["redirect_302", "provider_misconfigured"],
+  ["reset", "provider_unreachable"],
   ["stream_reset_first", "no_provider_available"],
   ["stream_fin_first", "provider_bad_response"],
-  ["stream_error_event_first", "no_provider_available"],
+  ["stream_error_event_first", "provider_reported_error"],
   ["stream_bad_json_first", "provider_bad_response"],
-  ["stream_huge", "provider_bad_response"],
   ["empty_choices", "provider_bad_response"],
   ["empty_content", "provider_bad_response"],
+  ["tool_call_unexpected", "provider_bad_response"],
+  ["json_truncated", "no_provider_available"],
+  ["json_huge", "provider_bad_response"],
+  ["gzip_bomb", "provider_bad_response"],
 ];
 
 const AFTER_FIRST_TOKEN = [
@@ -307,10 +310,10 @@ export function remoteChatProviderContract(
       expect(events).toMatchObject([{ type: "finish", reason: "content-filter" }]);
     });
 
-    it("calls a port where nothing listens no_provider_available", async () => {
+    it("calls a port where nothing listens provider_unreachable", async () => {
       await close();
       const { error } = await hear(subject.provider, chatRequest());
-      expect(error?.code).toBe("no_provider_available");
+      expect(error?.code).toBe("provider_unreachable");
     });
   });
 }

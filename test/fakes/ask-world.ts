@@ -7,12 +7,15 @@ import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
 import { makeAsk } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys } from "../../workers/answer/cache.ts";
+import { makeModelHealth } from "../../workers/answer/health.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
 import type { Admission } from "../../workers/tenant/api.ts";
 
 /** Everything around `ask` as plain data in memory: change it between questions. */
 export interface World {
   readonly ask: Ask;
+  /** Milliseconds since the epoch. */
+  now: number;
   admission: Admission;
   /** What the next admission that is asked for afresh will be; the same while undefined. */
   fresh: Admission | undefined;
@@ -56,6 +59,7 @@ export const CONFIG: Config = {
       "a/one": { ...MODEL, classes: ["public", "internal"] },
       "b/two": { ...MODEL, classes: ["public", "internal"] },
       "c/all": { ...MODEL, classes: ["public", "internal", "confidential", "restricted"] },
+      "e/large": { ...MODEL, classes: ["public", "internal"], contextTokens: 200_000 },
       "d/keyless": { ...MODEL, classes: ["public"] },
     },
   },
@@ -163,13 +167,15 @@ export function makeWorld(models: Readonly<Record<string, ChatProvider>>): World
           return provider;
         },
       },
-      host: { now: () => Date.UTC(2026, 10, 23), log: (event) => void world.logs.push(event) },
+      health: makeModelHealth(() => world.now),
+      host: { now: () => world.now, log: (event) => void world.logs.push(event) },
       defer: () => undefined,
       async sleep(ms) {
         world.waits.push(ms);
       },
       random: () => 0.5,
     }),
+    now: Date.UTC(2026, 10, 23),
     admission: ADMISSION,
     fresh: undefined,
     evidence: [BERTH, CAFE],
@@ -191,6 +197,8 @@ export interface Told {
   readonly answer: Answer | undefined;
   /** Code of the failure that ended it. */
   readonly failure: string | undefined;
+  /** The wait that it asks for. */
+  readonly retryAfterMs: number | undefined;
 }
 
 /** Asks, and takes down everything that comes. */
@@ -202,6 +210,7 @@ export async function tell(
   const events: AnswerEvent[] = [];
   let text = "";
   let failure: string | undefined;
+  let retryAfterMs: number | undefined;
   try {
     for await (const event of world.ask({ ...QUESTION, ...question }, PRINCIPAL, signal)) {
       events.push(event);
@@ -210,7 +219,8 @@ export async function tell(
     }
   } catch (error) {
     failure = error instanceof QuaysideError ? error.code : String(error);
+    if (error instanceof QuaysideError) ({ retryAfterMs } = error);
   }
   const last = events.at(-1);
-  return { events, text, answer: last?.type === "done" ? last.answer : undefined, failure };
+  return { events, text, answer: last?.type === "done" ? last.answer : undefined, failure, retryAfterMs };
 }

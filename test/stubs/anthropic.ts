@@ -27,7 +27,10 @@ export function startAnthropic(port = 0): Promise<Stub> {
           ? undefined
           : { status: 400, body: error("invalid_request_error", "anthropic-version: header is required") };
       },
-      errorBody: (status) => error(TYPES[status] ?? "api_error", `Stubbed failure ${status}, key ${KEY}`),
+      errorBody: (status, kind) =>
+        kind === "context_length"
+          ? error("invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum")
+          : error(TYPES[status] ?? "api_error", `Stubbed failure ${status}, key ${KEY}`),
       handle(call) {
         if (call.method !== "POST" || call.path !== "/v1/messages") {
           return sendJson(call, 404, error("not_found_error", `Not found: ${call.path}`));

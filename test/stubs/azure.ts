@@ -23,7 +23,11 @@ export function startAzure(port = 0): Promise<Stub> {
         headers["api-key"] === KEY
           ? undefined
           : { status: 401, body: error("401", `Access denied: ${String(headers["api-key"])}`) },
-      errorBody: (status) => error(String(status), `Stubbed failure ${status}, key ${KEY}`),
+      errorBody: (status, kind) =>
+        error(
+          kind === "context_length" ? "context_length_exceeded" : String(status),
+          `Stubbed failure ${status}, key ${KEY}`,
+        ),
       handle(call) {
         const [, deployment] = /^\/openai\/deployments\/([^/]+)\/chat\/completions$/.exec(call.path) ?? [];
         const v1 = call.path === "/openai/v1/chat/completions" && call.query.size === 0;

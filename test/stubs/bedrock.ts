@@ -27,7 +27,12 @@ export function startBedrock(port = 0): Promise<Stub> {
           ? undefined
           : { status: 403, body: { message: `${problem}: ${call.headers.authorization}` } };
       },
-      errorBody: (status) => ({ message: `Stubbed failure ${status}, key ${BEDROCK_STUB.secretAccessKey}` }),
+      errorBody: (status, kind) => ({
+        message:
+          kind === "context_length"
+            ? "Input is too long for requested model."
+            : `Stubbed failure ${status}, key ${BEDROCK_STUB.secretAccessKey}`,
+      }),
       handle(call) {
         const [, model] = /^\/model\/([^/]+)\/converse-stream$/.exec(call.path) ?? [];
         if (call.method !== "POST" || model === undefined) {

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { hang, wait, type Call } from "./stub.ts";
 
 /** How events lie on the wire. */
@@ -42,6 +43,11 @@ const MID = 2;
 /** Sends a stream, or what a fault makes of it. */
 export async function sendStream(call: Call, frames: Frames, wire: Wire = SSE): Promise<void> {
   const { response, fault } = call;
+  if (call.is("gzip_bomb")) {
+    const bomb = gzipSync(Buffer.from(wire.filler.repeat(64), wire.encoding));
+    response.writeHead(200, { "content-type": wire.contentType, "content-encoding": "gzip" }).end(bomb);
+    return;
+  }
   response.writeHead(200, { "content-type": wire.contentType, "cache-control": "no-cache" });
   response.flushHeaders();
   const { head, text, tail, end, error } = frames;
@@ -99,7 +105,7 @@ export async function sendStream(call: Call, frames: Frames, wire: Wire = SSE): 
       return finish(call, wire, [...half, wire.bad, ...tail, ...end]);
     case "stream_after_done":
       return finish(call, wire, [...whole, ...text]);
-    case "stream_huge":
+    case "json_huge":
       while (!response.destroyed) {
         if (!response.write(wire.filler, wire.encoding)) await Promise.race([drained(call), hang(call)]);
       }

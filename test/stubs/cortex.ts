@@ -46,7 +46,13 @@ export async function startCortex(port = 0): Promise<CortexStub> {
         mayCall(call)
           ? undefined
           : { status: 401, body: error("390144", `JWT token is invalid: ${call.headers.authorization}`) },
-      errorBody: (status) => error("390000", `Stubbed failure ${status}, token ${TOKEN}`),
+      errorBody: (status, kind) =>
+        error(
+          "390000",
+          kind === "context_length"
+            ? "max tokens of 128000 exceeded"
+            : `Stubbed failure ${status}, token ${TOKEN}`,
+        ),
       handle(call) {
         if (call.method !== "POST" || call.path !== "/api/v2/cortex/inference:complete") {
           return sendJson(call, 404, error("390404", `Not found: ${call.path}`));

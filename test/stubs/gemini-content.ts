@@ -42,6 +42,10 @@ export function googleError(status: number, message: string, details?: readonly 
   return { error: { code: status, message, status: name, ...(details ? { details } : {}) } };
 }
 
+/** What a prompt that is too long is answered with. */
+export const TOO_LONG =
+  "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).";
+
 /** How long to wait is in the details of a 429. */
 export function retryInfo(seconds: string): readonly unknown[] {
   return [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: `${seconds}s` }];

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { googleError, retryInfo, sendContent } from "./gemini-content.ts";
+import { googleError, retryInfo, sendContent, TOO_LONG } from "./gemini-content.ts";
 import { runStub, sendJson, startStub, type Stub } from "./stub.ts";
 
 /** The Gemini API as far as Quayside calls it, strict: key in the header and nowhere else, `alt=sse` and no other parameter. */
@@ -22,7 +22,7 @@ export function startGemini(port = 0): Promise<Stub> {
       errorBody: (status, kind) =>
         googleError(
           status,
-          `Stubbed failure ${status}, key ${KEY}`,
+          kind === "context_length" ? TOO_LONG : `Stubbed failure ${status}, key ${KEY}`,
           kind === "retry_info" ? retryInfo("34.5") : undefined,
         ),
       handle(call) {

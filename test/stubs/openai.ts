@@ -121,7 +121,7 @@ function responses(call: Call): void | Promise<void> {
   const messages = input.input;
   const answer = answerOf(messages, call);
   const incomplete =
-    answer.reason === "stop"
+    answer.reason === "stop" || answer.reason === "tool_calls"
       ? null
       : { reason: answer.reason === "length" ? "max_output_tokens" : "content_filter" };
   const usage = usageOf(call, promptText(messages), answer.text, "input_tokens", "output_tokens");

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { googleError, retryInfo, sendContent } from "./gemini-content.ts";
+import { googleError, retryInfo, sendContent, TOO_LONG } from "./gemini-content.ts";
 import { inTime, makeStubKey, verifiedClaims } from "./keys.ts";
 import { sendJson, startStub, type Stub } from "./stub.ts";
 
@@ -70,7 +70,7 @@ export async function startVertex(port = 0): Promise<VertexStub> {
       errorBody: (status, kind) =>
         googleError(
           status,
-          `Stubbed failure ${status}, project ${VERTEX_STUB.project}`,
+          kind === "context_length" ? TOO_LONG : `Stubbed failure ${status}, project ${VERTEX_STUB.project}`,
           kind === "retry_info" ? retryInfo("2") : undefined,
         ),
       handle(call) {

@@ -121,10 +121,83 @@ describe("ask: when a model fails", () => {
     expect(world.waits).toEqual([]);
   });
 
-  it("does not repeat a request that was refused", async () => {
-    const refusing = scriptedProvider([{ fail: "provider_rejected" }]);
-    await tell(makeWorld({ "a/one": refusing }), { model: "a/one" });
-    expect(refusing.requests).toHaveLength(1);
+  it.each([
+    ["provider_rejected", "provider_rejected"],
+    ["prompt_too_large", "prompt_too_large"],
+  ] as const)("ends with %s: no model would take the request", async (fail, code) => {
+    const refusing = scriptedProvider([{ fail }]);
+    const other = saying(GOOD);
+    const world = makeWorld({ "a/one": refusing, "b/two": other });
+    expect((await tell(world, { model: "a/one", fallbacks: ["b/two"] })).failure).toBe(code);
+    expect([refusing.requests.length, other.requests.length]).toEqual([1, 0]);
+  });
+
+  it.each(["provider_unreachable", "provider_misconfigured", "provider_reported_error"] as const)(
+    "goes to the next model at once after %s",
+    async (fail) => {
+      const failing = scriptedProvider([{ fail }]);
+      const world = makeWorld({ "a/one": failing, "b/two": saying(GOOD) });
+      const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+      expect(answer?.model).toBe("b/two");
+      expect(failing.requests).toHaveLength(1);
+      expect(world.waits).toEqual([]);
+    },
+  );
+
+  it("tries once more to reach the only model there is", async () => {
+    const flaky = scriptedProvider([{ fail: "provider_unreachable" }], [{ say: GOOD }, { finish: "stop" }]);
+    expect((await tell(makeWorld({ "a/one": flaky }), { model: "a/one" })).answer?.outcome).toBe("answered");
+  });
+
+  it("tells an operator of a key that is not right", async () => {
+    const world = makeWorld({ "a/one": scriptedProvider([{ fail: "provider_misconfigured" }]) });
+    await tell(world, { model: "a/one" });
+    expect(world.logs).toContainEqual({
+      level: "error",
+      event: "model-failed",
+      model: "a/one",
+      code: "provider_misconfigured",
+    });
+  });
+
+  it("takes only a model that reads more after a prompt that was too long", async () => {
+    const small = scriptedProvider([{ fail: "context_too_long" }]);
+    const same = saying(GOOD);
+    const world = makeWorld({ "a/one": small, "b/two": same, "e/large": saying(GOOD) });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two", "e/large"] });
+    expect(answer?.model).toBe("e/large");
+    expect([small.requests.length, same.requests.length]).toEqual([1, 0]);
+  });
+
+  it("says context_too_long when no permitted model reads more", async () => {
+    const small = scriptedProvider([{ fail: "context_too_long" }]);
+    const world = makeWorld({ "a/one": small, "b/two": saying(GOOD) });
+    const { failure } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(failure).toBe("context_too_long");
+  });
+
+  it("leaves a model alone that failed five questions in a row, and says how long", async () => {
+    const down = scriptedProvider([{ fail: "no_provider_available" }]);
+    const world = makeWorld({ "a/one": down });
+    for (let i = 0; i < 5; i++) await tell(world, { model: "a/one" });
+    const calls = down.requests.length;
+    world.now += 10_000;
+    expect(await tell(world, { model: "a/one" })).toMatchObject({
+      failure: "no_provider_available",
+      retryAfterMs: 20_000,
+    });
+    expect(down.requests).toHaveLength(calls);
+    expect(world.logs.filter(({ event }) => event === "model-circuit-opened")).toHaveLength(1);
+  });
+
+  it("always recovers a model whose every second call fails, and never opens its circuit", async () => {
+    const script = [{ say: GOOD }, { finish: "stop" }] as const;
+    const fails = [{ fail: "no_provider_available" }] as const;
+    const scripts = Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? fails : script));
+    const world = makeWorld({ "a/one": scriptedProvider(...scripts) });
+    for (let i = 0; i < 100; i++) {
+      expect((await tell(world, { model: "a/one", cache: "bypass" })).answer?.outcome).toBe("answered");
+    }
   });
 
   it("calls providers three times at most", async () => {

@@ -5,7 +5,6 @@ import type { AnswerCache, CachedAnswer } from "../../shared/ports/answer-cache.
 import type { Answer, AnswerEvent, Ask, Citation, Principal, Question } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
-import type { Host } from "../../shared/ports/host.ts";
 import type { Recheck } from "../../shared/ports/registry.ts";
 import type { Admission } from "../tenant/api.ts";
 import { jittered, type AnswerKeys, type KeyParts } from "./cache.ts";
@@ -37,7 +36,6 @@ export interface AskDeps extends GenerateDeps {
   readonly recheck: (admission: Admission) => Promise<Recheck>;
   readonly cache: AnswerCache;
   readonly keys: AnswerKeys;
-  readonly host: Pick<Host, "now" | "log">;
   /** Lets work go on after the answer's last byte. */
   readonly defer: (work: Promise<unknown>) => void;
 }

@@ -2,6 +2,8 @@ import type { Config, Limits } from "../../shared/config.ts";
 import { aborted } from "../../shared/http.ts";
 import type { ChatEvent, ChatRequest, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
+import type { ModelHealth } from "./health.ts";
 import { modelConfig, type Attempt, type Providers, type Route } from "./route.ts";
 
 /** Most calls to providers that one question may cause. */
@@ -11,19 +13,47 @@ const RETRY_BASE_MS = 200;
 /** A provider that asks for a longer wait is left for the next. */
 const LONGEST_WAIT_MS = 2000;
 
-/** Failures before the first token after which the same provider gets one more try. */
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
+/** What is done about a failure before the first token: `next` where nothing is said. */
+type Reaction =
+  /** One more try at the same model, then the next. */
+  | "again"
+  /** The next model; one more try where there is none. */
+  | "next-or-again"
+  | "next"
+  /** The next model that reads more; else it is the caller's to hear. */
+  | "larger"
+  /** No model would take it. */
+  | "stop";
+
+const REACTIONS: { readonly [Code in ErrorCode]?: Reaction } = {
+  rate_limited: "again",
+  no_provider_available: "again",
+  provider_bad_response: "again",
+  provider_unreachable: "next-or-again",
+  context_too_long: "larger",
+  prompt_too_large: "stop",
+  provider_rejected: "stop",
+};
+
+/** Failures that say something of how the model fares, not of our request or key. */
+const UNWELL: ReadonlySet<ErrorCode> = new Set([
   "rate_limited",
   "no_provider_available",
+  "provider_unreachable",
+  "provider_reported_error",
   "provider_bad_response",
+  "provider_stream_interrupted",
+  "deadline_exceeded",
 ]);
 
 export interface GenerateDeps {
   readonly providers: Providers;
+  readonly health: ModelHealth;
   /** Waits. @throws QuaysideError once the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 to 1. */
   readonly random: () => number;
+  readonly host: Pick<Host, "now" | "log">;
 }
 
 export interface GenerateInput {
@@ -42,9 +72,9 @@ export type GenerateEvent =
   | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
 
 /**
- * Streams an answer from the first candidate that begins one. Before the first token a failure moves on (one more try where
- * that may help, then the next candidate); after it a failure ends the answer, because two models' words never mix.
- * @throws QuaysideError `provider_stream_interrupted` after the first token; before it the last candidate's failure;
+ * Streams an answer from the first candidate that begins one. Before the first token a failure moves on, as `REACTIONS` say;
+ * after it a failure ends the answer, because two models' words never mix.
+ * @throws QuaysideError `provider_stream_interrupted` after the first token; before it what `finalFailure` makes of the failures;
  * `deadline_exceeded`, `cancelled`.
  */
 export async function* generate(
@@ -52,15 +82,28 @@ export async function* generate(
   signal: AbortSignal,
   deps: GenerateDeps,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
+  const { health } = deps;
   const attempts: Attempt[] = [];
-  let failure = new QuaysideError("no_provider_available", "No model could be called.");
+  const failures: QuaysideError[] = [];
   let calls = 0;
+  /** After a prompt that was too long: models that read no more than this are passed over. */
+  let tooSmall = 0;
+  const callable = input.route.filter(({ barred }) => barred === undefined);
   for (const { model, barred } of input.route) {
     if (barred !== undefined) {
       attempts.push({ model, outcome: barred });
       continue;
     }
-    for (let retried = false; calls < MAX_CALLS; retried = true) {
+    const { contextTokens } = modelConfig(input.config, model);
+    if (calls === MAX_CALLS || contextTokens <= tooSmall) continue;
+    const gate = health.gate(model);
+    if (gate === "open") {
+      attempts.push({ model, outcome: "circuit_open" });
+      failures.push(circuitOpen(health.waitMs(model)));
+      continue;
+    }
+    let failure: QuaysideError;
+    for (let retried = false; ; retried = true) {
       calls += 1;
       const stream = openGuarded(input, model, signal, deps);
       let event: ChatEvent;
@@ -71,29 +114,63 @@ export async function* generate(
         if (signal.aborted) throw aborted(signal);
         failure = providerFailure(error);
         attempts.push({ model, outcome: failure.code });
+        logFailure(deps, model, failure.code);
+        if (UNWELL.has(failure.code)) health.called(model, false);
+        const last = model === callable.at(-1)?.model;
+        const reaction = REACTIONS[failure.code];
+        const again = reaction === "again" || (reaction === "next-or-again" && last);
         const waitMs = failure.retryAfterMs ?? Math.round(deps.random() * RETRY_BASE_MS);
-        if (retried || !RETRYABLE.has(failure.code) || waitMs > LONGEST_WAIT_MS || calls === MAX_CALLS) break;
+        const allowed = !retried && gate === "closed" && calls < MAX_CALLS && health.mayRetry(model);
+        if (!again || !allowed || waitMs > LONGEST_WAIT_MS) break;
         await deps.sleep(waitMs, signal);
         continue;
       }
       attempts.push({ model, outcome: "ok" });
       yield { type: "start", model, attempts };
-      yield* rest(stream, event, input.limits.idleTimeoutMs, signal);
+      yield* rest(stream, event, model, input, signal, deps);
       return;
     }
+    failures.push(failure);
+    if (UNWELL.has(failure.code)) endedBadly(deps, model);
+    if (REACTIONS[failure.code] === "stop") throw failure;
+    if (REACTIONS[failure.code] === "larger") tooSmall = Math.max(tooSmall, contextTokens);
   }
-  throw finalFailure(failure);
+  throw finalFailure(failures);
+}
+
+function endedBadly({ health, host }: GenerateDeps, model: string): void {
+  if (health.ended(model, false)) host.log({ level: "error", event: "model-circuit-opened", model });
+}
+
+/** A key, an account or a name that is not right is for an operator to repair: an error; the rest passes. */
+function logFailure({ host }: GenerateDeps, model: string, code: ErrorCode): void {
+  const level = code === "provider_misconfigured" || code === "config_invalid" ? "error" : "warn";
+  host.log({ level, event: "model-failed", model, code });
+}
+
+function circuitOpen(waitMs: number): QuaysideError {
+  return new QuaysideError(
+    "no_provider_available",
+    "The model has failed repeatedly and is left alone for now.",
+    {
+      retryAfterMs: waitMs,
+    },
+  );
 }
 
 async function* rest(
   stream: Guarded,
   first: ChatEvent,
-  idleTimeoutMs: number,
+  model: string,
+  input: GenerateInput,
   signal: AbortSignal,
+  deps: GenerateDeps,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
   try {
-    for (let event = first; ; event = await stream.next(idleTimeoutMs)) {
+    for (let event = first; ; event = await stream.next(input.limits.idleTimeoutMs)) {
       if (event.type === "finish") {
+        deps.health.called(model, true);
+        deps.health.ended(model, true);
         yield event;
         return;
       }
@@ -101,6 +178,9 @@ async function* rest(
     }
   } catch (error) {
     if (signal.aborted) throw aborted(signal);
+    logFailure(deps, model, "provider_stream_interrupted");
+    deps.health.called(model, false);
+    endedBadly(deps, model);
     throw new QuaysideError("provider_stream_interrupted", "The model stopped in the middle of its answer.", {
       cause: error,
     });
@@ -200,11 +280,19 @@ function providerFailure(error: unknown): QuaysideError {
       });
 }
 
-/** What the caller is told when no candidate began: a provider's limit is not the caller's. */
-function finalFailure(failure: QuaysideError): QuaysideError {
-  if (failure.code !== "rate_limited" && failure.code !== "config_invalid") return failure;
+/**
+ * What the caller is told when no candidate began. One model's failure is told as it is, except that a provider's limit, our
+ * configuration or a closed door is not the caller's business; of several models only that none answered.
+ */
+function finalFailure(failures: readonly QuaysideError[]): QuaysideError {
+  const [only, ...others] = failures;
+  const tooLong = failures.find(({ code }) => code === "context_too_long");
+  if (tooLong) return tooLong;
+  const untold: readonly ErrorCode[] = ["rate_limited", "config_invalid", "provider_unreachable"];
+  if (only && others.length === 0 && !untold.includes(only.code)) return only;
+  const waits = failures.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
   return new QuaysideError("no_provider_available", "No model that may answer this can be called now.", {
-    cause: failure,
-    retryAfterMs: failure.retryAfterMs,
+    cause: failures.at(-1),
+    retryAfterMs: waits.length > 0 ? Math.min(...waits) : undefined,
   });
 }

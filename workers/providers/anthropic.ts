@@ -4,6 +4,7 @@ import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.t
 import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
+import { contextTooLong, PROVIDER_CODES } from "./settings.ts";
 import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** Anthropic's Messages API. */
@@ -33,7 +34,10 @@ export const anthropic: Factory<ChatProvider> = (settings, host) => {
   const baseURL = host.secret("ANTHROPIC_BASE_URL") ?? parsed.data.baseUrl ?? "https://api.anthropic.com";
   const options: StreamOptions = {
     peer: PEER,
-    codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+    codes: PROVIDER_CODES,
+    // "prompt is too long: 208310 tokens > 200000 maximum", of type invalid_request_error (Anthropic, "Context windows").
+    failure: (status, body) =>
+      status === 400 && body.includes("prompt is too long") ? contextTooLong(PEER) : undefined,
   };
   let messages: Anthropic.Messages | undefined;
 
@@ -132,18 +136,18 @@ function inputTokens(usage: Readonly<Record<string, unknown>>): number | undefin
 const ERRORS: Readonly<Record<string, ErrorCode>> = {
   rate_limit_error: "rate_limited",
   invalid_request_error: "provider_rejected",
-  authentication_error: "provider_rejected",
-  billing_error: "provider_rejected",
-  permission_error: "provider_rejected",
-  not_found_error: "provider_rejected",
-  request_too_large: "provider_rejected",
+  authentication_error: "provider_misconfigured",
+  billing_error: "provider_misconfigured",
+  permission_error: "provider_misconfigured",
+  not_found_error: "provider_misconfigured",
+  request_too_large: "prompt_too_large",
 };
 
 function reported(error: Readonly<Record<string, unknown>>): QuaysideError {
   const type = error["type"];
   return streamError(
     PEER,
-    (typeof type === "string" ? ERRORS[type] : undefined) ?? "no_provider_available",
+    (typeof type === "string" ? ERRORS[type] : undefined) ?? "provider_reported_error",
     error,
   );
 }

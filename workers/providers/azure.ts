@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatEvent, ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import { chatBody, chatReader } from "./openai-chat.ts";
-import { baseUrl, parseSettings, secretOf } from "./settings.ts";
+import { chatBody, chatFailure, chatReader } from "./openai-chat.ts";
+import { PROVIDER_CODES, baseUrl, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents, fields } from "./stream.ts";
 
 /**
@@ -17,6 +17,8 @@ const settingsSchema = z.object({
 });
 
 const PEER = "Azure OpenAI";
+
+const failure = chatFailure(PEER);
 
 /**
  * Environment: `AZURE_OPENAI_API_KEY`, `AZURE_OPENAI_ENDPOINT` (`https://<resource>.openai.azure.com`, with or without
@@ -42,10 +44,10 @@ export const azure: Factory<ChatProvider> = (settings, host) => {
       let filtered = false;
       const options: StreamOptions = {
         peer: PEER,
-        codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+        codes: PROVIDER_CODES,
         failure(status, body) {
           filtered = status === 400 && isFiltered(body);
-          return undefined;
+          return failure(status, body);
         },
       };
       const body = JSON.stringify(chatBody(request, "max_completion_tokens"));

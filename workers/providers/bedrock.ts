@@ -5,7 +5,14 @@ import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { readMessages } from "./aws-event-stream.ts";
 import { encodeSegment, signedHeaders } from "./aws-sign.ts";
-import { baseUrl, invalidSetting, parseSettings, secretOf } from "./settings.ts";
+import {
+  baseUrl,
+  contextTooLong,
+  invalidSetting,
+  parseSettings,
+  PROVIDER_CODES,
+  secretOf,
+} from "./settings.ts";
 import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /**
@@ -23,12 +30,16 @@ const FRAMING = { contentType: "application/vnd.amazon.eventstream", events: rea
 
 const OPTIONS: StreamOptions = {
   peer: PEER,
-  codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+  codes: PROVIDER_CODES,
   // ModelErrorException: the model failed, not we.
-  failure: (status) =>
-    status === 424
-      ? new QuaysideError("no_provider_available", `${PEER} says that the model failed.`)
-      : undefined,
+  failure: (status, body) => {
+    if (status === 424) {
+      return new QuaysideError("no_provider_available", `${PEER} says that the model failed.`);
+    }
+    // ValidationException: the models of each vendor have their own words for it.
+    const tooLong = /input is too long|prompt is too long|maximum context length/i;
+    return status === 400 && tooLong.test(body) ? contextTooLong(PEER) : undefined;
+  },
 };
 
 /**
@@ -126,5 +137,5 @@ const EXCEPTIONS: Readonly<Record<string, ErrorCode>> = {
 function reported(exception: Readonly<Record<string, unknown>>): QuaysideError {
   const { type } = exception;
   const code = typeof type === "string" ? EXCEPTIONS[type] : undefined;
-  return streamError(PEER, code ?? "no_provider_available", exception);
+  return streamError(PEER, code ?? "provider_reported_error", exception);
 }

@@ -2,8 +2,8 @@ import * as z from "zod/mini";
 import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
-import { chatBody, chatReader, type MaxTokensField } from "./openai-chat.ts";
-import { baseUrl, parseSettings, secretOf } from "./settings.ts";
+import { chatBody, chatFailure, chatReader, type MaxTokensField } from "./openai-chat.ts";
+import { PROVIDER_CODES, baseUrl, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
 /** Hosts that speak OpenAI's chat completions: Mistral, xAI, Groq, vLLM, Ollama and many others. One fetch, no SDK. */
@@ -45,7 +45,8 @@ function provider(
   const endpoint = `${baseUrl(url, "baseUrl")}/chat/completions`;
   const options: StreamOptions = {
     peer,
-    codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+    codes: PROVIDER_CODES,
+    failure: chatFailure(peer),
   };
   const headers = {
     accept: "text/event-stream",

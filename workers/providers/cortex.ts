@@ -1,8 +1,9 @@
 import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { snowflakeAccess } from "../../shared/snowflake-auth.ts";
-import { baseUrl } from "./settings.ts";
+import { baseUrl, contextTooLong, PROVIDER_CODES } from "./settings.ts";
 import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /**
@@ -15,7 +16,16 @@ const PEER = "Snowflake Cortex";
 
 const OPTIONS: StreamOptions = {
   peer: PEER,
-  codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+  codes: PROVIDER_CODES,
+  // 400 "max tokens of N exceeded" (Snowflake, "Cortex REST API", error codes).
+  failure(status, body) {
+    if (status !== 400) return undefined;
+    if (/max tokens of \d+ exceeded|maximum context length|too many tokens/i.test(body)) {
+      return contextTooLong(PEER);
+    }
+    if (!/unknown model/i.test(body)) return undefined;
+    return new QuaysideError("provider_misconfigured", `${PEER} does not know the model.`);
+  },
 };
 
 /**
@@ -73,7 +83,7 @@ function reader(maxOutputTokens: number): ReadEvent {
     const chunk = parseData(event.data);
     // An error has the form of the REST API's own: a message and a code, no choices.
     if (chunk["error"] !== undefined || (chunk["code"] !== undefined && chunk["choices"] === undefined)) {
-      throw streamError(PEER, "no_provider_available", chunk);
+      throw streamError(PEER, "provider_reported_error", chunk);
     }
     if (!reading.complete) {
       const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];

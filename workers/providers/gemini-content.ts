@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
+import { contextTooLong } from "./settings.ts";
 import { fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /**
@@ -85,25 +86,29 @@ const ERRORS: Readonly<Record<string, ErrorCode>> = {
   RESOURCE_EXHAUSTED: "rate_limited",
   INVALID_ARGUMENT: "provider_rejected",
   FAILED_PRECONDITION: "provider_rejected",
-  UNAUTHENTICATED: "provider_rejected",
-  PERMISSION_DENIED: "provider_rejected",
-  NOT_FOUND: "provider_rejected",
+  UNAUTHENTICATED: "provider_misconfigured",
+  PERMISSION_DENIED: "provider_misconfigured",
+  NOT_FOUND: "provider_misconfigured",
 };
 
 function reported(peer: string, error: Readonly<Record<string, unknown>>): QuaysideError {
   const status = error["status"];
   const code = typeof status === "string" ? ERRORS[status] : undefined;
-  return streamError(peer, code ?? "no_provider_available", error);
+  return streamError(peer, code ?? "provider_reported_error", error);
 }
 
 /**
- * What an error status means beyond its number: a 429 says in its details (google.rpc.RetryInfo), not in a header, how long
- * to wait.
+ * What an error status means beyond its number: a 400 may be about the key or about the prompt's length, and a 429 says in its
+ * details (google.rpc.RetryInfo), not in a header, how long to wait.
  */
 export function contentFailure(
   peer: string,
 ): (status: number, body: string, headers: Headers) => QuaysideError | undefined {
   return (status, body, headers) => {
+    if (status === 400 && /API_KEY_INVALID|API key not valid/.test(body)) {
+      return new QuaysideError("provider_misconfigured", `${peer} refused our key (status 400).`);
+    }
+    if (status === 400 && /input token count.*exceeds the maximum/is.test(body)) return contextTooLong(peer);
     const [, seconds] = /"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"/.exec(body) ?? [];
     if (status !== 429 || seconds === undefined || headers.has("retry-after")) return undefined;
     return new QuaysideError("rate_limited", `${peer} is limiting our calls.`, {

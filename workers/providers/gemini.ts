@@ -3,7 +3,7 @@ import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { contentBody, contentFailure, contentReader, thinkingSchema } from "./gemini-content.ts";
-import { baseUrl, parseSettings, secretOf } from "./settings.ts";
+import { PROVIDER_CODES, baseUrl, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
 /** Google's Gemini API, by an API key. */
@@ -14,7 +14,7 @@ const PEER = "The Gemini API";
 
 const OPTIONS: StreamOptions = {
   peer: PEER,
-  codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
+  codes: PROVIDER_CODES,
   failure: contentFailure(PEER),
 };
 

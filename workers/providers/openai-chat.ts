@@ -1,6 +1,7 @@
 import type OpenAI from "openai";
 import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
-import type { QuaysideError, ErrorCode } from "../../shared/ports/errors.ts";
+import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
+import { contextTooLong } from "./settings.ts";
 import { fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** OpenAI's chat completions on the wire, which many hosts speak: what is sent, and what is read of the stream. */
@@ -53,20 +54,30 @@ export function chatReader(peer: string): ReadEvent {
   };
 }
 
+/**
+ * What an error status of this protocol means beyond its number. 429 means two things: wait a little, or pay first. Hosts that
+ * give a prompt's length no code of its own (vLLM, Ollama) say it in words.
+ */
+export function chatFailure(peer: string): (status: number, body: string) => QuaysideError | undefined {
+  return (status, body) => {
+    if (status === 429 && body.includes("insufficient_quota")) {
+      return new QuaysideError("provider_misconfigured", `${peer} says that our quota is used up.`);
+    }
+    const tooLong = /context_length_exceeded|maximum context length|exceeds? the (available )?context/i;
+    return status === 400 && tooLong.test(body) ? contextTooLong(peer) : undefined;
+  };
+}
+
 /** The code of an error inside a stream, by the vendor's own code or type of it. */
 export function reportedError(peer: string, error: Readonly<Record<string, unknown>>): QuaysideError {
   const kinds = [error["code"], error["type"]];
   const is = (...names: string[]): boolean => names.some((name) => kinds.includes(name));
-  const code: ErrorCode = is("rate_limit_exceeded", "rate_limit_error")
-    ? "rate_limited"
-    : is(
-          "insufficient_quota",
-          "invalid_request_error",
-          "invalid_api_key",
-          "authentication_error",
-          "invalid_prompt",
-        )
-      ? "provider_rejected"
-      : "no_provider_available";
-  return streamError(peer, code, error);
+  return streamError(peer, codeOf(is), error);
+}
+
+function codeOf(is: (...names: string[]) => boolean): ErrorCode {
+  if (is("context_length_exceeded")) return "context_too_long";
+  if (is("rate_limit_exceeded", "rate_limit_error")) return "rate_limited";
+  if (is("insufficient_quota", "invalid_api_key", "authentication_error")) return "provider_misconfigured";
+  return is("invalid_request_error", "invalid_prompt") ? "provider_rejected" : "provider_reported_error";
 }

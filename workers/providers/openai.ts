@@ -2,10 +2,9 @@ import type OpenAI from "openai";
 import * as z from "zod/mini";
 import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider, ChatRequest } from "../../shared/ports/chat-provider.ts";
-import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import { chatBody, chatReader, reportedError } from "./openai-chat.ts";
-import { parseSettings, secretOf } from "./settings.ts";
+import { chatBody, chatFailure, chatReader, reportedError } from "./openai-chat.ts";
+import { PROVIDER_CODES, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents, fields, parseData, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** OpenAI. Chat completions by default; the Responses API where the settings say so or the model is served there only. */
@@ -23,12 +22,8 @@ const PEER = "The OpenAI API";
 
 const OPTIONS: StreamOptions = {
   peer: PEER,
-  codes: { unavailable: "no_provider_available", rejected: "provider_rejected" },
-  // 429 means two things here: wait a little, or pay first.
-  failure: (status, body) =>
-    status === 429 && body.includes("insufficient_quota")
-      ? new QuaysideError("provider_rejected", `${PEER} says that our quota is used up.`)
-      : undefined,
+  codes: PROVIDER_CODES,
+  failure: chatFailure(PEER),
 };
 
 /** Served by the Responses API only (OpenAI's model pages, 2026-11): the "pro" models, Codex and deep research. */

@@ -1,8 +1,18 @@
 import type * as z from "zod/mini";
 import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { FailureCodes } from "../../shared/http.ts";
 import type { Host } from "../../shared/ports/host.ts";
 
-/** What every provider does with its settings and secrets. */
+/** What every provider does with its settings and secrets, and how it calls its failures. */
+
+/** The reaction to each is in `workers/answer/generate.ts`. */
+export const PROVIDER_CODES = {
+  unreachable: "provider_unreachable",
+  unavailable: "no_provider_available",
+  misconfigured: "provider_misconfigured",
+  rejected: "provider_rejected",
+  tooLarge: "prompt_too_large",
+} as const satisfies FailureCodes;
 
 /** @throws QuaysideError `config_invalid` for the first thing that is wrong. */
 export function parseSettings<T>(schema: z.ZodMiniType<T>, settings: Readonly<Record<string, unknown>>): T {
@@ -10,6 +20,14 @@ export function parseSettings<T>(schema: z.ZodMiniType<T>, settings: Readonly<Re
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw invalidSetting(issue?.path.join(".") ?? "", issue?.message ?? "malformed");
+}
+
+/** Question and rows are longer than the model reads. */
+export function contextTooLong(peer: string): QuaysideError {
+  return new QuaysideError(
+    "context_too_long",
+    `${peer} says that the prompt is longer than the model reads.`,
+  );
 }
 
 /** The secret of this name. @throws QuaysideError `config_invalid` when it is not set. */

@@ -60,7 +60,8 @@ export async function* chatEvents(
     const type = response.headers.get("content-type") ?? "";
     if (!response.body || !type.startsWith(framing.contentType)) {
       response.body?.cancel().catch(() => undefined);
-      throw badResponse(`${peer} answered with something other than an event stream.`);
+      const message = `${peer} answered with something other than an event stream.`;
+      throw new QuaysideError("provider_reported_error", message);
     }
     for await (const events of framing.events(response.body, MAX_STREAM_BYTES, signal)) {
       try {

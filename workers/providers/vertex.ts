@@ -4,7 +4,7 @@ import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { contentBody, contentFailure, contentReader, thinkingSchema } from "./gemini-content.ts";
-import { baseUrl, invalidSetting, parseSettings, secretOf } from "./settings.ts";
+import { PROVIDER_CODES, baseUrl, invalidSetting, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
 /**
@@ -24,7 +24,8 @@ const PEER = "Vertex AI";
  */
 export const vertex: Factory<ChatProvider> = (settings, host) => {
   const { thinking } = parseSettings(settingsSchema, settings);
-  const codes = { unavailable: "no_provider_available", rejected: "provider_rejected" } as const;
+  // Whatever the token endpoint refuses is about the account.
+  const codes = { ...PROVIDER_CODES, rejected: "provider_misconfigured" } as const;
   const account = googleAccount(secretOf(host, "GOOGLE_APPLICATION_CREDENTIALS_JSON"), host, codes);
   const location = named(secretOf(host, "VERTEX_LOCATION"), "VERTEX_LOCATION");
   const project = named(host.secret("VERTEX_PROJECT") ?? account.project ?? "", "VERTEX_PROJECT");
@@ -37,7 +38,7 @@ export const vertex: Factory<ChatProvider> = (settings, host) => {
   const failure = contentFailure(PEER);
   const options: StreamOptions = {
     peer: PEER,
-    codes,
+    codes: PROVIDER_CODES,
     failure(status, body, headers) {
       if (status === 401) account.forget();
       return failure(status, body, headers);

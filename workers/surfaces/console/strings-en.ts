@@ -158,6 +158,23 @@ export const en = {
       "The model answered nonsense",
       "Its reply could not be used. Try again, or choose another one.",
     ],
+    provider_unreachable: [
+      "No model answers right now",
+      "The chosen model is not reachable. Try again, or choose another one.",
+    ],
+    provider_reported_error: [
+      "The model failed",
+      "Its provider reports an error. Try again, or choose another one.",
+    ],
+    provider_misconfigured: [
+      "The model does not serve us",
+      "Its key or its name is not right: tell whoever runs this. Choose another one.",
+    ],
+    context_too_long: [
+      "Too much for this model",
+      "Start a new conversation, or choose a model that reads more.",
+    ],
+    prompt_too_large: ["Too much for this model", "Start a new conversation, or choose another one."],
     provider_rejected: [
       "The model refused the request",
       "Its provider did not accept it. Choose another one.",

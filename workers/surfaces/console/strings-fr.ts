@@ -174,6 +174,26 @@ export const fr: Strings = {
       "La réponse du modèle est inutilisable",
       "Réessayez, ou choisissez un autre modèle.",
     ],
+    provider_unreachable: [
+      "Aucun modèle ne répond",
+      "Le modèle choisi est injoignable. Réessayez, ou choisissez-en un autre.",
+    ],
+    provider_reported_error: [
+      "Le modèle a échoué",
+      "Son fournisseur signale une erreur. Réessayez, ou choisissez-en un autre.",
+    ],
+    provider_misconfigured: [
+      "Le modèle ne nous sert pas",
+      "Sa clé ou son nom est incorrect : prévenez qui administre ce service. Choisissez-en un autre.",
+    ],
+    context_too_long: [
+      "C’est trop pour ce modèle",
+      "Commencez une nouvelle conversation, ou choisissez un modèle qui lit davantage.",
+    ],
+    prompt_too_large: [
+      "C’est trop pour ce modèle",
+      "Commencez une nouvelle conversation, ou choisissez-en un autre.",
+    ],
     provider_rejected: [
       "Le modèle a refusé la demande",
       "Son fournisseur ne l’a pas acceptée. Choisissez-en un autre.",
