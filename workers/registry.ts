@@ -1,5 +1,6 @@
 import type { Config } from "../shared/config.ts";
 import { embeddedIndex } from "../shared/indexes/embedded.ts";
+import { outsideIndex } from "../shared/indexes/outside.ts";
 import type { ChatProvider } from "../shared/ports/chat-provider.ts";
 import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
@@ -112,8 +113,11 @@ export function makeIndexes(
   };
   return {
     async search(admission) {
-      const index = await outside(admission.tenant, admission.config, admission.space);
-      return index ?? embeddedIndex(await shardOf(admission));
+      const [index, shard] = await Promise.all([
+        outside(admission.tenant, admission.config, admission.space),
+        shardOf(admission),
+      ]);
+      return index ? outsideIndex(index, shard) : embeddedIndex(shard);
     },
     async purge(tenant, config, space, ids, signal) {
       if (ids.length === 0) return;

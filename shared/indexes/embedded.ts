@@ -1,14 +1,16 @@
 import { aborted } from "../http.ts";
 import type { Evidence } from "../ports/evidence.ts";
 import type { IndexQuery, SearchIndex } from "../ports/vector-index.ts";
+import type { Near } from "./outside.ts";
 
 /** The part of a shard that searches: both legs, the filter and the registry's re-check in one call. */
 export interface SearchingShard {
-  query(query: IndexQuery): Promise<{ readonly evidence: readonly Evidence[] }>;
+  /** @param query with `near`, the dense leg is what an outside index found. */
+  query(query: IndexQuery & { readonly near?: Near }): Promise<{ readonly evidence: readonly Evidence[] }>;
 }
 
 /** Ten times what a caller may ask for: room for what falls together by row. */
-const MAX_TOP_K = 1000;
+export const MAX_TOP_K = 1000;
 
 /**
  * The index that lives in the shard, beside the row registry. Every match carries its evidence; nothing is left to re-check.

@@ -1,3 +1,4 @@
+import type { Near } from "../../shared/indexes/outside.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
 import type { ShardQuery } from "../tenant/api.ts";
@@ -19,6 +20,7 @@ export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => 
   if (allowed.classes.size === 0 || allowed.tables?.size === 0 || allowed.recs?.size === 0) return [];
   const limit = Math.max(MIN_CANDIDATES, query.topK * 4);
   const lexical = searchLexical(sql, lexicalQuery(query.text, meta.french), asSql(allowed), limit);
+  if (query.near) return fuse(lexical, denseOutside(sql, query.near, allowed, lexical), query.fusionWeight);
   if (meta.dimensions === 0 || query.fusionWeight === 0) return fuse(lexical, [], 0);
   if (query.vector.length !== meta.dimensions) {
     throw new QuaysideError(
@@ -34,6 +36,43 @@ export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => 
     return score === undefined ? [] : [{ chunk, rec, score }];
   });
   return fuse(lexical, [...near, ...rest], query.fusionWeight);
+}
+
+/**
+ * The dense leg of an outside index: those of its hits that are served and within the filter, whatever the store thought of
+ * it, and what the lexical leg found besides. How near that is was not said, only that it is no nearer than the last hit.
+ */
+function denseOutside(
+  sql: SqlStorage,
+  { hits, whole }: Near,
+  allowed: Allowed,
+  lexical: readonly ChunkScore[],
+): ChunkScore[] {
+  const near = storedChunks(sql, hits, asSql(allowed));
+  const floor = whole ? 0 : near.reduce((least, { score }) => Math.min(least, score), 1);
+  const seen = new Set(near.map((hit) => hit.chunk));
+  const rest = lexical.filter(({ chunk }) => !seen.has(chunk));
+  return [...near, ...rest.map(({ chunk, rec }) => ({ chunk, rec, score: floor }))];
+}
+
+/** The live chunks that stored ids name, within the filter. */
+function storedChunks(sql: SqlStorage, hits: Near["hits"], filter: SqlFilter): ChunkScore[] {
+  const named = hits.flatMap(({ id, score }) => {
+    const [, stored, n] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id) ?? [];
+    return stored === undefined ? [] : [[stored, Number(n), score] as const];
+  });
+  return sql
+    .exec<{ chunk: number; rec: number; score: number }>(
+      `SELECT e.no AS chunk, e.rec AS rec, w.value ->> 2 AS score FROM json_each(?) w
+       JOIN rec r ON r.stored = w.value ->> 0 JOIN entry e ON e.rec = r.no AND e.n = w.value ->> 1
+       WHERE e.live = 1 AND e.class IN (SELECT value FROM json_each(?))
+       AND (? IS NULL OR e.tbl IN (SELECT value FROM json_each(?)))
+       AND (? IS NULL OR e.rec IN (SELECT value FROM json_each(?)))`,
+      JSON.stringify(named),
+      filter.classes,
+      ...[filter.tables, filter.tables, filter.recs, filter.recs].map((list) => list ?? null),
+    )
+    .toArray();
 }
 
 /**

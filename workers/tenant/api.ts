@@ -1,4 +1,5 @@
 import type { Config } from "../../shared/config.ts";
+import type { Near } from "../../shared/indexes/outside.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type {
@@ -157,11 +158,14 @@ export interface LedgerApi {
 }
 
 export interface ShardQuery {
+  /** Empty where `near` stands for it. */
   readonly vector: Float32Array;
   readonly text: string;
   readonly topK: number;
   readonly fusionWeight: number;
   readonly filter: Filter;
+  /** What an outside index found near the question: the dense leg of a space whose vectors are not here. */
+  readonly near?: Near | undefined;
 }
 
 export interface ShardApi {

@@ -1,0 +1,35 @@
+import type { SearchIndex } from "../ports/vector-index.ts";
+import { MAX_TOP_K, type SearchingShard } from "./embedded.ts";
+
+/** The dense leg of a question as an outside index answered it. */
+export interface Near {
+  /** Stored ids, best first; nothing about them is trusted. */
+  readonly hits: readonly { readonly id: string; readonly score: number }[];
+  /** Whether these are all that the index has within the filter: what is missing is then not there, rather than far away. */
+  readonly whole: boolean;
+}
+
+/** Hits that the outside index is asked for at least, so that what one leg ranks low and the other high is seen by both. */
+const DEPTH = 200;
+
+/** The shard holds no vector of such a space. */
+const NO_VECTOR = new Float32Array(0);
+
+/**
+ * An index outside the registry, with the shard's lexical leg beside it: the outside finds what is near, the shard what shares
+ * words, and fuses, filters and confirms both in the call that a re-check would be anyway. Every match carries its evidence.
+ * @throws QuaysideError as both do.
+ */
+export function outsideIndex(outside: SearchIndex, shard: SearchingShard): SearchIndex {
+  return {
+    maxTopK: MAX_TOP_K,
+    async query(query, signal) {
+      const topK = Math.min(outside.maxTopK, Math.max(DEPTH, query.topK));
+      const matches = await outside.query({ ...query, topK }, signal);
+      const hits = matches.map(({ id, score }) => ({ id, score }));
+      const near = { hits, whole: hits.length < topK };
+      const { evidence } = await shard.query({ ...query, vector: NO_VECTOR, near });
+      return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
+    },
+  };
+}
