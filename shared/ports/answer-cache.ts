@@ -5,6 +5,8 @@ export interface CachedAnswer {
   /** Repeats the key that it was stored under; an entry whose key differs is not used. */
   readonly key: string;
   readonly answer: Answer;
+  /** When it stops being used, wherever it was copied to; milliseconds since the epoch. */
+  readonly until: number;
   /** `[row id, version]` of every row that the answer was written from (cited or only read). */
   readonly rows: readonly (readonly [string, string])[];
 }
@@ -15,6 +17,5 @@ export interface CachedAnswer {
  */
 export interface AnswerCache {
   get(key: string): Promise<CachedAnswer | undefined>;
-  /** @param ttlSeconds at least 60 (Workers KV's floor). */
-  put(entry: CachedAnswer, ttlSeconds: number): Promise<void>;
+  put(entry: CachedAnswer): Promise<void>;
 }

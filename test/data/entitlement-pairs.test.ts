@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { describe, expect, it } from "vitest";
 import { principalOf } from "../../workers/auth/claims.ts";
-import { canonicalKey } from "../../workers/answer/cache.ts";
+import { canonicalKey } from "../../workers/answer/cache-key.ts";
 import { grantsOf } from "../../shared/policy.ts";
 import { hostile } from "./hostile.ts";
 

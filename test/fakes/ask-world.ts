@@ -6,7 +6,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
 import { makeAsk } from "../../workers/answer/ask.ts";
-import { makeAnswerKeys } from "../../workers/answer/cache.ts";
+import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { makeModelHealth } from "../../workers/answer/health.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
 import type { Admission } from "../../workers/tenant/api.ts";
@@ -23,7 +23,6 @@ export interface World {
   /** Whether the registry confirms cached answers. */
   holds: boolean;
   readonly cached: Map<string, CachedAnswer>;
-  readonly ttls: number[];
   readonly queries: Query[];
   readonly logs: LogEvent[];
   readonly waits: number[];
@@ -126,7 +125,10 @@ export const BERTH = evidence("1", "The east berth is closed until 14 March 2026
 export const CAFE = evidence("2", "The café serves galettes from 11:30.");
 
 /** @param models by id; ids that are registered but absent here have no key. */
-export function makeWorld(models: Readonly<Record<string, ChatProvider>>): World {
+export function makeWorld(
+  models: Readonly<Record<string, ChatProvider>>,
+  keys: AnswerKeys = makeAnswerKeys(() => "a secret of this test"),
+): World {
   const world: World = {
     ask: makeAsk({
       async admit(_principal, _signal, fresh) {
@@ -151,13 +153,12 @@ export function makeWorld(models: Readonly<Record<string, ChatProvider>>): World
           world.trips.push("cache-get");
           return world.cached.get(key);
         },
-        async put(entry, ttlSeconds) {
+        async put(entry) {
           world.trips.push("cache-put");
-          world.ttls.push(ttlSeconds);
           world.cached.set(entry.key, entry);
         },
       },
-      keys: makeAnswerKeys(() => "a secret of this test"),
+      keys,
       providers: {
         builtIn: ["local/compose", "local/quote"],
         whyNot: (id) => (models[id] || id.startsWith("local/") ? undefined : "its key is not set"),
@@ -181,7 +182,6 @@ export function makeWorld(models: Readonly<Record<string, ChatProvider>>): World
     evidence: [BERTH, CAFE],
     holds: true,
     cached: new Map(),
-    ttls: [],
     queries: [],
     logs: [],
     waits: [],

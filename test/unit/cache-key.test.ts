@@ -1,12 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  canonicalEvidenceKey,
   canonicalKey,
-  makeAnswerCache,
   makeAnswerKeys,
-  jittered,
+  type EvidenceKeyParts,
   type KeyParts,
-} from "../../workers/answer/cache.ts";
+} from "../../workers/answer/cache-key.ts";
+import { makeAnswerCache, jittered } from "../../workers/answer/cache.ts";
 import type { CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
 import { secretHost } from "../fakes/secret-host.ts";
@@ -74,6 +75,39 @@ function meet(
   return { failed: fc.check(property, { numRuns: pairs, seed: 20_261_123 }).failed, different };
 }
 
+const PASSAGE = { id: "sailings:1#0", version: "v1", changedAt: "2026-11-01T00:00:00Z", rollup: false };
+const SECOND = { ...PASSAGE, id: "sailings:2#0" };
+
+const EVIDENCE_PARTS: EvidenceKeyParts = {
+  tenant: "acme",
+  masked: ["people.phone"],
+  models: "{}",
+  question: "When does the ferry leave?",
+  history: [{ role: "user", content: "Hello" }],
+  today: "2026-11-23",
+  timeZone: "UTC",
+  model: "a/one",
+  maxOutputTokens: 1024,
+  promptVersion: "prompt-1",
+  locale: "en",
+  evidence: [PASSAGE, SECOND],
+};
+
+const OTHER_EVIDENCE_PARTS: { readonly [Part in keyof EvidenceKeyParts]: EvidenceKeyParts[Part] } = {
+  tenant: "acm",
+  masked: [],
+  models: '{"default":"b/two"}',
+  question: "When does the ferry leave",
+  history: [],
+  today: "2026-11-24",
+  timeZone: "Europe/Paris",
+  model: "b/two",
+  maxOutputTokens: 1023,
+  promptVersion: "prompt-2",
+  locale: "fr",
+  evidence: [PASSAGE],
+};
+
 const keys = makeAnswerKeys(() => "a secret of this test");
 
 describe("answer keys", () => {
@@ -106,7 +140,7 @@ describe("answer keys", () => {
     const { different, failed } = meet((permitted) => canonicalKey({ ...PARTS, permitted }), 120_000);
     expect(failed).toBe(false);
     expect(different).toBeGreaterThan(100_000);
-  });
+  }, 60_000);
 
   it.each<[string, (permitted: readonly string[]) => string]>([
     ["joined without lengths", (permitted) => permitted.toSorted().join(",")],
@@ -130,6 +164,31 @@ describe("answer keys", () => {
   });
 });
 
+describe("keys of the second level", () => {
+  it.each(Object.entries(OTHER_EVIDENCE_PARTS))("differ with another %s", (part, value) => {
+    expect(canonicalEvidenceKey({ ...EVIDENCE_PARTS, [part]: value })).not.toBe(
+      canonicalEvidenceKey(EVIDENCE_PARTS),
+    );
+  });
+
+  it.each(
+    Object.entries({ id: "sailings:1#1", version: "v2", changedAt: "2026-11-02T00:00:00Z", rollup: true }),
+  )("differ with another %s of one passage", (part, value) => {
+    const changed = { ...EVIDENCE_PARTS, evidence: [{ ...PASSAGE, [part]: value }, SECOND] };
+    expect(canonicalEvidenceKey(changed)).not.toBe(canonicalEvidenceKey(EVIDENCE_PARTS));
+  });
+
+  it("do not depend on how passages rank", () => {
+    expect(canonicalEvidenceKey({ ...EVIDENCE_PARTS, evidence: [SECOND, PASSAGE] })).toBe(
+      canonicalEvidenceKey(EVIDENCE_PARTS),
+    );
+  });
+
+  it("are never those of the first level", async () => {
+    expect(await keys.evidenceKeyOf(EVIDENCE_PARTS)).not.toBe(await keys.keyOf(PARTS));
+  });
+});
+
 const ANSWER: CachedAnswer["answer"] = {
   id: "ans_1",
   outcome: "answered",
@@ -147,8 +206,10 @@ const ANSWER: CachedAnswer["answer"] = {
   timings: { totalMs: 1, retrieveMs: 1, firstTokenMs: 1 },
 };
 
+const NOW = Date.UTC(2026, 10, 23);
+
 function entry(key: string, text = "x"): CachedAnswer {
-  return { key, answer: { ...ANSWER, text }, rows: [["t:1", "v1"]] };
+  return { key, answer: { ...ANSWER, text }, rows: [["t:1", "v1"]], until: NOW + 600_000 };
 }
 
 interface Store {
@@ -160,7 +221,7 @@ interface Store {
 function makeStore(read?: () => Promise<string | null>, write?: () => Promise<void>): Store {
   const values = new Map<string, string>();
   const logs: LogEvent[] = [];
-  const host = { ...secretHost({}), log: (event: LogEvent) => void logs.push(event) };
+  const host = { ...secretHost({}), now: () => NOW, log: (event: LogEvent) => void logs.push(event) };
   const store = {
     get: read ?? (async (key: string) => values.get(key) ?? null),
     put: write ?? (async (key: string, value: string) => void values.set(key, value)),
@@ -175,14 +236,14 @@ async function failing(): Promise<never> {
 describe("answer cache over KV", () => {
   it("gives back what was kept", async () => {
     const { cache } = makeStore();
-    await cache.put(entry("k"), 600);
+    await cache.put(entry("k"));
     expect(await cache.get("k")).toEqual(entry("k"));
     expect(await cache.get("other")).toBeUndefined();
   });
 
   it("does not use the value of another key", async () => {
     const { cache, values, logs } = makeStore();
-    await cache.put(entry("k"), 600);
+    await cache.put(entry("k"));
     values.set("a:other", values.get("a:k") ?? "");
     expect(await cache.get("other")).toBeUndefined();
     expect(logs).toEqual([{ level: "warn", event: "cache-entry-foreign" }]);
@@ -198,7 +259,7 @@ describe("answer cache over KV", () => {
 
   it("is slower, never wrong, when KV fails", async () => {
     const { cache, logs } = makeStore(failing, failing);
-    await cache.put(entry("k"), 600);
+    await cache.put(entry("k"));
     expect(await cache.get("k")).toBeUndefined();
     expect(logs.map((event) => event.event)).toEqual(["cache-write-failed", "cache-read-failed"]);
   });
@@ -209,9 +270,21 @@ describe("answer cache over KV", () => {
     expect(logs.map((event) => event.event)).toEqual(["cache-read-slow"]);
   });
 
+  it("does not use what has outlived its time, however long KV holds it", async () => {
+    const { cache, values } = makeStore();
+    values.set("a:k", JSON.stringify({ ...entry("k"), until: NOW }));
+    expect(await cache.get("k")).toBeUndefined();
+  });
+
+  it("keeps nothing that ends within KV's shortest lifetime", async () => {
+    const { cache, values } = makeStore();
+    await cache.put({ ...entry("k"), until: NOW + 59_999 });
+    expect(values.size).toBe(0);
+  });
+
   it("keeps nothing above 256 KiB", async () => {
     const { cache, values } = makeStore();
-    await cache.put(entry("k", "é".repeat(131_072)), 600);
+    await cache.put(entry("k", "é".repeat(131_072)));
     expect(values.size).toBe(0);
   });
 

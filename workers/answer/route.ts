@@ -112,6 +112,11 @@ export function routeFor(
     : new QuaysideError("no_provider_available", "No model asked for can be called: see GET /v1/models.");
 }
 
+/** The candidate that is asked first. */
+export function preferred(route: Route): string {
+  return route.find(({ barred }) => barred === undefined)?.model ?? BUILT_IN_DEFAULT;
+}
+
 function mayReceive(model: ModelConfig, classes: ReadonlySet<Classification>): boolean {
   return [...classes].every((classification) => model.classes.includes(classification));
 }
@@ -137,4 +142,9 @@ export function policyOf(config: Config): string {
     .map(([id, model]) => [id, [...model.classes].sort(), model.region, model.retention, model.trainsOnData])
     .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
   return JSON.stringify([config.models?.default ?? "", config.models?.aliases ?? {}, register]);
+}
+
+/** How models are configured, as text: part of every key of the second cache level. Any change to it starts that level anew. */
+export function modelsOf(config: Config): string {
+  return JSON.stringify(config.models ?? {});
 }

@@ -1,0 +1,121 @@
+import { detectLanguage } from "../../shared/analysis.ts";
+import { limitsOf, type Config, type Limits } from "../../shared/config.ts";
+import { base64url } from "../../shared/ids.ts";
+import type { Question } from "../../shared/ports/answer.ts";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import type { Admission } from "../tenant/api.ts";
+import type { EvidenceKeyParts, KeyParts } from "./cache-key.ts";
+import type { GenerateInput } from "./generate.ts";
+import { makePrompt, PROMPT_VERSION } from "./prompt.ts";
+import { chooseModels, modelsOf, policyOf, type ModelChoice, type Route } from "./route.ts";
+
+/** "Today" is the day here; questions carry no zone of their own. */
+const TIME_ZONE = "UTC";
+
+/** One question under way: what every step needs to know of it. */
+export interface Asked {
+  readonly question: Question;
+  readonly admission: Admission;
+  readonly config: Config;
+  readonly limits: Limits;
+  readonly choice: ModelChoice;
+  readonly language: "en" | "fr";
+  readonly today: string;
+  readonly startedAt: number;
+}
+
+/** @throws QuaysideError `unknown_model`. */
+export function askedOf(
+  question: Question,
+  admission: Admission,
+  builtIn: readonly string[],
+  startedAt: number,
+): Asked {
+  const { config } = admission;
+  return {
+    question,
+    admission,
+    config,
+    limits: limitsOf(config),
+    choice: chooseModels(config, builtIn, question.model, question.fallbacks),
+    language: detectLanguage(question.text),
+    today: new Date(startedAt).toISOString().slice(0, 10),
+    startedAt,
+  };
+}
+
+/** What a model is sent. @param text the question as it was searched. */
+export function generateInput(
+  asked: Asked,
+  route: Route,
+  text: string,
+  evidence: readonly Evidence[],
+): GenerateInput {
+  const { question, config, limits, language, today } = asked;
+  const fence = base64url(crypto.getRandomValues(new Uint8Array(12)));
+  const { history } = question;
+  const prompt = makePrompt({ question: question.text, history, evidence, language, today, fence });
+  return {
+    route,
+    config,
+    limits,
+    request: { ...prompt, question: text, evidence, language, today },
+    maxOutputTokens: question.maxOutputTokens,
+  };
+}
+
+/** What the first cache level depends on. */
+export function keyParts({ question, admission, config, choice, language, today }: Asked): KeyParts {
+  return {
+    tenant: admission.tenant,
+    configVersion: admission.configVersion,
+    epoch: admission.epoch,
+    permitted: admission.permitted,
+    masked: maskedColumns(config),
+    providerPolicy: policyOf(config),
+    space: admission.space,
+    generation: admission.generation,
+    question: question.text,
+    history: question.history,
+    today,
+    timeZone: TIME_ZONE,
+    model: choice.requested,
+    fallbacks: question.fallbacks,
+    tables: question.tables,
+    cells: question.cells,
+    topK: question.topK,
+    maxOutputTokens: question.maxOutputTokens,
+    promptVersion: PROMPT_VERSION,
+    locale: language,
+  };
+}
+
+/** What the second cache level depends on, once rows are found and the model that serves is known. */
+export function evidenceKeyParts(
+  { question, admission, config, language, today }: Asked,
+  model: string,
+  evidence: readonly Evidence[],
+): EvidenceKeyParts {
+  return {
+    tenant: admission.tenant,
+    masked: maskedColumns(config),
+    models: modelsOf(config),
+    question: question.text,
+    history: question.history,
+    today,
+    timeZone: TIME_ZONE,
+    model,
+    maxOutputTokens: question.maxOutputTokens,
+    promptVersion: PROMPT_VERSION,
+    locale: language,
+    evidence,
+  };
+}
+
+function maskedColumns(config: Config): string[] {
+  return Object.entries(config.tables).flatMap(([table, { columns }]) =>
+    Object.entries(columns ?? {})
+      .filter(([, column]) => column.mask !== undefined || column.exclude === true)
+      .map(([column]) => `${table}.${column}`),
+  );
+}
