@@ -1,12 +1,11 @@
 import type { Config } from "../shared/config.ts";
 import type { Principal } from "../shared/ports/answer.ts";
 import { within } from "./answer/retrieve.ts";
+import { makeMemo } from "./memo.ts";
 import type { Admission, LedgerApi } from "./tenant/api.ts";
 
 /** How long this isolate believes what the ledger said; part of the bound on how fast a revocation holds. */
 const MEMO_MS = 5000;
-/** Most callers remembered. */
-const MEMO_SIZE = 1000;
 
 export interface Admissions {
   /** What the caller may see. `fresh` asks the ledger whatever is remembered. @throws QuaysideError `not_configured`, `registry_unavailable`. */
@@ -20,10 +19,10 @@ export interface AdmissionsDeps {
   readonly now: () => number;
 }
 
-/** Asks the ledger, at most once in 5 s for each caller. Answers are remembered, never calls: a request may not wait on another's. */
+/** Asks the ledger, at most once in 5 s for each caller. */
 export function makeAdmissions(deps: AdmissionsDeps): Admissions {
-  const admissions = makeMemo<Admission>(deps.now);
-  const configs = makeMemo<Config>(deps.now);
+  const admissions = makeMemo<Admission>(deps.now, MEMO_MS);
+  const configs = makeMemo<Config>(deps.now, MEMO_MS);
   return {
     async admit(principal, signal, fresh = false) {
       const key = keyOf(principal);
@@ -44,26 +43,4 @@ export function makeAdmissions(deps: AdmissionsDeps): Admissions {
 /** Everything that admission may depend on, in a form that no two principals share. */
 function keyOf({ tenant, subject, groups, attributes, scopes }: Principal): string {
   return JSON.stringify([tenant, subject, groups, attributes, scopes]);
-}
-
-interface Memo<T> {
-  get(key: string): T | undefined;
-  set(key: string, value: T): T;
-}
-
-function makeMemo<T>(now: () => number): Memo<T> {
-  const entries = new Map<string, { readonly value: T; readonly until: number }>();
-  return {
-    get(key) {
-      const entry = entries.get(key);
-      return entry && entry.until > now() ? entry.value : undefined;
-    },
-    set(key, value) {
-      // The oldest goes first: insertion order is age, because a renewed entry is inserted anew.
-      entries.delete(key);
-      if (entries.size >= MEMO_SIZE) entries.delete(entries.keys().next().value ?? "");
-      entries.set(key, { value, until: now() + MEMO_MS });
-      return value;
-    },
-  };
 }
