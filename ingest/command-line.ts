@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   search: () => import("./commands/search.ts"),
   eval: () => import("./commands/eval.ts"),
   erase: () => import("./commands/erase.ts"),
+  keys: () => import("./commands/keys.ts"),
   models: () => import("./commands/models.ts"),
   doctor: () => import("./commands/doctor.ts"),
 };

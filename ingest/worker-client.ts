@@ -7,6 +7,7 @@ import { readEvents } from "../shared/sse.ts";
 export interface WorkerClient {
   get(path: string, signal: AbortSignal): Promise<unknown>;
   post(path: string, body: unknown, signal: AbortSignal): Promise<unknown>;
+  remove(path: string, signal: AbortSignal): Promise<void>;
   /** Server-sent events of a request, with their data parsed. Throws the problem of an `error` event. */
   events(
     path: string,
@@ -39,15 +40,15 @@ export function makeWorkerClient(options: WorkerClientOptions): WorkerClient {
     codes: { unavailable: "registry_unavailable", rejected: "registry_unavailable" } as const,
     failure: (_status: number, body: string) => problemOf(body),
   };
-  const call = async (path: string, init: RequestInit, signal: AbortSignal): Promise<unknown> => {
-    const input = { ...init, signal };
-    const response = await request(host, url + path, input, { ...shared, deadlineMs: DEADLINE_MS });
-    return response.json();
-  };
+  const send = (path: string, init: RequestInit, signal: AbortSignal): Promise<Response> =>
+    request(host, url + path, { ...init, signal }, { ...shared, deadlineMs: DEADLINE_MS });
+  const call = async (path: string, init: RequestInit, signal: AbortSignal): Promise<unknown> =>
+    (await send(path, init, signal)).json();
   return {
     get: (path, signal) => call(path, { headers }, signal),
     post: (path, body, signal) =>
       call(path, { method: "POST", headers: json, body: JSON.stringify(body) }, signal),
+    remove: async (path, signal) => void (await send(path, { method: "DELETE", headers }, signal)),
     async *events(path, body, signal) {
       const input = { method: "POST", headers: json, body: JSON.stringify(body), signal };
       const response = await requestStream(host, url + path, input, shared);

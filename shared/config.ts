@@ -14,6 +14,9 @@ function makeSchemas() {
     .check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/, "1 to 63 of A-Z a-z 0-9 _ . -"));
   const column = z.string().check(z.minLength(1), z.maxLength(255));
   const classification = z.enum(["public", "internal", "confidential", "restricted"]);
+  const grantValue = z.string().check(z.minLength(1), z.maxLength(500));
+  const domain = z.string().check(z.regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, "a domain in lower case"));
+  const email = z.string().check(z.regex(/^[^\s@A-Z]+@[a-z0-9.-]+$/, "an address in lower case"));
 
   /**
    * One alternative: grants joined by `&`, all needed. A grant is `public`, `group:<name>`, `user:<subject>` or
@@ -129,6 +132,55 @@ function makeSchemas() {
     shows: z.strictObject({ en: z.string(), fr: z.string() }),
   });
 
+  /** What somebody holds besides being known: values that access rules compare. */
+  const grants = {
+    groups: z.optional(z.array(grantValue)),
+    attributes: z.optional(z.record(grantValue, z.array(grantValue))),
+  };
+
+  /** Who callers are, where their credential does not say it all. Without this part nobody holds more than it says. */
+  const identity = z.strictObject({
+    /** Names of the claims of access tokens. */
+    claims: z.optional(
+      z.strictObject({
+        /** Default: the deployment's tenant. Once named, a token without it is refused. */
+        tenant: z.optional(grantValue),
+        /** Default `sub`. */
+        subject: z.optional(grantValue),
+        /** Default `groups`. */
+        groups: z.optional(grantValue),
+        /** Attribute -> claim. */
+        attributes: z.optional(z.record(grantValue, grantValue)),
+        /** Default: every token may `ask`, and nothing else. */
+        scopes: z.optional(grantValue),
+      }),
+    ),
+    /** Who asks without a credential, or is known to nobody here. Default: nobody may. */
+    anonymous: z.optional(z.strictObject(grants)),
+    /** Who the users of chat platforms are here. */
+    directory: z.optional(
+      z.strictObject({
+        /** Platform -> its ids of the organisations whose users are ours; users of another are nobody. */
+        organisations: z.record(z.string(), z.array(grantValue)),
+        users: z.optional(
+          z.array(
+            z.strictObject({
+              subject: grantValue,
+              emails: z.optional(z.array(email)),
+              /** `<platform>:<user's id there>` */
+              ids: z.optional(z.array(z.string().check(z.regex(/^[a-z]+:.+$/, "platform:id")))),
+              ...grants,
+            }),
+          ),
+        ),
+        /** E-mail domain -> what every verified address of it holds. */
+        domains: z.optional(z.record(domain, z.strictObject(grants))),
+        /** Group of the platform -> groups here. */
+        groups: z.optional(z.record(grantValue, z.array(grantValue))),
+      }),
+    ),
+  });
+
   /** An adapter's settings: `kind` chooses it in the registry, the adapter parses the rest. */
   const adapter = z.looseObject({ kind: z.string() });
 
@@ -163,6 +215,7 @@ function makeSchemas() {
     cache: z.optional(
       z.strictObject({ ttlSeconds: z.optional(z.number().check(z.int(), z.minimum(60), z.maximum(3600))) }),
     ),
+    identity: z.optional(identity),
     surfaces: z.optional(z.strictObject({ allowedOrigins: z.optional(z.array(z.string())) })),
     limits: z.optional(limits),
     demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),
@@ -178,6 +231,11 @@ let made: Schemas | undefined;
 export type Config = z.infer<Schemas["schema"]>;
 export type TableConfig = z.infer<Schemas["table"]>;
 export type AccessConfig = z.infer<Schemas["access"]>;
+/** What somebody holds: part of `identity`. */
+export interface GrantsConfig {
+  readonly groups?: readonly string[] | undefined;
+  readonly attributes?: Readonly<Record<string, readonly string[]>> | undefined;
+}
 export type ModelConfig = z.infer<Schemas["model"]>;
 
 /** Defaults of every limit; `docs/configuration.md` gives the reason for each. */
@@ -279,6 +337,11 @@ function crossCheck(config: Config): Violation[] {
   }
   const preset = config.models?.default;
   if (preset !== undefined && !known(preset)) add("models.default", `"${preset}" is not in models.register`);
+  const directory = config.identity?.directory;
+  const names = (directory?.users ?? []).flatMap((user) => [...(user.emails ?? []), ...(user.ids ?? [])]);
+  for (const name of new Set(names.filter((one, i) => names.indexOf(one) !== i))) {
+    add("identity.directory.users", `"${name}" is two users`);
+  }
   for (const [i, e] of (config.demo?.examples ?? []).entries()) {
     if (!config.demo?.users[e.as]) add(`demo.examples.${i}.as`, `no demo user "${e.as}"`);
   }

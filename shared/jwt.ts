@@ -57,7 +57,8 @@ export async function signJwt(
   return `${unsigned}.${base64url(new Uint8Array(signature))}`;
 }
 
-function base64url(bytes: Uint8Array): string {
+/** RFC 4648, section 5, without padding. */
+export function base64url(bytes: Uint8Array): string {
   return btoa(binary(bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 

@@ -15,18 +15,19 @@ import { makeModelHealth } from "./answer/health.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
-import { authenticate, type Authenticator } from "./auth/authenticate.ts";
-import { demoUser, requireLoopback } from "./auth/demo.ts";
+import { requireLoopback } from "./auth/demo.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
-import { operatorToken } from "./auth/operator.ts";
 import type { Env } from "./env.ts";
+import { makeIdentity, type Identity } from "./identity.ts";
 import { BUILT_IN_MODELS, makeEmbedders, makeIndexes, makeProviders } from "./registry.ts";
 import { adminSurface } from "./surfaces/admin.ts";
 import { consoleSurface } from "./surfaces/console-assets.ts";
 import { demoSurface } from "./surfaces/demo.ts";
 import { httpSurface } from "./surfaces/http.ts";
+import { keysSurface } from "./surfaces/keys.ts";
 import { openapiSurface } from "./surfaces/openapi.ts";
 import type { Surface } from "./surfaces/surface.ts";
+import { widgetTokensSurface } from "./surfaces/widget-tokens.ts";
 import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
 import { overRpc } from "./tenant/rpc.ts";
@@ -44,7 +45,9 @@ interface Parts {
   readonly tenant: string;
   readonly admissions: Admissions;
   readonly providers: Providers;
-  readonly principal: (request: Request) => Promise<Principal>;
+  readonly identity: Identity;
+  /** Of the deployment's own tenant. */
+  readonly ledger: LedgerApi;
   readonly registry: (tenant: string) => TenantRegistry;
   readonly shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>;
   readonly index: (admission: Admission) => Promise<SearchIndex>;
@@ -61,7 +64,9 @@ export interface Worker {
 /** The Worker of an environment. @param defer keeps work alive after the response. */
 export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): Worker {
   const parts = makeParts(env);
-  const { host, tenant, admissions, providers, principal } = parts;
+  const { host, tenant, admissions, providers, identity } = parts;
+  const { principal } = identity;
+  const now = (): number => host.now();
   const recheck = async (admission: Admission): Promise<Recheck> =>
     makeRecheck(await parts.shardOf(admission), admission);
   const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
@@ -79,11 +84,13 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     random: Math.random,
   });
   const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
+  const allowedOrigins = async (): Promise<readonly string[]> =>
+    (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [];
   const surfaces: Surface[] = [
     httpSurface({
       principal,
       admit: admissions.admit,
-      limiter: makeRequestLimiter(() => host.now()),
+      limiter: makeRequestLimiter(now),
       ask,
       retrieve,
       builtIn: BUILT_IN_MODELS,
@@ -92,6 +99,13 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       host,
     }),
     adminSurface({ principal, registry: parts.registry }),
+    keysSurface({ principal, keys: parts.ledger, now }),
+    widgetTokensSurface({
+      apiKey: identity.apiKey,
+      mint: identity.widgetTokens.mint,
+      allowedOrigins,
+      now,
+    }),
     consoleSurface({ assets: env.ASSETS }),
   ];
   if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
@@ -99,8 +113,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     surfaces: [...surfaces, openapiSurface(surfaces)],
     host,
     ...(QUAYSIDE_DEMO ? { guard: requireLoopback } : {}),
-    allowedOrigins: async () =>
-      (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [],
+    allowedOrigins,
   });
   const answering = surfaces.flatMap(({ name, answer }) => (answer ? [[name, answer] as const] : []));
   return { ...app, host, answerers: Object.fromEntries(answering) };
@@ -115,19 +128,19 @@ function makeParts(env: Env): Parts {
     overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable");
   const admissions = makeAdmissions({ ledger, now: () => host.now() });
   const shardOf: Parts["shardOf"] = async (of) => shard(await shardName(of.tenant, of.space, 0));
-  const kinds: Authenticator[] = [operatorToken({ token: host.secret("QUAYSIDE_TOKEN"), tenant })];
-  if (QUAYSIDE_DEMO) {
-    kinds.push(
-      demoUser({ tenant, config: () => admissions.config(tenant, AbortSignal.timeout(READY_TIMEOUT_MS)) }),
-    );
-  }
   const indexes = makeIndexes(host, shardOf);
   return {
     host,
     tenant,
     admissions,
     providers: makeProviders(host),
-    principal: (request) => authenticate(request, kinds),
+    identity: makeIdentity({
+      host,
+      tenant,
+      ledger: ledger(tenant),
+      config: (signal) => admissions.config(tenant, signal),
+    }),
+    ledger: ledger(tenant),
     registry: (of) =>
       makeTenantRegistry({
         tenant: of,

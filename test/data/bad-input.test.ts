@@ -47,12 +47,14 @@ const bodies = hostile(
 
 type BadRequest = NonNullable<typeof requests>[number];
 
-/** Lines that ask for what is not built yet, or for a shape that the contract does not have. */
+/** Lines that ask for what is not built yet, for a shape that the contract does not have, or for what is shown elsewhere. */
 const NOT_BUILT: Readonly<Record<string, string>> = {
   "hb-d-0031": "there are no budgets yet",
   "hb-d-0035": "POST /v1/ask takes no idempotency key; ingest runs will",
-  "hb-d-0063": "there are no widget tokens yet",
-  "hb-d-0064": "there are no widget tokens yet",
+  "hb-d-0061": "there is no widget page yet",
+  "hb-d-0064": "the clock can't be set from outside: test/workerd/identity.test.ts decides it",
+  "hb-d-0065": "there is no widget page yet",
+  "hb-d-0066": "there is no widget page yet",
   "hb-d-0067": "there are no signed re-ingest webhooks yet",
   "hb-d-0068": "there are no re-ingest runs over HTTP yet",
   "hb-d-0072": "POST /v1/erase takes {table, key} of the caller's own tenant; it can't name another's row",
@@ -60,7 +62,6 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
 const NOT_BUILT_SURFACES: Readonly<Record<string, string>> = {
   openai: "there is no OpenAI-compatible surface yet",
   mcp: "there is no MCP surface yet",
-  widget: "there is no widget yet",
 };
 
 /** What a line says in the contract's own fields: `provider` is the front of `model`, an index is a list of tables. */
@@ -188,7 +189,11 @@ async function documentOf(response: Response): Promise<Readonly<Record<string, u
 }
 
 /** Paths of the surfaces that the lines name. */
-const PATHS: Readonly<Record<string, string>> = { ask: "/v1/ask", forget: "/v1/erase" };
+const PATHS: Readonly<Record<string, string>> = {
+  ask: "/v1/ask",
+  forget: "/v1/erase",
+  widget: "/v1/widget/tokens",
+};
 
 function send(line: BadRequest, worker = guarded): Promise<Response> {
   const { request } = line;
@@ -281,6 +286,8 @@ const SPECIAL: Readonly<Record<string, (line: BadRequest) => Promise<Response>>>
     return response;
   },
 
+  widget_token_on_admin: async () => askWith(await widgetToken(), "/v1/admin/keys"),
+
   async vector_store_down(line) {
     pinecone.fault({ mode: "query_500" });
     const response = await send(line, outside);
@@ -288,6 +295,32 @@ const SPECIAL: Readonly<Record<string, (line: BadRequest) => Promise<Response>>>
     return response;
   },
 };
+
+const PORTAL = "https://portal.acme.example";
+
+async function post(path: string, token: string, body: unknown): Promise<Record<string, unknown>> {
+  const response = await fetch(guarded.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  });
+  return z.record(z.string(), z.unknown()).parse(await response.json());
+}
+
+/** A widget token, as a portal's backend gets it. */
+async function widgetToken(): Promise<string> {
+  const { key } = await post("/v1/admin/keys", TOKEN, { name: "portal", scopes: ["widget"], days: 1 });
+  const body = { subject: "ana", origin: PORTAL };
+  return String((await post("/v1/widget/tokens", String(key), body))["token"]);
+}
+
+function askWith(token: string, path: string): Promise<Response> {
+  return fetch(guarded.url + path, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}`, origin: PORTAL },
+    body: JSON.stringify({ question: "x" }),
+  });
+}
 
 function askAsGuest(signal: AbortSignal): Promise<Response> {
   return fetch(`${demo.url}/v1/ask`, {

@@ -9,14 +9,22 @@ export const DATA =
 
 /** The lines of a hostile set; undefined, said aloud, when it is not there. */
 export function hostile<T>(file: string, schema: z.ZodMiniType<T>): readonly T[] | undefined {
-  const path = join(DATA, "adversarial", file);
-  if (!existsSync(path)) {
-    // oxlint-disable-next-line no-console -- a skip nobody hears of would pass for a pass
-    console.warn(`skipped: ${path} is not there; set QUAYSIDE_DATA`);
-    return undefined;
-  }
-  const lines = readFileSync(path, "utf8")
-    .split("\n")
+  const lines = read(file)
+    ?.split("\n")
     .filter((line) => line !== "");
-  return lines.map((line) => schema.parse(JSON.parse(line)));
+  return lines?.map((line) => schema.parse(JSON.parse(line)));
+}
+
+/** A hostile set that is one JSON document; undefined, said aloud, when it is not there. */
+export function hostileDocument<T>(file: string, schema: z.ZodMiniType<T>): T | undefined {
+  const text = read(file);
+  return text === undefined ? undefined : schema.parse(JSON.parse(text));
+}
+
+function read(file: string): string | undefined {
+  const path = join(DATA, "adversarial", file);
+  if (existsSync(path)) return readFileSync(path, "utf8");
+  // oxlint-disable-next-line no-console -- a skip nobody hears of would pass for a pass
+  console.warn(`skipped: ${path} is not there; set QUAYSIDE_DATA`);
+  return undefined;
 }

@@ -323,3 +323,66 @@ it("an error that nobody expected is told as internal, without its text in the J
   expect(ran.status).toBe(1);
   expect(JSON.stringify(last(ran))).not.toContain("not json");
 });
+
+describe("keys", () => {
+  const made = {
+    key: "qk_id_secret",
+    id: "id",
+    name: "reports",
+    subject: "key:reports",
+    groups: ["ops"],
+    attributes: { site: ["fr", "uk"] },
+    scopes: ["ask"],
+    created_at: "2026-11-23T00:00:00.000Z",
+    expires_at: "2026-12-23T00:00:00.000Z",
+    revoked_at: null,
+  };
+
+  it("prints a new key and nothing else", async () => {
+    const given = ["--group", "ops", "--attribute", "site=fr", "--attribute", "site=uk", "--days", "30"];
+    const ran = await quayside(["keys", "create", "--name", "reports", ...given], {
+      token: "t",
+      respond: () => Response.json(made, { status: 201 }),
+    });
+    expect([ran.status, ran.printed]).toEqual([0, "qk_id_secret\n"]);
+    expect(await ran.requests[0]?.json()).toEqual({
+      name: "reports",
+      scopes: ["ask"],
+      groups: ["ops"],
+      attributes: { site: ["fr", "uk"] },
+      days: 30,
+    });
+  });
+
+  it("lists which keys are live", async () => {
+    const { key: _, ...listed } = made;
+    const expired = { ...listed, id: "old", expires_at: "2020-01-01T00:00:00.000Z" };
+    const revoked = { ...listed, id: "gone", revoked_at: "2026-11-24T00:00:00.000Z" };
+    const respond = (): Response => Response.json({ keys: [listed, expired, revoked] });
+    const ran = await quayside(["keys", "list"], { token: "t", respond });
+    const states = ran.printed
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split(/ {2,}/)[2]);
+    expect(states.slice(0, 3)).toEqual(["live", "expired", "revoked"]);
+  });
+
+  it("revokes by id", async () => {
+    const ran = await quayside(["keys", "revoke", "a/b"], {
+      token: "t",
+      respond: () => new Response(null, { status: 204 }),
+    });
+    expect(ran.status).toBe(0);
+    expect([ran.requests[0]?.method, ran.requests[0]?.url]).toEqual([
+      "DELETE",
+      "http://127.0.0.1:8787/v1/admin/keys/a%2Fb",
+    ]);
+  });
+
+  it.each([[[]], [["drop"]], [["create"]], [["revoke"]], [["create", "--name", "n", "--attribute", "fr"]]])(
+    "takes %j for bad usage",
+    async (args) => {
+      expect((await quayside(["keys", ...args], { token: "t" })).status).toBe(2);
+    },
+  );
+});

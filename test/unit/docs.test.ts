@@ -9,7 +9,9 @@ import { PROBLEMS } from "../../workers/problem.ts";
 import { adminSurface } from "../../workers/surfaces/admin.ts";
 import { demoSurface } from "../../workers/surfaces/demo.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
+import { keysSurface } from "../../workers/surfaces/keys.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
+import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
 
 /** What the documents say that a machine can check. */
 
@@ -258,6 +260,12 @@ async function routes(): Promise<string[]> {
       host: { log: never },
     }),
     adminSurface({ principal: never, registry: never }),
+    keysSurface({
+      principal: never,
+      keys: { addKey: never, keys: never, revokeKey: never },
+      now: never,
+    }),
+    widgetTokensSurface({ apiKey: never, mint: never, allowedOrigins: never, now: never }),
     demoSurface({ config: never }),
   ];
   const [route] = openapiSurface(surfaces).routes;

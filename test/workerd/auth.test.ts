@@ -3,7 +3,7 @@ import type { Config } from "../../shared/config.ts";
 import { DEFAULT_LIMITS } from "../../shared/config.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import { authenticate } from "../../workers/auth/authenticate.ts";
+import { authenticate, bearer } from "../../workers/auth/authenticate.ts";
 import { principalOf } from "../../workers/auth/claims.ts";
 import { demoUser } from "../../workers/auth/demo.ts";
 import { makeRequestLimiter, type RateLimits } from "../../workers/auth/limits.ts";
@@ -22,7 +22,7 @@ const CONFIG: Config = {
   },
 };
 
-const operator = operatorToken({ token: "right", tenant: "acme" });
+const operator = bearer([operatorToken({ token: "right", tenant: "acme" })]);
 const demo = demoUser({ tenant: "acme", config: async () => CONFIG });
 const kinds = [operator, demo];
 
@@ -49,7 +49,7 @@ describe("operator token", () => {
       subject: "operator",
       groups: [],
       attributes: {},
-      scopes: ["ask", "ingest", "erase", "admin", "audit", "metrics"],
+      scopes: ["ask", "ingest", "erase", "admin", "audit", "metrics", "widget"],
     });
   });
 
@@ -72,7 +72,7 @@ describe("operator token", () => {
   });
 
   it("refuses everyone when no token is set", async () => {
-    const unset = [operatorToken({ token: undefined, tenant: "acme" })];
+    const unset = [bearer([operatorToken({ token: undefined, tenant: "acme" })])];
     for (const authorization of ["Bearer undefined", "Bearer null", "Bearer x"]) {
       expect(await codeOf(authenticate(request({ authorization }), unset))).toBe("unauthenticated");
     }

@@ -1,12 +1,38 @@
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 
-/** One kind of credential: operator token, demo user, later OIDC, API key, widget token. One file each. */
-export interface Authenticator {
+/** One kind of credential, told by its header. One file each. */
+export interface Authenticator<Caller = Principal> {
   /** Whether the request carries a credential of this kind, valid or not. Looks at headers only. */
   claims(request: Request): boolean;
   /** The caller. @throws QuaysideError `unauthenticated`, `origin_not_allowed`, `identity_unavailable`. */
-  verify(request: Request): Promise<Principal>;
+  verify(request: Request): Promise<Caller>;
+}
+
+/** One form of what stands after `Bearer`: operator's token, OIDC access token, API key, widget token. */
+export interface BearerKind<Caller = Principal> {
+  /** Whether the token has this kind's form. Looks at no more than that. */
+  takes(token: string): boolean;
+  /** As `Authenticator.verify`. */
+  verify(token: string, request: Request): Promise<Caller>;
+}
+
+/**
+ * The Authorization header. Any such header is taken as an attempt at it, so that another scheme is refused and not passed over.
+ * @param kinds the first that takes the token's form decides, whether or not another would accept it.
+ */
+export function bearer<Caller>(kinds: readonly BearerKind<Caller>[]): Authenticator<Caller> {
+  return {
+    claims: (request) => request.headers.has("authorization"),
+    async verify(request) {
+      // Two Authorization headers arrive joined by a comma, which no token of these forms has.
+      const header = request.headers.get("authorization") ?? "";
+      const token = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(header)?.[1];
+      const kind = token === undefined ? undefined : kinds.find((candidate) => candidate.takes(token));
+      if (token === undefined || !kind) throw unauthenticated("The token is not valid.");
+      return kind.verify(token, request);
+    },
+  };
 }
 
 /** Names that credentials are put into URLs under; a URL ends up in logs, histories and referrers. */
@@ -14,10 +40,15 @@ const QUERY_CREDENTIALS = ["access_token", "api_key", "apikey", "authorization",
 
 /**
  * Who is calling. Exactly one credential, in a header.
- * @param kinds looked at in this order; the first that claims the request decides. More than one claim is refused.
+ * @param kinds the one that claims the request decides. More than one claim is refused.
+ * @param anonymous who asks without a credential; undefined: nobody may.
  * @throws QuaysideError `unauthenticated`, and what the authenticator throws.
  */
-export async function authenticate(request: Request, kinds: readonly Authenticator[]): Promise<Principal> {
+export async function authenticate<Caller>(
+  request: Request,
+  kinds: readonly Authenticator<Caller>[],
+  anonymous?: () => Promise<Caller | undefined>,
+): Promise<Caller> {
   const query = new URL(request.url).searchParams;
   for (const name of query.keys()) {
     if (QUERY_CREDENTIALS.includes(name.toLowerCase())) {
@@ -25,11 +56,15 @@ export async function authenticate(request: Request, kinds: readonly Authenticat
     }
   }
   const [kind, second] = kinds.filter((candidate) => candidate.claims(request));
-  if (!kind) throw unauthenticated("Send a credential in the Authorization header.");
+  if (!kind) {
+    const nobody = await anonymous?.();
+    if (nobody) return nobody;
+    throw unauthenticated("Send a credential in the Authorization header.");
+  }
   if (second) throw unauthenticated("Send one credential, not two.");
   return kind.verify(request);
 }
 
-export function unauthenticated(message: string): QuaysideError {
-  return new QuaysideError("unauthenticated", message);
+export function unauthenticated(message: string, cause?: unknown): QuaysideError {
+  return new QuaysideError("unauthenticated", message, { cause });
 }

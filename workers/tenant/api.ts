@@ -73,6 +73,23 @@ export interface ErasureReceipt {
   readonly residue: number;
 }
 
+/** An API key as the ledger keeps it. */
+export interface StoredKey {
+  readonly id: string;
+  /** What it is for; two live keys may share it, so that one can be replaced without a gap. */
+  readonly name: string;
+  /** SHA-256 of the secret, in base64url. */
+  readonly digest: string;
+  readonly tenant: string;
+  readonly subject: string;
+  readonly groups: readonly string[];
+  readonly attributes: Readonly<Record<string, readonly string[]>>;
+  readonly scopes: readonly string[];
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly revokedAt: string | undefined;
+}
+
 /** A run that may have flipped its shards without the ledger hearing of it: the next writer finishes it first. */
 export interface Publication {
   readonly run: Run;
@@ -155,6 +172,14 @@ export interface LedgerApi {
     removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
   ): Promise<ErasureReceipt>;
   erasure(id: string): Promise<ErasureReceipt | undefined>;
+  /** Repeating it changes nothing. @throws `invalid_request` when two live keys have the name already. */
+  addKey(key: StoredKey): Promise<void>;
+  /** Whatever its state. */
+  key(id: string): Promise<StoredKey | undefined>;
+  /** Every key of a tenant, the newest first. */
+  keys(tenant: string): Promise<readonly StoredKey[]>;
+  /** For good. Repeating it changes nothing. @returns whether the tenant has such a key. */
+  revokeKey(tenant: string, id: string): Promise<boolean>;
 }
 
 export interface ShardQuery {

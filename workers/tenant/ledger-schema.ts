@@ -37,6 +37,10 @@ export function createLedgerSchema(sql: SqlStorage): void {
       rows INTEGER NOT NULL DEFAULT 0, chunks INTEGER NOT NULL DEFAULT 0, residue INTEGER NOT NULL DEFAULT 0,
       sealing TEXT
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS api_keys (
+      id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, holder TEXT NOT NULL,
+      created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT
+    ) WITHOUT ROWID;
   `);
 }
 

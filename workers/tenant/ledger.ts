@@ -4,7 +4,7 @@ import { hash128 } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
-import type { Admission, LedgerApi, Publication, ShardPublished, TenantStatus } from "./api.ts";
+import type { Admission, LedgerApi, Publication, ShardPublished, StoredKey, TenantStatus } from "./api.ts";
 import {
   completeErasure,
   countErasures,
@@ -15,6 +15,7 @@ import {
   unsealedRows,
   withholdRows,
 } from "./ledger-erasures.ts";
+import { insertKey, keyById, keysOf, revokeKeyById } from "./ledger-keys.ts";
 import {
   admitPrincipal,
   checkClasses,
@@ -164,6 +165,22 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   erasure(id: string): ReturnType<LedgerApi["erasure"]> {
     return coded(() => erasureById(this.#sql, id));
+  }
+
+  addKey(key: StoredKey): Promise<void> {
+    return this.#change(() => insertKey(this.#sql, key, Date.now()));
+  }
+
+  key(id: string): Promise<StoredKey | undefined> {
+    return coded(() => keyById(this.#sql, id));
+  }
+
+  keys(tenant: string): Promise<readonly StoredKey[]> {
+    return coded(() => keysOf(this.#sql, tenant));
+  }
+
+  revokeKey(tenant: string, id: string): Promise<boolean> {
+    return this.#change(() => revokeKeyById(this.#sql, tenant, id, Date.now()));
   }
 
   #publication(run: Run, tables: readonly PublishedTable[]): Publication {
