@@ -47,7 +47,7 @@ export interface Citation {
 /** Why a sentence or a span was taken out of an answer. */
 export interface Removal {
   readonly text: string;
-  readonly why: "number" | "date" | "identifier" | "name" | "marker" | "uncited";
+  readonly why: "number" | "date" | "identifier" | "name" | "marker" | "uncited" | "instructions";
 }
 
 export interface Answer {
@@ -55,6 +55,8 @@ export interface Answer {
   readonly outcome: "answered" | "no_evidence" | "refused";
   readonly reason: "none_found" | "unsupported" | "needs_total" | "stale" | "safety" | null;
   readonly text: string;
+  /** The model was cut at the limit of output tokens: it had more to say. */
+  readonly truncated: boolean;
   readonly citations: readonly Citation[];
   readonly verification: {
     readonly checked: number;
@@ -63,13 +65,15 @@ export interface Answer {
   };
   /** `provider/model` that wrote the text. */
   readonly model: string;
+  /** The model's name as its provider reports it, where it does. */
+  readonly servedModel?: string | undefined;
   readonly route: { readonly requested: string; readonly why: string };
   readonly attempts: readonly { readonly model: string; readonly outcome: string }[];
   readonly cache: "miss" | "exact" | "evidence" | "bypass";
   readonly generation: number;
   /** The oldest `asOf` of the cited tables; of all visible tables when nothing is cited. */
   readonly asOf: string;
-  readonly usage: Usage & { readonly costUsd: number };
+  readonly usage: Usage & { readonly costUsd: number; readonly estimated: boolean };
   readonly timings: { readonly totalMs: number; readonly retrieveMs: number; readonly firstTokenMs: number };
 }
 

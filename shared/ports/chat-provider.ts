@@ -35,7 +35,15 @@ export interface Usage {
 
 export type ChatEvent =
   | { readonly type: "text-delta"; readonly text: string }
-  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+  | {
+      readonly type: "finish";
+      readonly reason: FinishReason;
+      readonly usage: Usage;
+      /** The model that the provider says has answered, where it says; often a dated version of the one asked. */
+      readonly served?: string | undefined;
+      /** How many pieces of text came twice in a row, byte for byte; they are passed on as they came. */
+      readonly repeated?: number;
+    };
 
 /** A writer of answers. Streaming is the only mode; a caller that wants the whole text collects it. */
 export interface ChatProvider {

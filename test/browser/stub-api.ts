@@ -91,7 +91,7 @@ export function answer(text: string, extra: Readonly<Record<string, unknown>> = 
     cache: "miss",
     generation: 12,
     as_of: AS_OF,
-    usage: { input_tokens: 812, output_tokens: 64, cost_usd: 0 },
+    usage: { input_tokens: 812, output_tokens: 64, cost_usd: 0, estimated: false },
     timings: { total_ms: 41.7, retrieve_ms: 12.3, first_token_ms: 18 },
     ...extra,
   };

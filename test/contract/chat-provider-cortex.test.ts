@@ -95,7 +95,7 @@ describe("cortex", () => {
   });
 
   it("ends with the chunk that counts the tokens", async () => {
-    expect(await read([said("A hinge"), said(" pin [1].", USAGE), said("more")])).toEqual([
+    expect(await read([said("A hinge"), said(" pin [1].", USAGE), said("more")])).toMatchObject([
       { type: "text-delta", text: "A hinge pin [1]." },
       { type: "finish", reason: "stop", usage: { inputTokens: 20, outputTokens: 5 } },
     ]);

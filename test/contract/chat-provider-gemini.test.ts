@@ -92,7 +92,7 @@ describe("gemini", () => {
         ...finished,
         usageMetadata: usage,
       }),
-    ).toEqual([
+    ).toMatchObject([
       { type: "text-delta", text: "A hinge pin [1]." },
       { type: "finish", reason: "stop", usage: { inputTokens: 20, outputTokens: 34 } },
     ]);

@@ -291,10 +291,25 @@ export function remoteChatProviderContract(
       expect(last?.type === "finish" && (last.usage.outputTokens ?? 0) > 5).toBe(true);
     });
 
-    it.each(["usage_missing", "usage_absurd"])("%s: no usage", async (mode) => {
-      subject.stub.fault({ mode });
+    it("tells no usage when the service tells none", async () => {
+      subject.stub.fault({ mode: "usage_missing" });
       const { events } = await hear(subject.provider, chatRequest());
       expect(events.at(-1)).toMatchObject({ usage: { inputTokens: undefined, outputTokens: undefined } });
+    });
+
+    it("tells usage as it is told, however absurd", async () => {
+      subject.stub.fault({ mode: "usage_absurd" });
+      const { events } = await hear(subject.provider, chatRequest());
+      expect(events.at(-1)).toMatchObject({ usage: { inputTokens: 1e12, outputTokens: 1e12 } });
+    });
+
+    it("counts a piece that came twice, and passes both on", async () => {
+      const { text } = await hear(subject.provider, chatRequest());
+      subject.stub.fault({ mode: "stream_dup_chunk" });
+      const twice = await hear(subject.provider, chatRequest());
+      expect(twice.text.length).toBeGreaterThan(text.length);
+      expect(twice.text.endsWith(text)).toBe(true);
+      expect(twice.events.at(-1)).toMatchObject({ repeated: 1 });
     });
 
     it("says when the answer was cut at the limit", async () => {

@@ -4,7 +4,7 @@ import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 /** What a scripted model does next. `hang` ignores every signal, as a broken client would. */
 export type Step =
   | { readonly say: string }
-  | { readonly finish: FinishReason }
+  | { readonly finish: FinishReason; readonly inputTokens?: number | undefined; readonly served?: string }
   | { readonly fail: ErrorCode; readonly retryAfterMs?: number }
   | { readonly hang: true };
 
@@ -28,7 +28,9 @@ export function scriptedProvider(...scripts: readonly (readonly Step[])[]): Scri
       for (const step of script) {
         if ("say" in step) yield { type: "text-delta", text: step.say };
         else if ("finish" in step) {
-          yield { type: "finish", reason: step.finish, usage: { inputTokens: 100, outputTokens: 20 } };
+          const inputTokens = "inputTokens" in step ? step.inputTokens : 100;
+          const usage = { inputTokens, outputTokens: 20 };
+          yield { type: "finish", reason: step.finish, usage, served: step.served };
         } else if ("fail" in step) {
           throw new QuaysideError(step.fail, "scripted", { retryAfterMs: step.retryAfterMs });
         } else await new Promise(() => undefined);

@@ -44,7 +44,7 @@ const MID = 2;
 export async function sendStream(call: Call, frames: Frames, wire: Wire = SSE): Promise<void> {
   const { response, fault } = call;
   if (call.is("gzip_bomb")) {
-    const bomb = gzipSync(Buffer.from(wire.filler.repeat(64), wire.encoding));
+    const bomb = gzipSync(Buffer.from(wire.filler.repeat(16), wire.encoding));
     response.writeHead(200, { "content-type": wire.contentType, "content-encoding": "gzip" }).end(bomb);
     return;
   }

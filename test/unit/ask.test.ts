@@ -105,6 +105,30 @@ describe("ask", () => {
     expect(world.cached.size).toBe(0);
   });
 
+  it("says that an answer was cut at the length limit", async () => {
+    const world = makeWorld({ "a/one": scriptedProvider([{ say: GOOD }, { finish: "length" }]) });
+    expect((await tell(world)).answer).toMatchObject({ outcome: "answered", truncated: true });
+  });
+
+  it("estimates what a model does not count, and says so", async () => {
+    const silent = scriptedProvider([{ say: GOOD }, { finish: "stop", inputTokens: undefined }]);
+    const { answer } = await tell(makeWorld({ "a/one": silent }));
+    expect(answer?.usage).toMatchObject({ outputTokens: 20, estimated: true });
+    expect(answer?.usage.inputTokens).toBeGreaterThan(100);
+  });
+
+  it("believes no count beyond what the model reads, and tells an operator", async () => {
+    const boasting = scriptedProvider([{ say: GOOD }, { finish: "stop", inputTokens: 1e12 }]);
+    const world = makeWorld({ "a/one": boasting });
+    expect((await tell(world)).answer?.usage).toMatchObject({ inputTokens: 8000, estimated: true });
+    expect(world.logs).toContainEqual({ level: "warn", event: "model-usage-absurd", model: "a/one" });
+  });
+
+  it("tells the name under which the model answered", async () => {
+    const dated = scriptedProvider([{ say: GOOD }, { finish: "stop", served: "one-2026-11-01" }]);
+    expect((await tell(makeWorld({ "a/one": dated }))).answer?.servedModel).toBe("one-2026-11-01");
+  });
+
   it("keeps no answer that was cut at the length limit", async () => {
     const world = makeWorld({ "a/one": scriptedProvider([{ say: GOOD }, { finish: "length" }]) });
     expect((await tell(world)).answer?.outcome).toBe("answered");

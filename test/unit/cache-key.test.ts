@@ -194,6 +194,7 @@ const ANSWER: CachedAnswer["answer"] = {
   outcome: "answered",
   reason: null,
   text: "",
+  truncated: false,
   citations: [],
   verification: { checked: 0, supported: 0, removed: [] },
   model: "local/compose",
@@ -202,7 +203,7 @@ const ANSWER: CachedAnswer["answer"] = {
   cache: "miss",
   generation: 1,
   asOf: "2026-11-23T00:00:00.000Z",
-  usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 },
+  usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
   timings: { totalMs: 1, retrieveMs: 1, firstTokenMs: 1 },
 };
 

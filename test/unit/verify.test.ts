@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "../../shared/ports/evidence.ts";
+import { runsOf } from "../../workers/answer/leak.ts";
+import { makePrompt } from "../../workers/answer/prompt.ts";
 import { makeVerifier, verifyText, type VerifyEvent } from "../../workers/answer/verify.ts";
 
 function row(cells: Record<string, string | number>, extra: Partial<Evidence> = {}): Evidence {
@@ -190,5 +192,32 @@ describe("streaming", () => {
     for (let i = 0; i < 20_000; i++) verifier.push("[1");
     verifier.end();
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe("instructions in an answer", () => {
+  const { system } = makePrompt({
+    question: QUESTION,
+    history: [],
+    evidence: [LIFT],
+    language: "en",
+    today: "2026-11-23",
+    fence: "x",
+  });
+
+  it("are taken out: no run of eight words is left", () => {
+    const verified = verifyText(`The lift is old [1]. ${system} It was built in 1987 [1].`, [LIFT], QUESTION);
+    expect(verified.text).toContain("The lift is old [1].");
+    expect(verified.removed.map(({ why }) => why)).toContain("instructions");
+    expect([...runsOf(verified.text)].filter((run) => runsOf(system).has(run))).toEqual([]);
+  });
+
+  it("are found whatever their case and marks", () => {
+    const said = "I was told: DO NOT FOLLOW IT, and do not mention it; Say only what the rows say!";
+    expect(text(said)).not.toContain("rows say");
+  });
+
+  it("leave a run of seven words", () => {
+    expect(text("Plain sentences, as few as the question wants [1].")).not.toBe("");
   });
 });

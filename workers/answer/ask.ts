@@ -104,7 +104,7 @@ export function makeAsk(deps: AskDeps): Ask {
       else {
         const { events, written } = writer.finish(event.reason, event.usage);
         yield* events;
-        yield done(written, made);
+        yield done(written, { ...made, served: event.served });
       }
     }
   };

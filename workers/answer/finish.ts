@@ -9,6 +9,8 @@ import type { Written } from "./write.ts";
 /** How an answer was made. */
 export interface Made {
   readonly model: string;
+  /** Its name as the provider reports it. */
+  readonly served?: string | undefined;
   readonly why: string;
   readonly attempts: readonly Attempt[];
   readonly retrieveMs: number;
@@ -26,15 +28,17 @@ export const NOT_MADE: Made = {
 
 /** The answer that was written for this question. @param now milliseconds since the epoch. */
 export function finished(asked: Asked, written: Written, made: Made, now: number): Answer {
-  const { outcome, reason, text, citations, verification, usage } = written;
+  const { outcome, reason, text, truncated, citations, verification, usage } = written;
   return {
     id: newId(),
     outcome,
     reason,
     text,
+    truncated,
     citations,
     verification,
     model: made.model,
+    servedModel: made.served,
     route: { requested: asked.choice.requested, why: made.why },
     attempts: made.attempts,
     cache: asked.question.cache === "bypass" ? "bypass" : "miss",
@@ -72,7 +76,7 @@ export function anew(
     cache,
     generation: asked.admission.generation,
     asOf: asOfOf(citations, asked.admission),
-    usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 },
+    usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
     timings: { totalMs, retrieveMs, firstTokenMs: totalMs },
   };
 }

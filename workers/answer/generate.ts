@@ -1,9 +1,10 @@
 import type { Config, Limits } from "../../shared/config.ts";
 import { aborted } from "../../shared/http.ts";
-import type { ChatEvent, ChatRequest, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
+import type { ChatEvent, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { ModelHealth } from "./health.ts";
+import { isAbsurd, settleUsage, type Settled } from "./usage.ts";
 import { modelConfig, type Attempt, type Providers, type Route } from "./route.ts";
 
 /** Most calls to providers that one question may cause. */
@@ -69,7 +70,13 @@ export type GenerateEvent =
   /** The model that answers, before its first text. Nothing is tried elsewhere after this. */
   | { readonly type: "start"; readonly model: string; readonly attempts: readonly Attempt[] }
   | { readonly type: "text"; readonly text: string }
-  | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage };
+  | {
+      readonly type: "finish";
+      readonly reason: FinishReason;
+      readonly usage: Settled;
+      /** The model's name as the provider reports it. */
+      readonly served: string | undefined;
+    };
 
 /**
  * Streams an answer from the first candidate that begins one. Before the first token a failure moves on, as `REACTIONS` say;
@@ -166,14 +173,26 @@ async function* rest(
   signal: AbortSignal,
   deps: GenerateDeps,
 ): AsyncGenerator<GenerateEvent, void, undefined> {
+  let text = "";
   try {
     for (let event = first; ; event = await stream.next(input.limits.idleTimeoutMs)) {
       if (event.type === "finish") {
         deps.health.called(model, true);
         deps.health.ended(model, true);
-        yield event;
+        const { reason, served, usage } = event;
+        const spoken = {
+          request: input.request,
+          text,
+          contextTokens: modelConfig(input.config, model).contextTokens,
+          maxOutputTokens: outputLimit(input, model),
+        };
+        const flag = (name: string): void => deps.host.log({ level: "warn", event: name, model });
+        if (isAbsurd(usage, spoken)) flag("model-usage-absurd");
+        if ((event.repeated ?? 0) > 0) flag("model-repeated-itself");
+        yield { type: "finish", reason, served, usage: settleUsage(usage, spoken) };
         return;
       }
+      text += event.text;
       yield { type: "text", text: event.text };
     }
   } catch (error) {
@@ -230,11 +249,10 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
 
   const start = async (): Promise<AsyncIterator<ChatEvent>> => {
     const provider = await deps.providers.open(model, input.config);
-    const most = modelConfig(input.config, model).maxOutputTokens ?? Number.POSITIVE_INFINITY;
     const request: ChatRequest = {
       ...input.request,
       model: model.slice(model.indexOf("/") + 1),
-      maxOutputTokens: Math.min(input.maxOutputTokens, input.limits.outputTokens, most),
+      maxOutputTokens: outputLimit(input, model),
     };
     return provider.stream(request, controller.signal)[Symbol.asyncIterator]();
   };
@@ -270,6 +288,11 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
     iterator ??= await start();
     return iterator.next();
   }
+}
+
+function outputLimit(input: GenerateInput, model: string): number {
+  const most = modelConfig(input.config, model).maxOutputTokens ?? Number.POSITIVE_INFINITY;
+  return Math.min(input.maxOutputTokens, input.limits.outputTokens, most);
 }
 
 function providerFailure(error: unknown): QuaysideError {

@@ -1,6 +1,7 @@
 import type { ChatMessage } from "../../shared/ports/chat-provider.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
+import { runsOf } from "./leak.ts";
 import { cellText } from "./verify-claims.ts";
 
 /** Part of every cache key: changes with anything below that changes what a model reads. */
@@ -46,7 +47,15 @@ export function makePrompt(input: PromptInput): Prompt {
   };
 }
 
-function systemText({ fence, today, language }: PromptInput): string {
+let runs: ReadonlySet<string> | undefined;
+
+/** Runs of words of the instructions: none of them may be in an answer. */
+export function instructionRuns(): ReadonlySet<string> {
+  runs ??= runsOf(systemText({ fence: "", today: "", language: "en" }));
+  return runs;
+}
+
+function systemText({ fence, today, language }: Pick<PromptInput, "fence" | "today" | "language">): string {
   return [
     "You answer questions for the staff of an organisation, from rows of its tables and from nothing else.",
     `The rows stand between the lines "rows ${fence}" and "end ${fence}", each under its number in square brackets.`,

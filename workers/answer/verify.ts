@@ -1,5 +1,7 @@
 import type { Removal } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
+import { makeLeakWatch } from "./leak.ts";
+import { instructionRuns } from "./prompt.ts";
 import { endsInAbbreviation, foldText } from "./understand-text.ts";
 import { monthOf } from "./understand-values.ts";
 import { makeClaimChecker } from "./verify-claims.ts";
@@ -7,7 +9,7 @@ import { makeClaimChecker } from "./verify-claims.ts";
 /**
  * Verification while an answer streams. Plain words pass at once. A number, date, identifier or proper name is held until
  * it is found in the evidence or in the question; if it is not, the whole sentence is taken back and the rest of it dropped.
- * A marker `[n]` beyond the evidence is dropped. What comes out depends on the text alone, not on how it was cut in chunks.
+ * A marker `[n]` beyond the evidence is dropped, and so is a sentence that repeats the model's instructions. What comes out depends on the text alone, not on how it was cut in chunks.
  */
 
 /** `from` counts UTF-16 units of the text sent so far, retractions applied. */
@@ -59,6 +61,7 @@ export function verifyText(text: string, evidence: readonly Evidence[], question
 /** @param evidence what the answer may rest on; `evidence[i]` is cited as `[i + 1]`. */
 export function makeVerifier(evidence: readonly Evidence[], question: string): Verifier {
   const claims = makeClaimChecker(evidence, question);
+  const watch = makeLeakWatch(instructionRuns);
   const removed: Removal[] = [];
   let events: VerifyEvent[] = [];
   let sent = "";
@@ -137,6 +140,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     // "is 19 [9]." must not become "is 19 ."
     const unit: Unit = { ...raw, body, glued: body !== raw.body && /^[.,;:!?]/.test(body) };
     const bare = body.replace(MARKERS, "").trim();
+    if (watch.leaks(bare) && failed === undefined) fail("instructions");
     if (failed === undefined) {
       const kind = classify(bare, words === 0 || afterColon, held);
       if (kind === "claim") held.push(unit);

@@ -1,8 +1,9 @@
 import type { Answer, AnswerEvent, Citation } from "../../shared/ports/answer.ts";
-import type { FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
+import type { FinishReason } from "../../shared/ports/chat-provider.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { citationOf, citationsOf, makeCiter } from "./cite.ts";
 import { NEEDS_TOTAL_LINE, NO_EVIDENCE_LINE } from "./prompt.ts";
+import type { Settled } from "./usage.ts";
 import { makeVerifier, type VerifyEvent } from "./verify.ts";
 
 /** What became of a model's words. */
@@ -12,7 +13,8 @@ export interface Written {
   readonly text: string;
   readonly citations: readonly Citation[];
   readonly verification: Answer["verification"];
-  readonly usage: Usage;
+  readonly usage: Settled;
+  readonly truncated: boolean;
   /** The model said all that it had to say: only then may the answer be kept. */
   readonly whole: boolean;
 }
@@ -28,7 +30,7 @@ export interface Writer {
   candidates(): readonly Citation[];
   push(text: string): readonly AnswerEvent[];
   /** Call once, last. */
-  finish(reason: FinishReason, usage: Usage): WriterEnd;
+  finish(reason: FinishReason, usage: Settled): WriterEnd;
 }
 
 /** What an answer without rows says, in the asker's language. */
@@ -51,7 +53,7 @@ const FIXED = {
   },
 } as const;
 
-const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
+const NO_USAGE: Settled = { inputTokens: 0, outputTokens: 0, estimated: false };
 
 /** The answer where no row was found: no model is asked. */
 export function writeNothing(language: "en" | "fr"): WriterEnd {
@@ -106,7 +108,16 @@ export function makeWriter(evidence: readonly Evidence[], question: string, lang
       const whole = reason === "stop";
       return {
         events,
-        written: { outcome: "answered", reason: null, text, citations, verification, usage, whole },
+        written: {
+          outcome: "answered",
+          reason: null,
+          text,
+          citations,
+          verification,
+          usage,
+          truncated: reason === "length",
+          whole,
+        },
       };
     },
   };
@@ -130,7 +141,7 @@ function reasonNot(
 function fixed(
   reason: keyof typeof FIXED,
   language: "en" | "fr",
-  usage: Usage,
+  usage: Settled,
   verification: Answer["verification"],
   whole: boolean,
 ): WriterEnd {
@@ -145,6 +156,7 @@ function fixed(
       citations: [],
       verification,
       usage,
+      truncated: false,
       whole: whole && !refused,
     },
   };

@@ -5,7 +5,15 @@ import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { contextTooLong, PROVIDER_CODES } from "./settings.ts";
-import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+import {
+  chatEvents,
+  fields,
+  modelName,
+  parseData,
+  streamError,
+  tokenCount,
+  type ReadEvent,
+} from "./stream.ts";
 
 /** Anthropic's Messages API. */
 
@@ -105,6 +113,7 @@ const read: ReadEvent = (event, reading) => {
       return;
     }
     case "message_start":
+      reading.served = modelName(fields(data["message"])["model"]);
       reading.inputTokens = inputTokens(fields(fields(data["message"])["usage"]));
       return;
     case "message_delta": {

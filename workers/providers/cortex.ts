@@ -4,7 +4,15 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { snowflakeAccess } from "../../shared/snowflake-auth.ts";
 import { baseUrl, contextTooLong, PROVIDER_CODES } from "./settings.ts";
-import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+import {
+  chatEvents,
+  fields,
+  modelName,
+  parseData,
+  streamError,
+  tokenCount,
+  type ReadEvent,
+} from "./stream.ts";
 
 /**
  * Snowflake Cortex: models of several vendors inside the account's own perimeter, by its REST inference. Facts: Snowflake's
@@ -85,6 +93,7 @@ function reader(maxOutputTokens: number): ReadEvent {
     if (chunk["error"] !== undefined || (chunk["code"] !== undefined && chunk["choices"] === undefined)) {
       throw streamError(PEER, "provider_reported_error", chunk);
     }
+    reading.served ??= modelName(chunk["model"]);
     if (!reading.complete) {
       const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
       const { delta, finish_reason: ofChoice } = fields(choice);

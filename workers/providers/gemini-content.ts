@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import { contextTooLong } from "./settings.ts";
-import { fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+import { fields, modelName, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /**
  * Google's `streamGenerateContent` on the wire, spoken by the Gemini API and by Vertex AI alike. Facts: Google, "Generating
@@ -61,6 +61,7 @@ export function contentReader(peer: string): ReadEvent {
     if (answered !== undefined) {
       reading.outputTokens = answered + (tokenCount(usage["thoughtsTokenCount"]) ?? 0);
     }
+    reading.served ??= modelName(chunk["modelVersion"]);
     if (reading.complete) return;
     const [candidate] = Array.isArray(chunk["candidates"]) ? chunk["candidates"] : [];
     const { content, finishReason } = fields(candidate);

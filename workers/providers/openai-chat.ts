@@ -2,7 +2,7 @@ import type OpenAI from "openai";
 import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import { contextTooLong } from "./settings.ts";
-import { fields, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+import { fields, modelName, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** OpenAI's chat completions on the wire, which many hosts speak: what is sent, and what is read of the stream. */
 
@@ -42,6 +42,7 @@ export function chatReader(peer: string): ReadEvent {
     if (chunk["error"] !== undefined && chunk["error"] !== null) {
       throw reportedError(peer, fields(chunk["error"]));
     }
+    reading.served ??= modelName(chunk["model"]);
     const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
     const { delta, finish_reason: reason } = fields(choice);
     const { content, refusal } = fields(delta);

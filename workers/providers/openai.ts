@@ -5,7 +5,7 @@ import type { ChatProvider, ChatRequest } from "../../shared/ports/chat-provider
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, reportedError } from "./openai-chat.ts";
 import { PROVIDER_CODES, parseSettings, secretOf } from "./settings.ts";
-import { chatEvents, fields, parseData, tokenCount, type ReadEvent } from "./stream.ts";
+import { chatEvents, fields, modelName, parseData, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** OpenAI. Chat completions by default; the Responses API where the settings say so or the model is served there only. */
 
@@ -99,6 +99,7 @@ const readResponses: ReadEvent = (event, reading) => {
     case "response.completed":
     case "response.incomplete": {
       const response = fields(data["response"]);
+      reading.served = modelName(response["model"]);
       const why = fields(response["incomplete_details"])["reason"];
       reading.reason ??=
         why === "max_output_tokens" ? "length" : why === "content_filter" ? "content-filter" : "stop";

@@ -14,6 +14,8 @@ export interface Reading {
   reason: FinishReason | undefined;
   inputTokens: number | undefined;
   outputTokens: number | undefined;
+  /** The model that answers, as the provider calls it. */
+  served: string | undefined;
   /** The answer is whole even if the stream ends here: only usage may follow. For protocols without a last word. */
   complete: boolean;
   /** The protocol's own terminator was seen; whatever follows is ignored. */
@@ -47,11 +49,14 @@ export async function* chatEvents(
   framing: Framing = SSE,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   let started = false;
+  let repeated = 0;
+  let previous = "";
   const reading: Reading = {
     text: "",
     reason: undefined,
     inputTokens: undefined,
     outputTokens: undefined,
+    served: undefined,
     complete: false,
     ended: false,
   };
@@ -66,7 +71,10 @@ export async function* chatEvents(
     for await (const events of framing.events(response.body, MAX_STREAM_BYTES, signal)) {
       try {
         for (const event of events) {
+          const before = reading.text.length;
           read(event, reading);
+          if (event.data === previous && reading.text.length > before) repeated += 1;
+          previous = event.data;
           if (reading.ended) break;
         }
       } catch (error) {
@@ -94,7 +102,8 @@ export async function* chatEvents(
   if (!started && (reading.reason === undefined || reading.reason === "stop" || reading.reason === "other")) {
     throw badResponse(`${peer} answered with no text.`);
   }
-  yield { type: "finish", reason: reading.reason ?? "other", usage: usageOf(reading) };
+  const { reason = "other", served } = reading;
+  yield { type: "finish", reason, usage: usageOf(reading), served, repeated };
 }
 
 /** The data of an event as an object. @throws SyntaxError */
@@ -111,11 +120,14 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-/** Tokens as a provider reports them; undefined when absent or absurd. */
+/** Tokens as a provider reports them, believable or not; undefined when absent or no count. */
 export function tokenCount(value: unknown): number | undefined {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value < 1e8
-    ? value
-    : undefined;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** A model's name as a provider reports it; undefined for anything else, and for what is no name. */
+export function modelName(value: unknown): string | undefined {
+  return typeof value === "string" && /^[\w.:/@-]{1,200}$/.test(value) ? value : undefined;
 }
 
 /** An error that a provider sends inside a stream that began well. */

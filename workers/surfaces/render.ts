@@ -27,6 +27,8 @@ export const answerSchema = z.object({
   outcome: z.enum(["answered", "no_evidence", "refused"]),
   reason: z.nullable(z.enum(["none_found", "unsupported", "needs_total", "stale", "safety"])),
   text: z.string(),
+  /** Cut at the limit of output tokens: the model had more to say. */
+  truncated: z.boolean(),
   ai_generated: z.literal(true),
   citations: z.array(citationSchema),
   verification: z.object({
@@ -35,17 +37,25 @@ export const answerSchema = z.object({
     removed: z.array(
       z.object({
         text: z.string(),
-        why: z.enum(["number", "date", "identifier", "name", "marker", "uncited"]),
+        why: z.enum(["number", "date", "identifier", "name", "marker", "uncited", "instructions"]),
       }),
     ),
   }),
   model: z.string(),
+  /** The model's name as its provider reports it, often a dated version; null where it reports none. */
+  served_model: z.nullable(z.string()),
   route: z.object({ requested: z.string(), why: z.string() }),
   attempts: z.array(z.object({ model: z.string(), outcome: z.string() })),
   cache: z.enum(["miss", "exact", "evidence", "bypass"]),
   generation: z.number(),
   as_of: z.nullable(z.string()),
-  usage: z.object({ input_tokens: tokens, output_tokens: tokens, cost_usd: z.number() }),
+  usage: z.object({
+    input_tokens: tokens,
+    output_tokens: tokens,
+    cost_usd: z.number(),
+    /** Whether the counts are ours, because the provider's are missing or can't be. */
+    estimated: z.boolean(),
+  }),
   timings: z.object({ total_ms: z.number(), retrieve_ms: z.number(), first_token_ms: z.number() }),
 });
 
@@ -88,6 +98,7 @@ export function answerJson(answer: Answer): z.infer<typeof answerSchema> {
     outcome: answer.outcome,
     reason: answer.reason,
     text: answer.text,
+    truncated: answer.truncated,
     ai_generated: true,
     citations: answer.citations.map(citationJson),
     verification: {
@@ -96,6 +107,7 @@ export function answerJson(answer: Answer): z.infer<typeof answerSchema> {
       removed: verification.removed.map(({ text, why }) => ({ text, why })),
     },
     model: answer.model,
+    served_model: answer.servedModel ?? null,
     route: { requested: answer.route.requested, why: answer.route.why },
     attempts: answer.attempts.map(({ model, outcome }) => ({ model, outcome })),
     cache: answer.cache,
@@ -106,6 +118,7 @@ export function answerJson(answer: Answer): z.infer<typeof answerSchema> {
       input_tokens: usage.inputTokens ?? null,
       output_tokens: usage.outputTokens ?? null,
       cost_usd: usage.costUsd,
+      estimated: usage.estimated,
     },
     timings: {
       total_ms: timings.totalMs,

@@ -54,6 +54,7 @@ export const en = {
     name: "name not in the rows",
     marker: "cites no row",
     uncited: "no source given",
+    instructions: "the model's instructions, not an answer",
   } as Readonly<Record<string, string>>,
   cache: {
     miss: "Fresh",

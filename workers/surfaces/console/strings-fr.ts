@@ -56,6 +56,7 @@ export const fr: Strings = {
     name: "nom absent des lignes",
     marker: "ne cite aucune ligne",
     uncited: "sans source",
+    instructions: "les consignes du modèle, pas une réponse",
   },
   cache: {
     miss: "Réponse nouvelle",
