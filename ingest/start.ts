@@ -9,6 +9,7 @@ import { parseConfig, type Config } from "../shared/config.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import { runCanary } from "./canary.ts";
 import { ingestOnce } from "./commands/ingest.ts";
+import { describeRun, leaseRuns } from "./commands/run.ts";
 import { nodeHost } from "./node-host.ts";
 import { generateSample } from "./sample/generate.ts";
 import { secretNames, startWorker, type WorkerProcess } from "./worker-process.ts";
@@ -146,6 +147,15 @@ async function main(): Promise<void> {
     );
   }
   console.log("Ctrl-C ends everything.");
+  await leaseRuns({
+    url: worker.url,
+    token,
+    host,
+    watch: true,
+    onRun: (run) => console.log(describeRun(run)),
+    onTrouble: (message) => console.error(message),
+    signal: interrupt.signal,
+  });
 }
 
 let running: WorkerProcess | undefined;

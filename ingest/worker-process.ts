@@ -49,7 +49,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** Names that wrangler and the Worker may see; `docs/configuration.md` lists what each is for. */
 const HANDED_ON =
-  /^(PATH|HOME|TMPDIR|LANG|NODE_OPTIONS|(OPENAI|ANTHROPIC|GEMINI|LLAMA|SNOWFLAKE|AZURE_OPENAI|AWS|BEDROCK|VERTEX|COHERE|PINECONE|BIGQUERY|SERVICENOW|OIDC|ACCESS|SLACK|TEAMS|QUAYSIDE)_[A-Z_0-9]+|GOOGLE_APPLICATION_CREDENTIALS_JSON)$/;
+  /^(PATH|HOME|TMPDIR|LANG|NODE_OPTIONS|(OPENAI|ANTHROPIC|GEMINI|LLAMA|SNOWFLAKE|AZURE_OPENAI|AWS|BEDROCK|VERTEX|COHERE|PINECONE|BIGQUERY|SERVICENOW|OIDC|ACCESS|SLACK|TEAMS|DBT|FIVETRAN|AIRBYTE|QUAYSIDE)_[A-Z_0-9]+|GOOGLE_APPLICATION_CREDENTIALS_JSON)$/;
 
 /**
  * Starts the Worker and waits until `/healthz` answers.
@@ -161,6 +161,7 @@ export function secretNames(config: Config): string[] {
   const named = [
     config.embedder?.["secret"],
     ...Object.values(config.models?.compatible ?? {}).map((host) => host.secret),
+    ...Object.values(config.webhooks ?? {}).map((webhook) => webhook.secret),
   ];
   return named.filter((name) => typeof name === "string");
 }

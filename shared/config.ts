@@ -1,6 +1,7 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
+import { isSchedule, parseDuration } from "./schedule.ts";
 
 /**
  * The configuration: plain data, no code. `quayside.config.ts` exports it through `defineConfig`; the CLI validates it and
@@ -52,6 +53,10 @@ function makeSchemas() {
     classification: z.optional(classification),
   });
 
+  const duration = z
+    .string()
+    .check(z.refine((text) => parseDuration(text) !== undefined, "a duration such as 90s, 15m, 6h or 1d"));
+
   const table = z.strictObject({
     source: name,
     /** The table's name in the warehouse, `schema.table` or parts; default: the name it has here. */
@@ -81,6 +86,12 @@ function makeSchemas() {
     rollup: z.optional(z.boolean()),
     /** Read only to look names up in; not indexed. */
     index: z.optional(z.boolean()),
+    /** When it is read again by itself: an interval such as `15m`, or a cron expression of five fields in UTC. */
+    schedule: z.optional(
+      z.string().check(z.refine(isSchedule, "an interval such as 15m, or five cron fields in UTC")),
+    ),
+    /** How far it may lie behind the warehouse. Without a `schedule` it is read again at half of it. */
+    targetLag: z.optional(duration),
   });
 
   const model = z.strictObject({
@@ -115,6 +126,17 @@ function makeSchemas() {
     /** Largest share of rows that may fail before a run stops. */
     failedShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
     maxCostUsd: z.optional(z.number().check(z.minimum(0))),
+  });
+
+  /** A system that tells when tables have changed: `kind` chooses how it signs, the rest is the same for all. */
+  const webhook = z.strictObject({
+    kind: z.string(),
+    /** Tables that it has changed; default: all that are indexed. */
+    tables: z.optional(z.array(name).check(z.minLength(1))),
+    /** Name of the secret that its calls are verified with; each kind has a default. */
+    secret: z.optional(z.string().check(z.regex(/^[A-Z][A-Z0-9_]*$/, "the name of an environment variable"))),
+    /** Ids of the sender's jobs or connections that count; default: all. */
+    only: z.optional(z.array(z.string().check(z.minLength(1))).check(z.minLength(1))),
   });
 
   const demoUser = z.strictObject({
@@ -218,10 +240,11 @@ function makeSchemas() {
     identity: z.optional(identity),
     surfaces: z.optional(z.strictObject({ allowedOrigins: z.optional(z.array(z.string())) })),
     limits: z.optional(limits),
+    webhooks: z.optional(z.record(name, webhook)),
     demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),
   });
 
-  return { access, table, model, limits, schema };
+  return { access, table, model, limits, webhook, schema };
 }
 
 type Schemas = ReturnType<typeof makeSchemas>;
@@ -237,6 +260,7 @@ export interface GrantsConfig {
   readonly attributes?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 export type ModelConfig = z.infer<Schemas["model"]>;
+export type WebhookConfig = z.infer<Schemas["webhook"]>;
 
 /** Defaults of every limit; `docs/configuration.md` gives the reason for each. */
 export const DEFAULT_LIMITS = {
@@ -341,6 +365,12 @@ function crossCheck(config: Config): Violation[] {
   const names = (directory?.users ?? []).flatMap((user) => [...(user.emails ?? []), ...(user.ids ?? [])]);
   for (const name of new Set(names.filter((one, i) => names.indexOf(one) !== i))) {
     add("identity.directory.users", `"${name}" is two users`);
+  }
+  for (const [id, webhook] of Object.entries(config.webhooks ?? {})) {
+    for (const table of webhook.tables ?? []) {
+      const known = Object.hasOwn(config.tables, table) && config.tables[table]?.index !== false;
+      if (!known) add(`webhooks.${id}.tables`, `no indexed table "${table}"`);
+    }
   }
   for (const [i, e] of (config.demo?.examples ?? []).entries()) {
     if (!config.demo?.users[e.as]) add(`demo.examples.${i}.as`, `no demo user "${e.as}"`);

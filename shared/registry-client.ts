@@ -1,6 +1,6 @@
 import type * as z from "zod/mini";
 import { BATCH_MEDIA_TYPE, encodeBatch } from "./batch.ts";
-import type { Config } from "./config.ts";
+import { parseConfig, type Config } from "./config.ts";
 import { request, retryAfter, type Outward, type RequestInput } from "./http.ts";
 import { QuaysideError, type ErrorCode, type Violation } from "./ports/errors.ts";
 import type { LogEvent } from "./ports/host.ts";
@@ -19,6 +19,7 @@ import {
   type ReceiptAnswer,
   type StatusAnswer,
 } from "./registry-wire.ts";
+import { nextRunAnswer, runsAnswer, runWire, type RunWire } from "./runs-wire.ts";
 
 export interface RegistryClientOptions {
   /** The worker, e.g. `http://127.0.0.1:8787`; a path in it is kept. */
@@ -40,6 +41,16 @@ export interface RegistryClient extends Registry {
   /** Publishes a configuration. An equal one makes no new version. @throws `config_invalid` with every violation. */
   publishConfig(config: Config, signal: AbortSignal): Promise<{ readonly version: number }>;
   status(signal: AbortSignal): Promise<StatusAnswer>;
+  /** The run that waits for a program on Node; undefined when none does. */
+  nextRun(signal: AbortSignal): Promise<z.infer<typeof nextRunAnswer>["run"]>;
+  /** Tells that a waiting run failed before it could be leased. */
+  refuseRun(id: string, reason: string, signal: AbortSignal): Promise<void>;
+  /** The published configuration. @throws `not_configured`. */
+  config(signal: AbortSignal): Promise<Config>;
+  /** The last runs, newest first. */
+  runs(signal: AbortSignal): Promise<readonly RunWire[]>;
+  /** @throws `not_found`. */
+  cancelRun(id: string, signal: AbortSignal): Promise<RunWire>;
   /** Erases a row for good. @param key text form: values joined by `|`. */
   erase(table: string, key: string, signal: AbortSignal): Promise<ReceiptAnswer>;
   /** @throws `not_found`. */
@@ -130,12 +141,40 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
       return read(response, publishAnswer);
     },
 
+    async report(run, tables, signal) {
+      await sendJson("PUT", runPath(run, "progress"), { run, tables }, signal);
+    },
+
     async abandon(run, reason, signal) {
       await sendJson("POST", runPath(run, "abandon"), { run, reason: reason.slice(0, 500) }, signal);
     },
 
     async publishConfig(config, signal) {
       return read(await sendJson("PUT", "/v1/admin/config", config, signal), configAnswer);
+    },
+
+    async nextRun(signal) {
+      return (await read(await sendJson("POST", "/v1/admin/runs/next", {}, signal), nextRunAnswer)).run;
+    },
+
+    async refuseRun(id, reason, signal) {
+      await sendJson("POST", `/v1/admin/runs/${encodeURIComponent(id)}/refuse`, { reason }, signal);
+    },
+
+    async config(signal) {
+      const response = await send("/v1/admin/config", { signal });
+      return parseConfig(await response.json().catch(() => undefined));
+    },
+
+    async runs(signal) {
+      return (await read(await send("/v1/ingest/runs", { signal }), runsAnswer)).runs;
+    },
+
+    async cancelRun(id, signal) {
+      return read(
+        await send(`/v1/ingest/runs/${encodeURIComponent(id)}`, { method: "DELETE", signal }),
+        runWire,
+      );
     },
 
     async status(signal) {
@@ -152,7 +191,7 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
   };
 }
 
-function runPath(run: Run, action: "publish" | "abandon"): string {
+function runPath(run: Run, action: "publish" | "abandon" | "progress"): string {
   return `/v1/admin/runs/${encodeURIComponent(run.id)}/${action}`;
 }
 

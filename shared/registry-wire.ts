@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { runSchema } from "./batch.ts";
 import type { KnownRow, PublishedTable, RunRequest } from "./ports/registry.ts";
+import { countsSchema, runWire } from "./runs-wire.ts";
 
 /**
  * The JSON of `/v1/admin/…` and `/v1/erase`, as both ends parse it: the Worker's admin surface and the CLI's client.
@@ -21,32 +22,30 @@ export const beginBody = z.strictObject({
   trigger,
   /** Any unique text: a repeated request with it gets the same run. */
   idempotency_key: id,
+  /** The id of a run that waits: this lease carries it out. */
+  requested: z.optional(id),
   /** Takes a lease that is still alive; for a caller who knows that its holder is dead. */
   take_over: z.optional(z.boolean()),
 });
-
-const countsFields = {
-  table,
-  read: count,
-  added: count,
-  changed: count,
-  deleted: count,
-  unchanged: count,
-  failed: count,
-};
 
 export const publishBody = z.strictObject({
   run: runSchema,
   tables: z
     .array(
       z.strictObject({
-        ...countsFields,
+        ...countsSchema.shape,
+        table,
         as_of: time,
         key: z.array(z.string()).check(z.minLength(1)),
         rollup: z.boolean(),
       }),
     )
     .check(z.maxLength(10_000)),
+});
+
+export const progressBody = z.strictObject({
+  run: runSchema,
+  tables: z.array(z.strictObject({ ...countsSchema.shape, table })).check(z.maxLength(10_000)),
 });
 
 export const abandonBody = z.strictObject({ run: runSchema, reason: z.string().check(z.maxLength(500)) });
@@ -69,18 +68,7 @@ export const statusAnswer = z.object({
   generation: count,
   space: z.string(),
   tables: z.array(z.object({ table: z.string(), rows: count, as_of: time })),
-  runs: z.array(
-    z.object({
-      id,
-      state: z.enum(["running", "published", "unchanged", "failed", "cancelled"]),
-      trigger,
-      started_at: time,
-      finished_at: z.nullable(time),
-      generation: z.nullable(count),
-      tables: z.array(z.object(countsFields)),
-      reason: z.nullable(z.string()),
-    }),
-  ),
+  runs: z.array(runWire),
 });
 
 /** What the registry says about itself to an operator. */
@@ -109,12 +97,13 @@ export const receiptAnswer = z.object({
 export type ReceiptAnswer = z.infer<typeof receiptAnswer>;
 
 export function beginToWire(request: RunRequest, key: string): z.infer<typeof beginBody> {
-  const { tables, space, trigger, takeOver } = request;
+  const { tables, space, trigger, requested, takeOver } = request;
   return {
     tables: [...tables],
     space,
     trigger,
     idempotency_key: key,
+    ...(requested === undefined ? {} : { requested }),
     ...(takeOver === undefined ? {} : { take_over: takeOver }),
   };
 }

@@ -9,4 +9,5 @@ const worker = makeWorker(env, waitUntil);
 
 export default {
   fetch: (request) => worker.fetch(request),
+  scheduled: () => worker.scheduled(),
 } satisfies ExportedHandler;

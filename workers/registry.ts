@@ -8,6 +8,11 @@ import type { Factory, Host } from "../shared/ports/host.ts";
 import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
 import type { Providers } from "./answer/route.ts";
 import type { Admission, ShardApi } from "./tenant/api.ts";
+import { airbyteWebhook } from "./webhooks/airbyte.ts";
+import { dbtWebhook } from "./webhooks/dbt.ts";
+import { fivetranWebhook } from "./webhooks/fivetran.ts";
+import { hmacWebhook } from "./webhooks/hmac.ts";
+import type { Webhook } from "./webhooks/webhook.ts";
 
 /** An adapter: what it can't work without, and its module, loaded on first use so that start-up stays small. */
 interface Line<Port> {
@@ -69,6 +74,13 @@ const PROVIDERS: Readonly<Record<string, Line<ChatProvider>>> = {
 /** Hosts that the configuration names under `models.compatible`, each with its own base URL and secret. */
 const COMPATIBLE: Line<ChatProvider> = {
   load: async () => (await import("./providers/compatible.ts")).openaiCompatible,
+};
+
+const WEBHOOKS: Readonly<Record<string, Webhook>> = {
+  hmac: hmacWebhook,
+  dbt: dbtWebhook,
+  fivetran: fivetranWebhook,
+  airbyte: airbyteWebhook,
 };
 
 /** Answerers that need no register entry. */
@@ -174,6 +186,11 @@ function providerOf(
   const settings = host ?? ownEntry(providers, name);
   const secret: unknown = settings?.["secret"];
   return { name, settings, line: line && typeof secret === "string" ? { ...line, needs: [[secret]] } : line };
+}
+
+/** How systems of a kind tell that tables have changed; undefined for a kind that there is not. */
+export function webhookOf(kind: string): Webhook | undefined {
+  return ownEntry(WEBHOOKS, kind);
 }
 
 /** Names come from requests and configurations: `constructor` is not a provider. */

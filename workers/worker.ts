@@ -19,15 +19,18 @@ import { requireLoopback } from "./auth/demo.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
 import type { Env } from "./env.ts";
 import { makeIdentity, type Identity } from "./identity.ts";
-import { BUILT_IN_MODELS, makeEmbedders, makeIndexes, makeProviders } from "./registry.ts";
+import { BUILT_IN_MODELS, makeEmbedders, makeIndexes, makeProviders, webhookOf } from "./registry.ts";
+import { makeRuns, type Runs } from "./runs.ts";
 import { adminSurface } from "./surfaces/admin.ts";
 import { consoleSurface } from "./surfaces/console-assets.ts";
 import { demoSurface } from "./surfaces/demo.ts";
 import { httpSurface } from "./surfaces/http.ts";
 import { keysSurface } from "./surfaces/keys.ts";
 import { openapiSurface } from "./surfaces/openapi.ts";
+import { runsSurface } from "./surfaces/runs.ts";
 import type { Surface } from "./surfaces/surface.ts";
 import { widgetTokensSurface } from "./surfaces/widget-tokens.ts";
+import { webhooksSurface } from "./surfaces/webhooks.ts";
 import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
 import { overRpc } from "./tenant/rpc.ts";
@@ -49,6 +52,7 @@ interface Parts {
   /** Of the deployment's own tenant. */
   readonly ledger: LedgerApi;
   readonly registry: (tenant: string) => TenantRegistry;
+  readonly runs: Runs;
   readonly shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>;
   readonly index: (admission: Admission) => Promise<SearchIndex>;
   readonly embedder: (config: Config) => Promise<Embedder>;
@@ -56,6 +60,8 @@ interface Parts {
 
 export interface Worker {
   fetch(request: Request): Promise<Response>;
+  /** What the clock does, once a minute. */
+  scheduled(): Promise<void>;
   readonly host: Host;
   /** What answers the messages of chat surfaces, by the surface's name. */
   readonly answerers: Readonly<Record<string, Answerer>>;
@@ -106,6 +112,8 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       allowedOrigins,
       now,
     }),
+    runsSurface({ principal, runs: parts.runs }),
+    webhooksSurface({ tenant, config, webhook: webhookOf, runs: parts.runs, host }),
     consoleSurface({ assets: env.ASSETS }),
   ];
   if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
@@ -116,7 +124,8 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     allowedOrigins,
   });
   const answering = surfaces.flatMap(({ name, answer }) => (answer ? [[name, answer] as const] : []));
-  return { ...app, host, answerers: Object.fromEntries(answering) };
+  const scheduled = (): Promise<void> => parts.runs.tick(tenant);
+  return { ...app, scheduled, host, answerers: Object.fromEntries(answering) };
 }
 
 function makeParts(env: Env): Parts {
@@ -151,6 +160,7 @@ function makeParts(env: Env): Parts {
           if (config) await indexes.purge(of, config, space, ids, signal);
         },
       }),
+    runs: makeRuns({ ledger, readable: () => false, wake: async () => undefined }),
     shardOf,
     index: indexes.search,
     embedder: makeEmbedders(host),

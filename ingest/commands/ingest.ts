@@ -3,7 +3,7 @@ import type { Config } from "../../shared/config.ts";
 import { sleep } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
-import type { TableCounts } from "../../shared/ports/registry.ts";
+import type { RunRequest, TableCounts } from "../../shared/ports/registry.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { makeLeaseNotes, type LeaseNotes } from "../lease-notes.ts";
 import { runIngest, type IngestReport, type Progress } from "../pipeline/run.ts";
@@ -28,10 +28,18 @@ export interface IngestOnceOptions {
   readonly maxCostUsd?: number | undefined;
   /** Accepts what the guards would stop. */
   readonly yes?: boolean;
+  /** A run that waits, which this one carries out; its configuration is published already. */
+  readonly requested?: WaitingRun | undefined;
   readonly onProgress?: (progress: Progress) => void;
   /** Told when another run has to be waited for. */
   readonly onNote?: (line: string) => void;
   readonly signal: AbortSignal;
+}
+
+/** A run that somebody asked for. */
+export interface WaitingRun {
+  readonly id: string;
+  readonly trigger: RunRequest["trigger"];
 }
 
 /** What `ingest --json` prints. */
@@ -74,13 +82,13 @@ export async function ingestOnce(options: IngestOnceOptions): Promise<IngestResu
   const tenant = tenantOf(host);
   const embedder = await openEmbedder(config, host);
   const index = await openIndex(config, host, tenant, embedder);
-  await client.publishConfig(config, signal);
+  if (!options.requested) await client.publishConfig(config, signal);
 
   const notes = makeLeaseNotes(join(".quayside", "runs"));
   let begun: string | undefined;
   const once = (sourceOf: SourceOf, takeOver: boolean): Promise<IngestReport> =>
     runIngest(
-      { ...options, trigger: "cli", takeOver },
+      { ...options, trigger: options.requested?.trigger ?? "cli", takeOver },
       {
         tenant,
         sourceOf,
@@ -90,7 +98,11 @@ export async function ingestOnce(options: IngestOnceOptions): Promise<IngestResu
         registry: {
           ...client,
           async begin(request, inner) {
-            const run = await client.begin(request, inner);
+            const { requested } = options;
+            const run = await client.begin(
+              requested ? { ...request, requested: requested.id } : request,
+              inner,
+            );
             begun = run.id;
             await notes.write(run.id);
             return run;

@@ -2,6 +2,7 @@ import { embedderOf } from "../../shared/space.ts";
 import { makeRegistryClient, type RegistryClient } from "../../shared/registry-client.ts";
 import type { Command } from "./command.ts";
 import { requireToken } from "./inputs.ts";
+import { runsTable } from "./runs.ts";
 import { ago, table, whole } from "./text.ts";
 
 export const command: Command = {
@@ -33,26 +34,13 @@ export const command: Command = {
 
 function describe(status: Awaited<ReturnType<RegistryClient["status"]>>, now: number): string {
   const rows = status.tables.map((t) => [t.table, whole(t.rows), t.as_of, ago(t.as_of, now)]);
-  const runs = status.runs.slice(0, 5).map((run) => {
-    const sum = (pick: (counts: (typeof run.tables)[number]) => number): number =>
-      run.tables.reduce((total, counts) => total + pick(counts), 0);
-    return [
-      run.id,
-      run.state,
-      run.trigger,
-      run.started_at,
-      run.generation === null ? "" : String(run.generation),
-      `+${sum((c) => c.added)} ~${sum((c) => c.changed)} -${sum((c) => c.deleted)}`,
-      run.reason ?? "",
-    ];
-  });
   if (status.generation === 0) return "Nothing is published yet: run `quayside ingest`.\n";
   return [
     `Generation ${status.generation} · configuration ${status.config_version} · embedder ${embedderOf(status.space)}`,
     "",
     table(["table", "rows", "as of", "lag"], rows),
     "",
-    table(["run", "state", "trigger", "started", "generation", "rows", "reason"], runs),
+    runsTable(status.runs.slice(0, 5)),
     "",
   ].join("\n");
 }

@@ -1,5 +1,12 @@
 import { storedId } from "../../shared/ids.ts";
-import type { AccessClass, Batch, Registry, Run, StagedRow } from "../../shared/ports/registry.ts";
+import type {
+  AccessClass,
+  Batch,
+  Registry,
+  Run,
+  StagedRow,
+  TableCounts,
+} from "../../shared/ports/registry.ts";
 import type { IndexEntry, VectorIndex } from "../../shared/ports/vector-index.ts";
 import { cellText } from "./cells.ts";
 import type { Work } from "./embed.ts";
@@ -11,8 +18,8 @@ export interface Committer {
   add(work: Work): Promise<void>;
   /** Stages removals, after all that was added before; an outside index forgets them once they are committed. */
   remove(table: string, views: readonly Gone[]): Promise<void>;
-  /** Renews the run's lease when nothing was committed for a while. */
-  beat(table: string): Promise<void>;
+  /** Tells every few seconds where the run is, which renews its lease. */
+  beat(tables: () => readonly TableCounts[]): Promise<void>;
   /** Commits all that waits. */
   drain(): Promise<void>;
   readonly stats: CommitStats;
@@ -45,7 +52,7 @@ const BATCH_BYTES = 1_500_000;
 const BATCH_ROWS = 1000;
 /** Batches handed over but not yet committed; more, and reading waits. */
 const QUEUE = 2;
-const BEAT_MS = 20_000;
+const BEAT_MS = 5000;
 const DELETE_IDS = 1000;
 const SAMPLE = 2000;
 
@@ -65,7 +72,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
   let seq = 0;
   let queued: Promise<void>[] = [];
   let tail: Promise<void> = Promise.resolve();
-  let last = options.now();
+  let told = options.now();
   let written = 0;
 
   /** Keeps all ids up to SAMPLE, then replaces at random, so that the read-back is fair. */
@@ -85,7 +92,6 @@ export function makeCommitter(options: CommitterOptions): Committer {
   };
   const commit = async (batch: Omit<Batch, "seq">): Promise<void> => {
     await registry.commit(run, { ...batch, seq: seq++ }, signal);
-    last = options.now();
   };
   const deleteIds = async (store: VectorIndex, views: readonly Gone[]): Promise<void> => {
     const ids: string[] = [];
@@ -169,10 +175,10 @@ export function makeCommitter(options: CommitterOptions): Committer {
         });
       }
     },
-    async beat(table) {
-      if (options.now() - last < BEAT_MS) return;
-      last = options.now();
-      await enqueue(() => commit({ table, classes: [], rows: [], gone: [] }));
+    async beat(tables) {
+      if (options.now() - told < BEAT_MS) return;
+      told = options.now();
+      await registry.report(run, tables(), signal);
     },
     async drain() {
       await flush();

@@ -150,7 +150,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
         for (const change of batch) {
           for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
         }
-        await committer.beat(table.name);
+        await committer.beat(() => [...published.map(({ counts }) => counts), { ...scan.counts }]);
         options.onProgress?.({ counts: { ...scan.counts }, expected, ...spent(pool, embedder) });
       }
 

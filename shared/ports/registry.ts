@@ -73,6 +73,8 @@ export interface RunRequest {
    */
   readonly space: string;
   readonly trigger: "cli" | "api" | "cron" | "webhook";
+  /** The id of a run that waits to be carried out: this lease is for it. Absent for one that begins at once. */
+  readonly requested?: string;
   /** Takes a lease that is still alive, for a caller who knows that its holder is dead; the fence keeps it out if it is not. */
   readonly takeOver?: boolean;
 }
@@ -145,6 +147,9 @@ export interface Registry {
     tables: readonly PublishedTable[],
     signal: AbortSignal,
   ): Promise<{ readonly generation: number }>;
+
+  /** Tells where the run is, the tables that it has finished included, and renews the lease. */
+  report(run: Run, tables: readonly TableCounts[], signal: AbortSignal): Promise<void>;
 
   /** Gives the lease back without publishing; staged work is kept for the next run to resume. */
   abandon(run: Run, reason: string, signal: AbortSignal): Promise<void>;

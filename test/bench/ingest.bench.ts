@@ -91,6 +91,7 @@ function hashRegistry(): Registry & { bytes: number; commits: number } {
       if (changes.size > 4 * PAGE) settle();
     },
     publish: async ({ generation }) => ({ generation }),
+    report: async () => {},
     abandon: async () => {},
   };
   return registry;

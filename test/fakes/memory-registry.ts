@@ -176,6 +176,11 @@ export function memoryRegistry(): MemoryRegistry {
       return { generation };
     },
 
+    async report(run, _, signal) {
+      check(signal);
+      hold(run);
+    },
+
     async abandon(run) {
       if (run.fence !== fence) throw new QuaysideError("run_fenced", "Another run took over.");
       if (lease === run.id) lease = undefined;

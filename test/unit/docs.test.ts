@@ -12,6 +12,8 @@ import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
 import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
+import { runsSurface } from "../../workers/surfaces/runs.ts";
+import { webhooksSurface } from "../../workers/surfaces/webhooks.ts";
 
 /** What the documents say that a machine can check. */
 
@@ -245,6 +247,16 @@ const never = (): never => {
   throw new Error("no route is called");
 };
 
+const NO_RUNS = {
+  trigger: never,
+  tick: never,
+  next: never,
+  run: never,
+  list: never,
+  cancel: never,
+  refuse: never,
+};
+
 /** `POST /v1/erase erase` of every documented route. */
 async function routes(): Promise<string[]> {
   const surfaces = [
@@ -266,6 +278,14 @@ async function routes(): Promise<string[]> {
       now: never,
     }),
     widgetTokensSurface({ apiKey: never, mint: never, allowedOrigins: never, now: never }),
+    runsSurface({ principal: never, runs: NO_RUNS }),
+    webhooksSurface({
+      tenant: "",
+      config: never,
+      webhook: never,
+      runs: NO_RUNS,
+      host: { secret: never, now: never },
+    }),
     demoSurface({ config: never }),
   ];
   const [route] = openapiSurface(surfaces).routes;

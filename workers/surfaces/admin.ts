@@ -14,6 +14,7 @@ import {
   knownAnswer,
   knownToWire,
   publishAnswer,
+  progressBody,
   publishBody,
   receiptAnswer,
   runBody,
@@ -22,6 +23,7 @@ import {
   type ReceiptAnswer,
   type StatusAnswer,
 } from "../../shared/registry-wire.ts";
+import { runToWire } from "../../shared/runs-wire.ts";
 import type { ErasureReceipt, TenantStatus } from "../tenant/api.ts";
 import { KNOWN_PAGE, type TenantRegistry } from "../tenant/registry.ts";
 import { parseBody, readBytes, readJson } from "./body.ts";
@@ -78,6 +80,16 @@ function configRoutes(scoped: Scoped): Route[] {
     },
     {
       method: "GET",
+      path: "/v1/admin/config",
+      doc: { summary: "Read the published configuration", scope: "admin", answer: z.looseObject({}) },
+      handle: scoped("admin", async ({ request }, registry) => {
+        const config = await registry.config(request.signal);
+        if (!config) throw new QuaysideError("not_configured", "No configuration is published yet.");
+        return Response.json(config);
+      }),
+    },
+    {
+      method: "GET",
       path: "/v1/admin/status",
       doc: {
         summary: "Tell versions, served tables and the last runs",
@@ -104,9 +116,13 @@ function runRoutes(scoped: Scoped): Route[] {
       },
       handle: scoped("ingest", async ({ request }, registry) => {
         const body = parseBody(beginBody, await readJson(request, MAX_BODY));
-        const { idempotency_key, take_over, ...rest } = body;
+        const { idempotency_key, requested, take_over, ...rest } = body;
         const run = await registry.beginOnce(
-          { ...rest, ...(take_over === undefined ? {} : { takeOver: take_over }) },
+          {
+            ...rest,
+            ...(requested === undefined ? {} : { requested }),
+            ...(take_over === undefined ? {} : { takeOver: take_over }),
+          },
           idempotency_key,
           request.signal,
         );
@@ -161,6 +177,22 @@ function runRoutes(scoped: Scoped): Route[] {
         const { run, tables } = parseBody(publishBody, await readJson(request, MAX_BODY));
         checkPath(run, params["run"]);
         return Response.json(await registry.publish(run, tables.map(tableFromWire), request.signal));
+      }),
+    },
+    {
+      method: "PUT",
+      path: "/v1/admin/runs/:run/progress",
+      doc: {
+        summary: "Tell where a run is, and renew its lease",
+        scope: "ingest",
+        body: progressBody,
+        status: 204,
+      },
+      handle: scoped("ingest", async ({ request, params }, registry) => {
+        const { run, tables } = parseBody(progressBody, await readJson(request, MAX_BODY));
+        checkPath(run, params["run"]);
+        await registry.report(run, tables, request.signal);
+        return new Response(null, { status: 204 });
       }),
     },
     {
@@ -264,16 +296,7 @@ function statusToWire(status: TenantStatus): StatusAnswer {
     generation: status.generation,
     space: status.space,
     tables: status.tables.map(({ table, rows, asOf }) => ({ table, rows, as_of: asOf })),
-    runs: status.runs.map((run) => ({
-      id: run.id,
-      state: run.state,
-      trigger: run.trigger,
-      started_at: run.startedAt,
-      finished_at: run.finishedAt ?? null,
-      generation: run.generation ?? null,
-      tables: run.tables.map((counts) => ({ ...counts })),
-      reason: run.reason ?? null,
-    })),
+    runs: status.runs.map(runToWire),
   };
 }
 

@@ -13,7 +13,12 @@ const MAX_VIOLATIONS = 20;
  * @throws QuaysideError `unsupported_media_type`, `body_too_large`, `malformed_json`.
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
-  return parseJson(decode(await readBytes(request, "application/json", maxBytes)));
+  return parseBytes(await readBytes(request, "application/json", maxBytes));
+}
+
+/** A body that was read already, as JSON. @throws QuaysideError `malformed_json`. */
+export function parseBytes(bytes: Uint8Array): unknown {
+  return parseJson(decode(bytes));
 }
 
 /**

@@ -43,13 +43,48 @@ export interface AdmittedTable {
   readonly rows: number;
 }
 
+/** Where a run is carried out: inside the Worker, or by a program that can reach what only Node can. */
+export type RunHost = "edge" | "node";
+
+/** A run that somebody asks for. */
+export interface RunTrigger {
+  /** Undefined: every indexed table. */
+  readonly tables: readonly string[] | undefined;
+  /** Every row anew, changed or not. */
+  readonly full: boolean;
+  readonly trigger: RunRequest["trigger"];
+  readonly host: RunHost;
+  /** Makes a repetition known as one, for a day. Where `body` is given, another one under the same key is a conflict. */
+  readonly once?: { readonly key: string; readonly body?: string };
+}
+
+export interface Triggered {
+  readonly id: string;
+  /** `coalesced`: an equal run waits or runs already. `duplicate`: the very trigger came before. */
+  readonly outcome: "queued" | "coalesced" | "duplicate";
+}
+
+/** A run that waits for somebody to lease it. */
+export interface WaitingRun {
+  readonly id: string;
+  readonly tables: readonly string[];
+  readonly full: boolean;
+  readonly trigger: RunRequest["trigger"];
+}
+
 export interface RunRecord {
   readonly id: string;
-  readonly state: "running" | "published" | "unchanged" | "failed" | "cancelled";
+  readonly state: "queued" | "running" | "published" | "unchanged" | "failed" | "cancelled";
   readonly trigger: RunRequest["trigger"];
-  readonly startedAt: string;
+  readonly host: RunHost;
+  readonly requestedAt: string;
+  readonly startedAt: string | undefined;
   readonly finishedAt: string | undefined;
   readonly generation: number | undefined;
+  /** Names of the tables that it is for. */
+  readonly asked: readonly string[];
+  readonly full: boolean;
+  /** What it has done, or has done so far. */
   readonly tables: readonly TableCounts[];
   readonly reason: string | undefined;
 }
@@ -160,6 +195,23 @@ export interface LedgerApi {
     served: ShardPublished,
   ): Promise<{ readonly generation: number }>;
   abandon(run: Run, reason: string): Promise<void>;
+  /** Renews the lease, and writes down where the run is. @throws `run_fenced`. */
+  report(run: Run, tables: readonly TableCounts[]): Promise<void>;
+  /** Asks for a run. @throws `idempotency_conflict`, `invalid_request` (no such table), `not_configured`. */
+  trigger(asked: RunTrigger): Promise<Triggered>;
+  /** Asks for runs of the tables that are due now. @param edge the tables that the Worker itself can read. */
+  triggerDue(edge: readonly string[]): Promise<readonly Triggered[]>;
+  /** The run that a host should lease next, and when another may be ready, in milliseconds since the epoch. */
+  next(
+    host: RunHost,
+  ): Promise<{ readonly run: WaitingRun | undefined; readonly readyAt: number | undefined }>;
+  /** A waiting run failed before it could be leased; it may be tried again, as if it had been. */
+  refuse(id: string, reason: string): Promise<void>;
+  run(id: string): Promise<RunRecord | undefined>;
+  /** At most `limit` runs, newest first. */
+  runs(limit: number): Promise<readonly RunRecord[]>;
+  /** Ends a run for good, waiting or running; one that has ended stays as it is. Undefined: no such run. */
+  cancel(id: string): Promise<RunRecord | undefined>;
   status(): Promise<TenantStatus>;
   /** Erases a row for good: no later ingest brings it back. Repeating it returns the same receipt id; the epoch rises once. */
   suppress(

@@ -1,17 +1,24 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { PublishedTable, Run, RunRequest, TableCounts } from "../../shared/ports/registry.ts";
+import type { PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
 import type { RunRecord, ShardPublished } from "./api.ts";
+import {
+  cancelRequest,
+  claimRequest,
+  newRunId,
+  recordRequest,
+  runById,
+  settleRequest,
+} from "./ledger-requests.ts";
 import { metaOf } from "./ledger-schema.ts";
 
 /**
- * Runs: one at a time a tenant, under a lease with a fencing token. States: running -> publishing -> published | unchanged,
+ * Leases of runs: one at a time a tenant, with a fencing token. States: running -> publishing -> published | unchanged,
  * or failed | cancelled from either. All of it is plain SQL on the ledger's storage; callers make it transactional.
  */
 
 /** Renewed by every batch; longer than an embedder's worst wait between two batches would be kinder, but holds up a resume. */
 export const LEASE_MS = 60_000;
-const RUNS_SHOWN = 20;
 
 interface RunRow {
   readonly [column: string]: SqlStorageValue;
@@ -57,13 +64,14 @@ export function beginRun(
     const leftMs = active.lease_until - now;
     if (leftMs > 0 && request.takeOver !== true) throw conflict(active, leftMs);
     const reason = leftMs > 0 ? "taken over by a later run" : "its lease ended before it published";
-    finish(sql, active.id, "failed", reason, now);
+    finish(sql, active, "failed", reason, now);
   }
 
   const meta = metaOf(sql);
+  const fence = meta.fence + 1;
   const run: Run = {
-    id: `run_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`,
-    fence: meta.fence + 1,
+    id: request.requested === undefined ? newRunId() : claimRequest(sql, request.requested, fence),
+    fence,
     generation: Math.max(meta.generation, meta.reserved) + 1,
     space: request.space,
   };
@@ -82,6 +90,9 @@ export function beginRun(
     now + LEASE_MS,
     JSON.stringify(request.tables),
   );
+  if (request.requested === undefined) {
+    recordRequest(sql, run.id, request.tables, request.trigger, fence, now);
+  }
   return run;
 }
 
@@ -220,7 +231,7 @@ export function publishRun(
   }
 
   const state = generation > meta.generation ? "published" : "unchanged";
-  finish(sql, run.id, state, null, now);
+  finish(sql, run, state, null, now);
   sql.exec("UPDATE runs SET served = ?, tables = ? WHERE id = ?", generation, JSON.stringify(tables), run.id);
   sql.exec("DELETE FROM withheld");
   return { generation };
@@ -230,34 +241,24 @@ export function publishRun(
 export function abandonRun(sql: SqlStorage, run: Run, reason: string, now: number): void {
   const [row] = runsWhere(sql, "id = ? AND fence = ?", run.id, run.fence);
   if (!row || row.fence !== metaOf(sql).fence) throw fenced();
-  if (row.finished_at === null) finish(sql, run.id, "failed", reason.slice(0, 500), now);
+  if (row.finished_at === null) finish(sql, run, "failed", reason.slice(0, 500), now);
+}
+
+/** Ends a run that waits or runs, for good: a batch that its holder sends from now on is refused. Undefined: no such run. */
+export function cancelRun(sql: SqlStorage, id: string, now: number): RunRecord | undefined {
+  const fence = cancelRequest(sql, id, now);
+  const [active] = fence === undefined ? [] : runsWhere(sql, `fence = ? AND ${ACTIVE}`, fence);
+  if (active) finish(sql, active, "cancelled", null, now);
+  return runById(sql, id);
 }
 
 function finish(
   sql: SqlStorage,
-  id: string,
+  { id, fence }: Pick<Run, "id" | "fence">,
   state: RunRecord["state"],
   reason: string | null,
   now: number,
 ): void {
   sql.exec("UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?", state, reason, now, id);
-}
-
-/** The last runs, newest first. */
-export function recentRuns(sql: SqlStorage): readonly RunRecord[] {
-  return runsWhere(sql, `true ORDER BY fence DESC LIMIT ${RUNS_SHOWN}`).map((row) => ({
-    id: row.id,
-    state: row.state === "publishing" ? "running" : row.state,
-    trigger: row.trigger,
-    startedAt: new Date(row.started_at).toISOString(),
-    finishedAt: row.finished_at === null ? undefined : new Date(row.finished_at).toISOString(),
-    generation: row.served ?? undefined,
-    tables: countsOf(row.tables),
-    reason: row.reason ?? undefined,
-  }));
-}
-
-function countsOf(json: string): readonly TableCounts[] {
-  const tables: readonly (string | PublishedTable)[] = JSON.parse(json);
-  return tables.flatMap((table) => (typeof table === "string" ? [] : [table.counts]));
+  settleRequest(sql, fence, state, reason, now);
 }

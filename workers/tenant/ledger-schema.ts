@@ -28,6 +28,18 @@ export function createLedgerSchema(sql: SqlStorage): void {
       started_at INTEGER NOT NULL, lease_until INTEGER NOT NULL, finished_at INTEGER,
       served INTEGER, tables TEXT NOT NULL, reason TEXT
     );
+    CREATE TABLE IF NOT EXISTS requests (
+      no INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+      tables TEXT NOT NULL, full INTEGER NOT NULL, host TEXT NOT NULL, "trigger" TEXT NOT NULL, state TEXT NOT NULL,
+      requested_at INTEGER NOT NULL, not_before INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, fence INTEGER,
+      again INTEGER NOT NULL DEFAULT 0, progress TEXT, finished_at INTEGER, reason TEXT
+    );
+    CREATE INDEX IF NOT EXISTS requests_state ON requests (state);
+    CREATE INDEX IF NOT EXISTS requests_fence ON requests (fence);
+    CREATE TABLE IF NOT EXISTS seen (
+      key TEXT PRIMARY KEY, body TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS asked (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS withheld (
       run TEXT NOT NULL, hash TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, hash)
     ) WITHOUT ROWID;
@@ -41,6 +53,13 @@ export function createLedgerSchema(sql: SqlStorage): void {
       id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, holder TEXT NOT NULL,
       created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT
     ) WITHOUT ROWID;
+  `);
+  // Runs of a ledger that knew no requests yet.
+  sql.exec(`
+    INSERT INTO requests (id, tables, full, host, "trigger", state, requested_at, not_before, attempts, fence, finished_at, reason)
+    SELECT id, '[]', 0, 'node', "trigger", CASE state WHEN 'publishing' THEN 'running' ELSE state END,
+      started_at, started_at, 1, fence, finished_at, reason
+    FROM runs WHERE NOT EXISTS (SELECT 1 FROM requests) ORDER BY fence
   `);
 }
 

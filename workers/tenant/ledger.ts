@@ -3,8 +3,23 @@ import type { Config } from "../../shared/config.ts";
 import { hash128 } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { AccessClass, PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
-import type { Admission, LedgerApi, Publication, ShardPublished, StoredKey, TenantStatus } from "./api.ts";
+import type {
+  AccessClass,
+  PublishedTable,
+  Run,
+  RunRequest,
+  TableCounts,
+} from "../../shared/ports/registry.ts";
+import type {
+  Admission,
+  LedgerApi,
+  Publication,
+  RunHost,
+  RunTrigger,
+  ShardPublished,
+  StoredKey,
+  TenantStatus,
+} from "./api.ts";
 import {
   completeErasure,
   countErasures,
@@ -28,17 +43,28 @@ import {
   type Served,
 } from "./ledger-policy.ts";
 import {
+  nextRun,
+  recentRuns,
+  refuseRequest,
+  reportProgress,
+  runById,
+  triggerDue,
+  triggerRun,
+} from "./ledger-requests.ts";
+import {
   abandonRun,
   beginRun,
+  cancelRun,
   pendingPublication,
   preparePublication,
   publishedBy,
   publishRun,
-  recentRuns,
   renewLease,
 } from "./ledger-runs.ts";
 import { createLedgerSchema, metaOf } from "./ledger-schema.ts";
 import { coded } from "./rpc.ts";
+
+const RUNS_SHOWN = 20;
 
 /** One a tenant: configuration, access classes, runs, generation, erasures. It decides; shards hold rows. */
 export class Ledger extends DurableObject implements LedgerApi {
@@ -138,13 +164,48 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.#change(() => abandonRun(this.#sql, run, reason, Date.now()));
   }
 
+  report(run: Run, tables: readonly TableCounts[]): Promise<void> {
+    return this.#change(() => {
+      renewLease(this.#sql, run, Date.now());
+      reportProgress(this.#sql, run.fence, tables);
+    });
+  }
+
+  trigger(asked: RunTrigger): ReturnType<LedgerApi["trigger"]> {
+    return this.#change(() => triggerRun(this.#sql, this.#configured().config, asked, Date.now()));
+  }
+
+  triggerDue(edge: readonly string[]): ReturnType<LedgerApi["triggerDue"]> {
+    return this.#change(() => triggerDue(this.#sql, this.#configured().config, edge, Date.now()));
+  }
+
+  next(host: RunHost): ReturnType<LedgerApi["next"]> {
+    return coded(() => nextRun(this.#sql, host, Date.now()));
+  }
+
+  refuse(id: string, reason: string): Promise<void> {
+    return this.#change(() => refuseRequest(this.#sql, id, reason, Date.now()));
+  }
+
+  run(id: string): ReturnType<LedgerApi["run"]> {
+    return coded(() => runById(this.#sql, id));
+  }
+
+  runs(limit: number): ReturnType<LedgerApi["runs"]> {
+    return coded(() => recentRuns(this.#sql, limit));
+  }
+
+  cancel(id: string): ReturnType<LedgerApi["cancel"]> {
+    return this.#change(() => cancelRun(this.#sql, id, Date.now()));
+  }
+
   status(): Promise<TenantStatus> {
     return coded(() => {
       const { epoch, generation, space } = metaOf(this.#sql);
       this.#config ??= currentConfig(this.#sql);
       this.#served ??= loadServed(this.#sql);
       const tables = [...this.#served.tables].map(([table, { rows, asOf }]) => ({ table, rows, asOf }));
-      const runs = recentRuns(this.#sql);
+      const runs = recentRuns(this.#sql, RUNS_SHOWN);
       return { configVersion: this.#config?.version ?? 0, epoch, generation, space, tables, runs };
     });
   }

@@ -153,6 +153,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     erased: async (signal) => new Set(await within(signal, ledger.erasedRows())),
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
     publish: (run, tables, signal) => within(signal, publish(run, tables)),
+    report: (run, tables, signal) => within(signal, ledger.report(run, tables)),
     abandon: (run, reason, signal) => within(signal, ledger.abandon(run, reason)),
     config: async (signal) => (await within(signal, ledger.config()))?.config,
     publishConfig: (config, signal) => within(signal, publishConfig(config)),
