@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 
 /**
@@ -36,6 +37,7 @@ export async function buildWorker(options: {
     loader: { ".wasm": "copy" },
     define: { QUAYSIDE_DEMO: String(options.demo) },
     legalComments: "none",
+    plugins: [slimSdks()],
     logLevel: "warning",
     write: false,
   });
