@@ -43,7 +43,7 @@ export const runSchema = z.strictObject({
 const chunk = z.strictObject({
   n: count,
   text,
-  lexical: z.strictObject({ title: text, body: text, labels: text, meta: text }),
+  lexical: z.optional(z.strictObject({ title: text, body: text, labels: text, meta: text })),
   v: z.optional(z.literal(true)),
 });
 
@@ -62,7 +62,9 @@ const row = z.strictObject({
   chunks: z.array(chunk).check(z.maxLength(MAX_ITEMS)),
 });
 
-const header = z.strictObject({
+type WireRow = z.infer<typeof row>;
+
+const head = {
   run: runSchema,
   seq: count,
   table: short,
@@ -79,9 +81,66 @@ const header = z.strictObject({
       }),
     )
     .check(z.maxLength(MAX_ITEMS)),
-  rows: z.array(row).check(z.maxLength(MAX_ITEMS)),
   gone: z.array(z.strictObject({ row: longId, view: short })).check(z.maxLength(MAX_ITEMS)),
-});
+};
+
+const header = z.strictObject({ ...head, rows: z.array(row).check(z.maxLength(MAX_ITEMS)) });
+/** The same for rows that `isRow` takes: a schema that walks a dozen objects a row is most of what decoding costs. */
+const plainHeader = z.strictObject({ ...head, rows: z.custom<readonly WireRow[]>(areRows) });
+
+function areRows(value: unknown): value is readonly WireRow[] {
+  return Array.isArray(value) && value.length <= MAX_ITEMS && value.every(isRow);
+}
+
+const ROW_FIELDS = new Set(Object.keys(row.shape));
+const HASH = /^[A-Za-z0-9_-]{22}$/;
+
+/** Takes nothing that the schema `row` refuses; what it does not take is left to the schema, which says why. */
+function isRow(value: unknown): value is WireRow {
+  if (!isRecord(value)) return false;
+  for (const field of Object.keys(value)) if (!ROW_FIELDS.has(field)) return false;
+  const { accessClass, title, changedAt, url, cells, chunks } = value;
+  return (
+    isText(value["row"], 2, 8192) &&
+    isText(value["view"], 1, 500) &&
+    isText(value["version"], 1, 500) &&
+    typeof accessClass === "string" &&
+    HASH.test(accessClass) &&
+    typeof title === "string" &&
+    (changedAt === undefined || isText(changedAt, 1, 500)) &&
+    (url === undefined || typeof url === "string") &&
+    Array.isArray(cells) &&
+    cells.every(isPlainCell) &&
+    Array.isArray(chunks) &&
+    chunks.length <= MAX_ITEMS &&
+    chunks.every(isBareChunk)
+  );
+}
+
+function isPlainCell(cell: unknown): boolean {
+  if (!isRecord(cell) || Object.keys(cell).length !== 2 || !isText(cell["column"], 1, 500)) return false;
+  const { value } = cell;
+  return value === null || (value !== undefined && typeof value !== "object");
+}
+
+/** Without words and vector. */
+function isBareChunk(chunk: unknown): boolean {
+  return (
+    isRecord(chunk) &&
+    Object.keys(chunk).length === 2 &&
+    typeof chunk["text"] === "string" &&
+    Number.isSafeInteger(chunk["n"]) &&
+    Number(chunk["n"]) >= 0
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown, least: number, most: number): boolean {
+  return typeof value === "string" && value.length >= least && value.length <= most;
+}
 
 /**
  * @throws QuaysideError `invalid_request` when two vectors differ in length, `body_too_large` above `MAX_BATCH_BYTES`.
@@ -133,7 +192,8 @@ export function decodeBatch(bytes: Uint8Array): { readonly run: Run; readonly ba
     throw new QuaysideError("body_too_large", `A batch may have ${MAX_BATCH_BYTES} bytes.`);
   }
   const frame = unframe(bytes);
-  const parsed = header.safeParse(frame.json);
+  const plain = plainHeader.safeParse(frame.json);
+  const parsed = plain.success ? plain : header.safeParse(frame.json);
   if (!parsed.success) {
     throw invalid(
       parsed.error.issues.slice(0, 20).map((issue) => ({
@@ -165,7 +225,7 @@ export function decodeBatch(bytes: Uint8Array): { readonly run: Run; readonly ba
     ...r,
     changedAt: r.changedAt,
     url: r.url,
-    chunks: r.chunks.map(({ v, ...c }) => ({ ...c, vector: v ? next() : undefined })),
+    chunks: r.chunks.map(({ n, text, lexical, v }) => ({ n, text, lexical, vector: v ? next() : undefined })),
   }));
   return { run, batch: { ...rest, rows: staged } };
 }

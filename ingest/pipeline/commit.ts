@@ -140,7 +140,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
     upserted.catch(() => undefined);
     const rows = batch.rows.map((row) => ({
       ...row,
-      chunks: row.chunks.map((chunk) => ({ ...chunk, vector: undefined })),
+      chunks: row.chunks.map(({ n, text }) => ({ n, text, lexical: undefined, vector: undefined })),
     }));
     await enqueue(async () => {
       await upserted;
@@ -191,6 +191,9 @@ export function makeCommitter(options: CommitterOptions): Committer {
 /** Bytes of a row in a batch, about: cells, chunk texts, lexical fields, vectors. */
 function sizeOf(row: StagedRow, bytes: number, outside: boolean): number {
   const dimensions = outside ? 0 : (row.chunks[0]?.vector?.length ?? 0);
-  const meta = row.chunks[0]?.lexical.meta.length ?? 0;
-  return bytes * 3 + row.chunks.length * (dimensions * 4 + meta + row.title.length * 2 + 400) + 200;
+  const meta = outside ? 0 : (row.chunks[0]?.lexical?.meta.length ?? 0);
+  // Cells and texts, and the words of the texts where they are searched beside the rows.
+  return (
+    bytes * (outside ? 2 : 3) + row.chunks.length * (dimensions * 4 + meta + row.title.length * 2 + 400) + 200
+  );
 }

@@ -17,14 +17,14 @@ export interface AccessClass {
   readonly classification: Classification;
 }
 
-/** A chunk as ingest made it. `vector` is absent when the vectors live in an index of their own. */
+/** A chunk as ingest made it. `vector` and `lexical` are absent when both legs live in an index of their own. */
 export interface StagedChunk {
   /** 0-based position in the row. */
   readonly n: number;
   /** What was embedded, and what a model reads. */
   readonly text: string;
   /** The lexical leg's fields, plain text; the index analyses them. */
-  readonly lexical: LexicalFields;
+  readonly lexical: LexicalFields | undefined;
   readonly vector: Float32Array | undefined;
 }
 

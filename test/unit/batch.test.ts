@@ -120,7 +120,9 @@ describe("batch format", () => {
         fc.record({
           n: fc.nat(),
           text,
-          lexical: fc.record({ title: text, body: text, labels: text, meta: text }),
+          lexical: fc.option(fc.record({ title: text, body: text, labels: text, meta: text }), {
+            nil: undefined,
+          }),
           vector: fc.option(vector, { nil: undefined }),
         }),
         { maxLength: 3 },
@@ -208,6 +210,27 @@ describe("batch format refuses", () => {
     ];
     expect(codeOf(() => decodeBatch(withHeader((h) => ({ ...h, rows: rows(32) }))))).toBe("none");
     expect(codeOf(() => decodeBatch(withHeader((h) => ({ ...h, rows: rows(33) }))))).toBe("invalid_request");
+  });
+
+  it.each([
+    ["an unknown field", { extra: 1 }],
+    ["a row id that is too long", { row: `tickets:${"1".repeat(8200)}` }],
+    ["an empty view", { view: "" }],
+    ["a version that is no text", { version: 1 }],
+    ["a class that is no hash", { accessClass: "public" }],
+    ["a title that is no text", { title: null }],
+    ["an empty time", { changedAt: "" }],
+    ["a cell without a value", { cells: [{ column: "a" }] }],
+    ["a cell with more than a value", { cells: [{ column: "a", value: 1, other: 2 }] }],
+    ["a cell of no column", { cells: [{ column: "", value: 1 }] }],
+    ["a chunk with a negative number", { chunks: [{ n: -1, text: "" }] }],
+    ["a chunk with half a number", { chunks: [{ n: 0.5, text: "" }] }],
+    ["a chunk with more than a text", { chunks: [{ n: 0, text: "", other: 1 }] }],
+  ])("a row without words that has %s", (_, fault) => {
+    const row = { ...ROW, chunks: [{ n: 0, text: "" }] };
+    expect(codeOf(() => decodeBatch(withHeader((h) => ({ ...h, rows: [row] }))))).toBe("none");
+    const rows = [{ ...row, ...fault }];
+    expect(codeOf(() => decodeBatch(withHeader((h) => ({ ...h, rows }))))).toBe("invalid_request");
   });
 
   it("a vector that holds NaN", () => {

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { storedId } from "../../shared/ids.ts";
+import type { StagedRow } from "../../shared/ports/registry.ts";
 import { blockCapacity } from "../../workers/index/blocks.ts";
 import { MAX_BLOCK_BYTES } from "../../workers/index/schema.ts";
 import {
@@ -280,6 +281,38 @@ describe("the re-check of ids from outside", () => {
     const shard = await filled({ id: "1", text: "first" });
     const hits = [{ id: "notes:1", score: 1 }];
     expect((await shard.api.recheck(hits, { ...PUBLIC_ONLY, tables: ["other"] })).evidence).toEqual([]);
+  });
+});
+
+async function outside(input: RowInput): Promise<StagedRow> {
+  const made = await row(input);
+  const chunks = made.chunks.map(({ n, text }) => ({ n, text, lexical: undefined, vector: undefined }));
+  return { ...made, chunks };
+}
+
+describe("rows whose chunks are searched outside", () => {
+  it("are confirmed with their text, and found by no search here", async () => {
+    const shard = openShard();
+    await shard.publish(1, [await outside({ id: "1", text: ["first", "second"] })]);
+    const hits = [
+      { id: await storedId("notes:1", "all", 1), score: 0.9 },
+      { id: await storedId("notes:1", "all", 2), score: 0.8 },
+    ];
+    const { evidence } = await shard.api.recheck(hits, PUBLIC_ONLY);
+    expect(evidence.map((hit) => [hit.id, hit.text])).toEqual([["notes:1#1", "second"]]);
+    expect(await shard.find("second")).toEqual([]);
+  });
+
+  it("end when they are replaced, and leave nothing when they are erased", async () => {
+    const shard = openShard();
+    await shard.publish(1, [await outside({ id: "1", text: ["first", "second"] })]);
+    await shard.publish(2, [await outside({ id: "1", text: "third" })], { changed: 1 });
+    const { evidence } = await shard.api.recheck([{ id: "notes:1", score: 1 }], PUBLIC_ONLY);
+    expect(evidence.map((hit) => hit.text)).toEqual(["third"]);
+    expect(await shard.api.erase("notes:1", 3)).toEqual({ rows: 1, chunks: 3, residue: 0 });
+    await runInDurableObject(shard.stub, (_, { storage }) => {
+      expect(storage.sql.exec("SELECT * FROM texts").toArray()).toEqual([]);
+    });
   });
 });
 

@@ -196,13 +196,18 @@ function chunkText(
   rec: number,
   n: number,
 ): { readonly n: number; readonly text: string } | undefined {
-  return sql
+  const [own] = sql
     .exec<{ n: number; text: string }>(
       "SELECT e.n AS n, p.text AS text FROM entry e JOIN passage p ON p.no = e.no WHERE e.rec = ? AND e.n = ?",
       rec,
       n,
     )
-    .toArray()[0];
+    .toArray();
+  if (own) return own;
+  const [outside] = sql
+    .exec<{ text: string | null }>("SELECT texts ->> ? AS text FROM texts WHERE rec = ?", `$[${n}]`, rec)
+    .toArray();
+  return typeof outside?.text === "string" ? { n, text: outside.text } : undefined;
 }
 
 /**

@@ -3,7 +3,8 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 /**
  * The shard's tables. `rec` is the row registry: one version of one view of a row, visible in the generations
  * `gen_from <= g < gen_to`; staged while `gen_from` is NEVER, current while `gen_to` is NEVER. `entry` is the search's own copy of
- * what it filters by, one small row a chunk; `passage` holds the chunk's text, `fts` its terms, `block` its vector.
+ * what it filters by, one small row a chunk; `passage` holds the chunk's text, `fts` its terms, `block` its vector. A version whose
+ * chunks are searched outside has none of these, only its chunks' texts, as one JSON list in `texts`.
  * The two copies are kept apart on purpose: hits come from `entry`, evidence is checked against `rec`.
  */
 
@@ -43,6 +44,7 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS entry_rec ON entry (rec, n)",
   "CREATE INDEX IF NOT EXISTS entry_block ON entry (block, pos)",
   "CREATE TABLE IF NOT EXISTS passage (no INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+  "CREATE TABLE IF NOT EXISTS texts (rec INTEGER PRIMARY KEY, texts TEXT NOT NULL)",
   "CREATE TABLE IF NOT EXISTS block (no INTEGER PRIMARY KEY AUTOINCREMENT, slots INTEGER NOT NULL, data BLOB NOT NULL)",
   // Terms come analysed and spelled in a-z, 0-9 and `_` (see lexical.ts), so the plainest tokenizer is the right one.
   `CREATE VIRTUAL TABLE IF NOT EXISTS fts USING fts5(title, body, labels, meta, content='', contentless_delete=1,

@@ -20,7 +20,10 @@ interface Prepared {
   readonly row: StagedRow;
   readonly stored: string;
   readonly cells: string;
+  /** Chunks to be searched here; none where both legs live outside. */
   readonly chunks: readonly { readonly chunk: StagedChunk; readonly analysed: AnalysedChunk }[];
+  /** The texts of chunks that are searched outside, as a JSON list; undefined when they are searched here. */
+  readonly texts: string | undefined;
 }
 
 const NOTHING: Staged = {
@@ -35,7 +38,7 @@ export function prepareRows(batch: Batch): Prepared[] {
   const hasher = makeHasher();
   const seen = new Set<string>();
   for (const { row, view } of [...batch.rows, ...batch.gone]) {
-    const pair = `${view}\u0000${row}`;
+    const pair = pairOf({ row, view });
     if (seen.has(pair)) throw invalid("/rows", `Two rows of table ${batch.table} have the same key.`);
     seen.add(pair);
   }
@@ -45,17 +48,29 @@ export function prepareRows(batch: Batch): Prepared[] {
     }
     const cells = JSON.stringify(row.cells);
     checkRowSize(row.row, [cells, row.row, row.title, row.url ?? ""]);
-    for (const chunk of row.chunks) {
+    const outside = row.chunks.length > 0 && row.chunks.every((chunk) => !chunk.lexical && !chunk.vector);
+    if (!outside && row.chunks.some((chunk) => !chunk.lexical)) {
+      throw invalid("/rows/chunks/lexical", "A chunk that is searched here has words.");
+    }
+    const chunks = row.chunks.flatMap((chunk) => {
       checkRowSize(row.row, [chunk.text]);
+      if (!chunk.lexical) return [];
       const { title, body, labels, meta } = chunk.lexical;
       checkRowSize(row.row, [title, body, labels, meta]);
+      return [{ chunk, analysed: analyseChunk(chunk.lexical) }];
+    });
+    const texts = outside ? JSON.stringify(row.chunks.map((chunk) => chunk.text)) : undefined;
+    if (texts !== undefined) checkRowSize(row.row, [texts]);
+    if (row.chunks.some((chunk, i) => chunk.n !== i)) {
+      throw invalid("/rows/chunks/n", "Chunks are numbered from 0, in order.");
     }
     return {
       row,
       // The same as `storedId` of shared/ids.ts, without the chunk's number.
       stored: hasher.hash128(`${row.view}\u0000${row.row}`),
       cells,
-      chunks: row.chunks.map((chunk) => ({ chunk, analysed: analyseChunk(chunk.lexical) })),
+      chunks,
+      texts,
     };
   });
 }
@@ -121,16 +136,15 @@ export function stageBatch(
     sql.exec("INSERT OR IGNORE INTO class (id, classification) VALUES (?, ?)", id, classification);
   }
 
-  const dropped = new Set<number>();
-  const slots: Slot[] = [];
-  for (const { row, view } of [...batch.rows, ...batch.gone]) {
-    for (const rec of stagedVersions(sql, row, view)) dropped.add(rec);
-    sql.exec("DELETE FROM gone WHERE row = ? AND view = ?", row, view);
-  }
+  const rows = [...batch.rows, ...batch.gone];
+  const known = knownVersions(sql, rows);
+  const dropped = new Set(rows.flatMap((row) => known.get(pairOf(row))?.staged ?? []));
   dropVersions(sql, dropped);
-  for (const item of prepared) {
-    slots.push(...insertRow(sql, run.id, table, item, places.slice(slots.length), now));
-  }
+  sql.exec(
+    "DELETE FROM gone WHERE (row, view) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+    JSON.stringify(rows.map(({ row, view }) => [row, view])),
+  );
+  const slots = insertRows(sql, { run: run.id, table, now, known, places }, prepared);
   for (const { row, view } of batch.gone) {
     sql.exec("INSERT INTO gone (row, view, tbl, run) VALUES (?, ?, ?, ?)", row, view, table, run.id);
   }
@@ -153,40 +167,79 @@ export function tableNumber(sql: SqlStorage, name: string): number {
   return sql.exec<{ no: number }>("SELECT no FROM tbl WHERE name = ?", name).one().no;
 }
 
-function stagedVersions(sql: SqlStorage, row: string, view: string): number[] {
-  return sql
-    .exec<{ no: number }>("SELECT no FROM rec WHERE row = ? AND view = ? AND gen_from = ?", row, view, NEVER)
-    .toArray()
-    .map((found) => found.no);
+function pairOf({ row, view }: { readonly row: string; readonly view: string }): string {
+  return `${view}\u0000${row}`;
 }
 
-/** Places are taken from the front, one for each chunk that has a vector. Returns the slots of those chunks. */
-function insertRow(
+/** What is stored of a view of a row already. */
+interface Known {
+  /** Versions that are staged; at most one. */
+  readonly staged: number[];
+  /** When each version was first seen. */
+  readonly seen: Map<string, string>;
+}
+
+/** By `pairOf`; a batch asks once, because asking row by row costs as much as writing. */
+function knownVersions(
   sql: SqlStorage,
-  run: string,
-  table: number,
-  { row, stored, cells, chunks }: Prepared,
-  places: readonly Place[],
-  now: string,
-): Slot[] {
-  const accessClass = sql
-    .exec<{ no: number }>("SELECT no FROM class WHERE id = ?", row.accessClass)
-    .toArray()[0]?.no;
-  if (accessClass === undefined)
-    throw invalid("/rows/accessClass", "A row carries an access class that no batch has sent.");
-  // The same version read again is not a change: it keeps the time at which it was first seen.
-  const seen = sql
-    .exec<{ at: string }>(
-      "SELECT first_seen AS at FROM rec WHERE row = ? AND view = ? AND version = ? LIMIT 1",
-      row.row,
-      row.view,
-      row.version,
-    )
-    .toArray()[0]?.at;
-  const rec = sql
-    .exec<{ no: number }>(
-      `INSERT INTO rec (tbl, class, gen_from, gen_to, row, view, version, stored, chunks, run, first_seen, changed_at, url, title, cells)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING no`,
+  rows: readonly { readonly row: string; readonly view: string }[],
+): ReadonlyMap<string, Known> {
+  const known = new Map<string, Known>();
+  const found = sql.exec<{
+    no: number;
+    row: string;
+    view: string;
+    version: string;
+    from: number;
+    seen: string;
+  }>(
+    `SELECT no, row, view, version, gen_from AS "from", first_seen AS seen FROM rec
+     WHERE row IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(rows.map(({ row }) => row)),
+  );
+  for (const { no, version, from, seen, ...pair } of found) {
+    const entry = known.get(pairOf(pair)) ?? { staged: [], seen: new Map<string, string>() };
+    known.set(pairOf(pair), entry);
+    entry.seen.set(version, seen);
+    if (from === NEVER) entry.staged.push(no);
+  }
+  return known;
+}
+
+interface Into {
+  readonly run: string;
+  readonly table: number;
+  readonly now: string;
+  readonly known: ReadonlyMap<string, Known>;
+  /** One for each chunk that has a vector, in order. */
+  readonly places: readonly Place[];
+}
+
+/**
+ * Returns the slots of the chunks that have a vector. Numbers are given here, not asked for with RETURNING, which would cost
+ * more than the insert itself.
+ */
+function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slot[] {
+  const { run, table, now, known, places } = into;
+  const classes = new Map(
+    sql
+      .exec<{ id: string; no: number }>("SELECT id, no FROM class")
+      .toArray()
+      .map(({ id, no }) => [id, no] as const),
+  );
+  let rec = lastNumber(sql, "rec");
+  let entry = lastNumber(sql, "entry");
+  const slots: Slot[] = [];
+  for (const { row, stored, cells, chunks, texts } of rows) {
+    const accessClass = classes.get(row.accessClass);
+    if (accessClass === undefined)
+      throw invalid("/rows/accessClass", "A row carries an access class that no batch has sent.");
+    rec += 1;
+    sql.exec(
+      `INSERT INTO rec (no, tbl, class, gen_from, gen_to, row, view, version, stored, chunks, run, first_seen, changed_at, url,
+         title, cells)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      rec,
       table,
       accessClass,
       NEVER,
@@ -195,21 +248,22 @@ function insertRow(
       row.view,
       row.version,
       stored,
-      chunks.length,
+      row.chunks.length,
       run,
-      seen ?? now,
+      // The same version read again is not a change: it keeps the time at which it was first seen.
+      known.get(pairOf(row))?.seen.get(row.version) ?? now,
       row.changedAt ?? null,
       row.url ?? null,
       row.title,
       cells,
-    )
-    .one().no;
-  const slots: Slot[] = [];
-  for (const { chunk, analysed } of chunks) {
-    const place = chunk.vector ? places[slots.length] : undefined;
-    const no = sql
-      .exec<{ no: number }>(
-        `INSERT INTO entry (rec, n, tbl, class, live, french, block, pos) VALUES (?, ?, ?, ?, 0, ?, ?, ?) RETURNING no`,
+    );
+    if (texts !== undefined) sql.exec("INSERT INTO texts (rec, texts) VALUES (?, ?)", rec, texts);
+    for (const { chunk, analysed } of chunks) {
+      entry += 1;
+      const place = chunk.vector ? places[slots.length] : undefined;
+      sql.exec(
+        "INSERT INTO entry (no, rec, n, tbl, class, live, french, block, pos) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
+        entry,
         rec,
         chunk.n,
         table,
@@ -217,32 +271,43 @@ function insertRow(
         analysed.language === "fr" ? 1 : 0,
         place?.block ?? null,
         place?.pos ?? null,
-      )
-      .one().no;
-    sql.exec("INSERT INTO passage (no, text) VALUES (?, ?)", no, chunk.text);
-    sql.exec(
-      "INSERT INTO fts (rowid, title, body, labels, meta) VALUES (?, ?, ?, ?, ?)",
-      no,
-      analysed.title,
-      analysed.body,
-      analysed.labels,
-      analysed.meta,
-    );
-    if (place) slots.push({ chunk: no, rec, table, accessClass, live: false });
+      );
+      sql.exec("INSERT INTO passage (no, text) VALUES (?, ?)", entry, chunk.text);
+      sql.exec(
+        "INSERT INTO fts (rowid, title, body, labels, meta) VALUES (?, ?, ?, ?, ?)",
+        entry,
+        analysed.title,
+        analysed.body,
+        analysed.labels,
+        analysed.meta,
+      );
+      if (place) slots.push({ chunk: entry, rec, table, accessClass, live: false });
+    }
   }
   return slots;
 }
 
+/** The highest number that an AUTOINCREMENT table has ever given; 0 when none. */
+function lastNumber(sql: SqlStorage, name: "rec" | "entry"): number {
+  return (
+    sql.exec<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = ?", name).toArray()[0]?.seq ?? 0
+  );
+}
+
+/** Versions named in one statement: a bound list stays far below 2 MB. */
+const DROP_AT_ONCE = 10_000;
+
 /** Removes row versions and all that hangs on them, vectors in blocks excepted. */
 export function dropVersions(sql: SqlStorage, recs: Iterable<number>): void {
-  for (const rec of recs) {
-    const chunks = sql.exec<{ no: number }>("SELECT no FROM entry WHERE rec = ?", rec).toArray();
-    for (const { no } of chunks) {
-      sql.exec("DELETE FROM fts WHERE rowid = ?", no);
-      sql.exec("DELETE FROM passage WHERE no = ?", no);
-    }
-    sql.exec("DELETE FROM entry WHERE rec = ?", rec);
-    sql.exec("DELETE FROM rec WHERE no = ?", rec);
+  const all = [...recs];
+  for (let at = 0; at < all.length; at += DROP_AT_ONCE) {
+    const list = JSON.stringify(all.slice(at, at + DROP_AT_ONCE));
+    const entries = "SELECT no FROM entry WHERE rec IN (SELECT value FROM json_each(?))";
+    sql.exec(`DELETE FROM fts WHERE rowid IN (${entries})`, list);
+    sql.exec(`DELETE FROM passage WHERE no IN (${entries})`, list);
+    sql.exec("DELETE FROM entry WHERE rec IN (SELECT value FROM json_each(?))", list);
+    sql.exec("DELETE FROM texts WHERE rec IN (SELECT value FROM json_each(?))", list);
+    sql.exec("DELETE FROM rec WHERE no IN (SELECT value FROM json_each(?))", list);
   }
 }
 
