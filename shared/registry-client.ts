@@ -11,11 +11,14 @@ import {
   erasedAnswer,
   knownAnswer,
   knownFromWire,
+  probeAnswer,
   publishAnswer,
   receiptAnswer,
   runBody,
   statusAnswer,
   tableToWire,
+  vectorsFromWire,
+  vectorsToWire,
   type ReceiptAnswer,
   type StatusAnswer,
 } from "./registry-wire.ts";
@@ -51,10 +54,8 @@ export interface RegistryClient extends Registry {
   runs(signal: AbortSignal): Promise<readonly RunWire[]>;
   /** @throws `not_found`. */
   cancelRun(id: string, signal: AbortSignal): Promise<RunWire>;
-  /** Erases a row for good. @param key text form: values joined by `|`. */
+  /** Erases a row for good; repeating it is the same erasure, and looks again for what was left. @param key text form: values joined by `|`. */
   erase(table: string, key: string, signal: AbortSignal): Promise<ReceiptAnswer>;
-  /** @throws `not_found`. */
-  erasure(id: string, signal: AbortSignal): Promise<ReceiptAnswer>;
 }
 
 const DEADLINE_MS = 60_000;
@@ -129,6 +130,12 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
       return new Set(rows);
     },
 
+    async probe(run, vectors, signal) {
+      const body = { run, vectors: vectorsToWire(vectors) };
+      const answer = await read(await sendJson("POST", runPath(run, "probe"), body, signal), probeAnswer);
+      return vectorsFromWire(answer.vectors);
+    },
+
     async commit(run, batch, signal) {
       const path = `/v1/admin/batches/${encodeURIComponent(run.id)}/${batch.seq}`;
       const headers = { "content-type": BATCH_MEDIA_TYPE };
@@ -184,14 +191,10 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
     async erase(table, key, signal) {
       return read(await sendJson("POST", "/v1/erase", { table, key }, signal), receiptAnswer);
     },
-
-    async erasure(id, signal) {
-      return read(await send(`/v1/erase/${encodeURIComponent(id)}`, { signal }), receiptAnswer);
-    },
   };
 }
 
-function runPath(run: Run, action: "publish" | "abandon" | "progress"): string {
+function runPath(run: Run, action: "probe" | "publish" | "abandon" | "progress"): string {
   return `/v1/admin/runs/${encodeURIComponent(run.id)}/${action}`;
 }
 

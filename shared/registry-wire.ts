@@ -50,6 +50,13 @@ export const progressBody = z.strictObject({
 
 export const abandonBody = z.strictObject({ run: runSchema, reason: z.string().check(z.maxLength(500)) });
 
+const probeVectors = z
+  .array(z.array(z.number()).check(z.minLength(1), z.maxLength(16_384)))
+  .check(z.maxLength(8));
+/** What the embedder gives for the probe texts, in their order. */
+export const probeBody = z.strictObject({ run: runSchema, vectors: probeVectors.check(z.minLength(1)) });
+export const probeAnswer = z.object({ vectors: probeVectors });
+
 export const configAnswer = z.object({ version: count });
 export const publishAnswer = z.object({ generation: count });
 
@@ -89,8 +96,12 @@ export const receiptAnswer = z.object({
   requested_at: time,
   /** Null while a part of the index has still to confirm; ask again. */
   erased_at: z.nullable(time),
-  removed: z.object({ rows: count, chunks: count }),
+  /** `vectors`: from an index outside the registry; `answers`: cached ones that rested on the row. */
+  removed: z.object({ rows: count, chunks: count, vectors: count, answers: count }),
+  /** What is left anywhere. */
   residue: count,
+  /** What each place answered when it was asked again: pieces found in `spaces` spaces. */
+  proof: z.object({ spaces: count, registry: count, index: count, answers: count }),
 });
 
 /** Proof of an erasure. It never repeats the row's key. */
@@ -116,6 +127,15 @@ export function tableToWire(published: PublishedTable): z.infer<typeof publishBo
 export function tableFromWire(wire: z.infer<typeof publishBody>["tables"][number]): PublishedTable {
   const { as_of, key, rollup, ...counts } = wire;
   return { counts, asOf: as_of, key, rollup };
+}
+
+/** Seven digits are more than a float of 32 bits holds in a unit vector, and half the length of its exact digits. */
+export function vectorsToWire(vectors: readonly Float32Array[]): number[][] {
+  return vectors.map((vector) => Array.from(vector, (x) => Math.round(x * 1e7) / 1e7));
+}
+
+export function vectorsFromWire(wire: z.infer<typeof probeAnswer>["vectors"]): Float32Array[] {
+  return wire.map((vector) => Float32Array.from(vector));
 }
 
 export function knownToWire(row: KnownRow): [string, string, string, number] {

@@ -7,7 +7,7 @@ import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Factory, Host } from "../shared/ports/host.ts";
 import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
 import type { Providers } from "./answer/route.ts";
-import type { Admission, ShardApi } from "./tenant/api.ts";
+import type { Admission, ShardApi, SpaceRef } from "./tenant/api.ts";
 import { airbyteWebhook } from "./webhooks/airbyte.ts";
 import { dbtWebhook } from "./webhooks/dbt.ts";
 import { fivetranWebhook } from "./webhooks/fivetran.ts";
@@ -97,14 +97,8 @@ export function makeEmbedders(host: Host): (config: Config) => Promise<Embedder>
 
 export interface Indexes {
   readonly search: (admission: Admission) => Promise<SearchIndex>;
-  /** Forgets chunks of a space that lies outside the shards; for an embedded one there is nothing to do. */
-  readonly purge: (
-    tenant: string,
-    config: Config,
-    space: string,
-    ids: readonly string[],
-    signal: AbortSignal,
-  ) => Promise<void>;
+  /** The index of any space that lies outside the shards, as it was when the space was written; undefined for an embedded one. */
+  readonly outside: (tenant: string, space: SpaceRef) => Promise<VectorIndex | undefined>;
 }
 
 /** The index of a tenant's space. @param shardOf the shard that is the embedded one. */
@@ -114,8 +108,11 @@ export function makeIndexes(
 ): Indexes {
   // An outside index asks once where it is; it holds addresses, no connection.
   const opened = new Map<string, VectorIndex>();
-  const outside = async (tenant: string, config: Config, space: string): Promise<VectorIndex | undefined> => {
-    const { kind, ...settings } = config.index ?? { kind: "embedded" };
+  const outside = async (
+    tenant: string,
+    { space, index: at }: SpaceRef,
+  ): Promise<VectorIndex | undefined> => {
+    const { kind, ...settings } = at ?? { kind: "embedded" };
     if (kind === "embedded") return undefined;
     const key = JSON.stringify([kind, settings, tenant, space]);
     const index =
@@ -126,15 +123,12 @@ export function makeIndexes(
   return {
     async search(admission) {
       const [index, shard] = await Promise.all([
-        outside(admission.tenant, admission.config, admission.space),
+        outside(admission.tenant, { space: admission.space, index: admission.config.index }),
         shardOf(admission),
       ]);
       return index ? outsideIndex(index, shard) : embeddedIndex(shard);
     },
-    async purge(tenant, config, space, ids, signal) {
-      if (ids.length === 0) return;
-      await (await outside(tenant, config, space))?.delete(ids, signal);
-    },
+    outside,
   };
 }
 

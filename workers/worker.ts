@@ -9,8 +9,9 @@ import type { SearchIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
 import { makeAsk } from "./answer/ask.ts";
+import { makeErasableCache } from "./answer/cache-erase.ts";
 import { makeAnswerKeys } from "./answer/cache-key.ts";
-import { makeAnswerCache } from "./answer/cache.ts";
+import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
 import { makeModelHealth } from "./answer/health.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { presetOf, type Providers } from "./answer/route.ts";
@@ -41,6 +42,9 @@ const DEFAULT_TENANT = "default";
 
 /** Most that a health check waits, in milliseconds. */
 const READY_TIMEOUT_MS = 5000;
+
+/** Most that dropping old spaces may take; what is left is dropped a minute later. */
+const SWEEP_TIMEOUT_MS = 25_000;
 
 /** Everything that is made once an isolate. It holds no request's I/O: stubs are made for each call. */
 interface Parts {
@@ -124,7 +128,10 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     allowedOrigins,
   });
   const answering = surfaces.flatMap(({ name, answer }) => (answer ? [[name, answer] as const] : []));
-  const scheduled = (): Promise<void> => parts.runs.tick(tenant);
+  const scheduled = async (): Promise<void> => {
+    await parts.runs.tick(tenant);
+    await parts.registry(tenant).sweep(AbortSignal.timeout(SWEEP_TIMEOUT_MS));
+  };
   return { ...app, scheduled, host, answerers: Object.fromEntries(answering) };
 }
 
@@ -155,10 +162,8 @@ function makeParts(env: Env): Parts {
         tenant: of,
         ledger: ledger(of),
         shard,
-        async purge(space, ids, signal) {
-          const config = await admissions.config(of, signal);
-          if (config) await indexes.purge(of, config, space, ids, signal);
-        },
+        outside: (space) => indexes.outside(of, space),
+        answers: makeErasableCache(env.CACHE, ANSWERS),
       }),
     runs: makeRuns({ ledger, readable: () => false, wake: async () => undefined }),
     shardOf,

@@ -19,6 +19,7 @@ import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
 import { stopAt, tableGuards, type GuardLimits } from "./guards.ts";
 import { makeKnownRows, type KnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
+import { probed } from "./probe.ts";
 import { readBack } from "./read-back.ts";
 import { render } from "./render.ts";
 import { makeRowReader, type Failure, type PreparedView } from "./rows.ts";
@@ -118,7 +119,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       signal,
     });
     const pool = makeEmbedPool({
-      embedder,
+      embedder: probed(embedder, (vectors) => registry.probe(run, vectors, signal)),
       concurrency: EMBED_CONCURRENCY,
       maxCostUsd: limits.maxCostUsd,
       onReady: (work) => committer.add(work),

@@ -164,6 +164,14 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       });
     },
 
+    async drop(signal) {
+      try {
+        await call((index) => index.deleteAll(), DELETE, signal);
+      } catch (error) {
+        if (!(error instanceof QuaysideError && error.code === "not_found")) throw error;
+      }
+    },
+
     async has(ids, signal) {
       const found = await inParallel(slices(ids, FETCH_IDS), concurrency, async (part) => {
         const { records } = await call((index) => index.fetch({ ids: [...part] }), READ_BACK, signal);

@@ -133,6 +133,12 @@ export interface Registry {
   erased(signal: AbortSignal): Promise<ReadonlySet<string>>;
 
   /**
+   * Keeps the vectors that the run's embedder gives for the probe texts, unless the run's space has some already, and returns
+   * those that the space has: they tell a model that was changed behind its name.
+   */
+  probe(run: Run, vectors: readonly Float32Array[], signal: AbortSignal): Promise<readonly Float32Array[]>;
+
+  /**
    * Stages one batch: classes, new or changed rows, and rows that are gone. Nothing is visible until `publish`.
    * Idempotent by `(run, seq)`: a repeated batch changes nothing.
    */

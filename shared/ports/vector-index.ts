@@ -72,4 +72,7 @@ export interface VectorIndex {
   has(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
 
   stats(signal: AbortSignal): Promise<{ readonly entries: number }>;
+
+  /** Forgets everything of this space: it is served no longer. */
+  drop(signal: AbortSignal): Promise<void>;
 }

@@ -232,6 +232,14 @@ export function registryContract(name: string, make: () => Promise<RegistryHarne
       expect([...(await registry.erased(signal()))]).toEqual([]);
     });
 
+    it("keeps a space's first probe vectors", async () => {
+      const { registry, request } = await open(make);
+      const run = await registry.begin(request, signal());
+      const vectors = [new Float32Array([0.6, 0.8]), new Float32Array([1, 0])];
+      expect(await registry.probe(run, vectors, signal())).toEqual(vectors);
+      expect(await registry.probe(run, vectors.toReversed(), signal())).toEqual(vectors);
+    });
+
     it("stops waiting when the signal is aborted", async () => {
       const { registry, request } = await open(make);
       const controller = new AbortController();

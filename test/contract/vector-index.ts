@@ -177,6 +177,14 @@ export function vectorIndexContract(name: string, open: () => Promise<IndexHarne
       expect(await harness.index.stats(signal)).toEqual({ entries: 2 });
     });
 
+    it("forgets everything when its space is dropped, and may be dropped twice", async () => {
+      await harness.put([entry("a"), entry("b")]);
+      await harness.index.drop(signal);
+      await harness.index.drop(signal);
+      expect(await harness.index.has(["a", "b"], signal)).toEqual(new Set());
+      expect(await harness.index.stats(signal)).toEqual({ entries: 0 });
+    });
+
     it("takes as many entries at once as it says", async () => {
       const most = Math.min(harness.index.maxUpsert, 1200);
       await harness.put(Array.from({ length: most }, (_, i) => entry(`e${i}`)));

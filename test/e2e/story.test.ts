@@ -99,6 +99,13 @@ describe("the eight examples", () => {
       { authorization: `Bearer ${served.token}` },
     );
     expect(erased.status).toBe(202);
+    const receipt = (await erased.json()) as { removed: { answers: number } };
+    expect(receipt.removed.answers).toBeGreaterThan(0);
+    expect(receipt).toMatchObject({
+      removed: { rows: 1 },
+      residue: 0,
+      proof: { spaces: 1, registry: 0, index: 0, answers: 0 },
+    });
     const after = await served.ask(question, "sales-uk");
     expect([after.outcome, JSON.stringify(after).includes("960107")]).toEqual(["no_evidence", false]);
     await served.ingest();

@@ -39,6 +39,10 @@ export function memoryIndex(): VectorIndex {
       check(signal);
       return new Set(ids.filter((id) => entries.has(id)));
     },
+    async drop(signal) {
+      check(signal);
+      entries.clear();
+    },
     async stats(signal) {
       check(signal);
       return { entries: entries.size };

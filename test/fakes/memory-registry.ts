@@ -49,6 +49,7 @@ export function memoryRegistry(): MemoryRegistry {
   const classes = new Map<string, AccessClass>();
   const commits: Batch[] = [];
   const erased = new Set<string>();
+  const probes = new Map<string, readonly Float32Array[]>();
   const hasher = makeHasher();
   let servedSpace = "";
   let lastPublished: { readonly fence: number; readonly generation: number } | undefined;
@@ -116,6 +117,14 @@ export function memoryRegistry(): MemoryRegistry {
         page = [];
       }
       if (page.length > 0) yield page;
+    },
+
+    async probe(run, vectors, signal) {
+      check(signal);
+      hold(run);
+      const kept = probes.get(run.space) ?? vectors;
+      probes.set(run.space, kept);
+      return kept;
     },
 
     async commit(run, batch, signal) {

@@ -343,6 +343,66 @@ describe("ledger: publication", () => {
   });
 });
 
+/** Lets a minute pass for spaces that are served no longer. */
+function aged(opened: Opened): Promise<void> {
+  return opened.sql("UPDATE space_facts SET retired_at = retired_at - 61000");
+}
+
+describe("ledger: spaces", () => {
+  const NEXT = { ...REQUEST, space: "space-2" };
+
+  it("are retired by the publication of another, and dropped a minute later", async () => {
+    const opened = await configured({ ...CONFIG, index: { kind: "pinecone", index: "i" } });
+    const { ledger } = opened;
+    await publish(ledger);
+    expect(await ledger.retired()).toEqual([]);
+    await publish(ledger, { request: NEXT });
+    expect(await ledger.retired()).toEqual([]);
+    await aged(opened);
+    expect(await ledger.retired()).toEqual([{ space: SPACE, index: { kind: "pinecone", index: "i" } }]);
+    await ledger.dropped(SPACE);
+    expect(await ledger.retired()).toEqual([]);
+    expect((await ledger.suppress("news", "news:1")).spaces.map(({ space }) => space)).toEqual(["space-2"]);
+  });
+
+  it("take no run while they are being dropped, and come back when they were not", async () => {
+    const opened = await configured();
+    const { ledger } = opened;
+    await publish(ledger);
+    await publish(ledger, { request: NEXT });
+    const back = await ledger.begin(REQUEST, "back");
+    await ledger.abandon(back, "test");
+    await aged(opened);
+    expect(await ledger.retired()).toEqual([]);
+    await publish(ledger, { request: NEXT });
+    await aged(opened);
+    await ledger.retired();
+    expect(await codeOf(ledger.begin(REQUEST, "again"))).toBe("run_conflict");
+    await ledger.dropped(SPACE);
+    expect((await ledger.begin(REQUEST, "once more")).space).toBe(SPACE);
+  });
+
+  it("never drop the served one, nor one that a run has begun again", async () => {
+    const opened = await configured();
+    const { ledger } = opened;
+    await publish(ledger);
+    await publish(ledger);
+    await aged(opened);
+    await ledger.dropped(SPACE);
+    expect(await ledger.retired()).toEqual([]);
+    expect((await ledger.suppress("news", "news:1")).spaces).toHaveLength(1);
+  });
+
+  it("keep the probe vectors that they were begun with", async () => {
+    const { ledger } = await configured();
+    const run = await ledger.begin(REQUEST, "k");
+    const first = [new Float32Array([0.25, 0.5])];
+    expect(await ledger.probe(run, first)).toEqual(first);
+    expect(await ledger.probe(run, [new Float32Array([1, 0])])).toEqual(first);
+    expect(await codeOf(ledger.probe({ ...run, fence: 99 }, first))).toBe("run_fenced");
+  });
+});
+
 describe("ledger: erasure", () => {
   it("raises the epoch once and gives the same receipt for the same row", async () => {
     const { ledger } = await configured();
@@ -356,17 +416,37 @@ describe("ledger: erasure", () => {
     const { ledger } = await configured();
     await publish(ledger);
     await publish(ledger, { request: { ...REQUEST, space: "space-2" } });
-    expect((await ledger.suppress("news", "news:1")).spaces).toEqual([SPACE, "space-2"]);
+    expect((await ledger.suppress("news", "news:1")).spaces).toEqual([
+      { space: SPACE, index: undefined },
+      { space: "space-2", index: undefined },
+    ]);
   });
 
   it("completes the receipt when the shards are done", async () => {
     const { ledger } = await configured();
     const { id } = await ledger.suppress("news", "news:1");
     expect((await ledger.erasure(id))?.erasedAt).toBeUndefined();
-    const receipt = await ledger.erased(id, { rows: 1, chunks: 3, residue: 0 });
-    expect(receipt).toMatchObject({ id, table: "news", removed: { rows: 1, chunks: 3 }, residue: 0 });
+    const proof = { spaces: 1, registry: 0, index: 0, answers: 0 };
+    const removed = { rows: 1, chunks: 3, vectors: 3, answers: 2 };
+    const receipt = await ledger.erased(id, { removed, proof });
+    expect(receipt).toMatchObject({ id, table: "news", removed, residue: 0, proof });
     expect(await ledger.erasure(id)).toEqual(receipt);
     expect(receipt.erasedAt).toBeDefined();
+  });
+
+  it("completes no receipt while something is left, and adds up what each try removed", async () => {
+    const { ledger } = await configured();
+    const { id } = await ledger.suppress("news", "news:1");
+    const proof = { spaces: 1, registry: 0, index: 2, answers: 0 };
+    const first = await ledger.erased(id, { removed: { rows: 1, chunks: 3, vectors: 1, answers: 0 }, proof });
+    expect([first.erasedAt, first.residue]).toEqual([undefined, 2]);
+    const clean = { ...proof, index: 0 };
+    const second = await ledger.erased(id, {
+      removed: { rows: 0, chunks: 0, vectors: 2, answers: 0 },
+      proof: clean,
+    });
+    expect(second.erasedAt).toBeDefined();
+    expect(second).toMatchObject({ removed: { rows: 1, chunks: 3, vectors: 3 }, residue: 0, proof: clean });
   });
 
   it("has no receipt of an unknown id", async () => {

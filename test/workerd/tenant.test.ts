@@ -1,9 +1,11 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { storedId } from "../../shared/ids.ts";
 import { classOf } from "../../shared/policy.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Batch, PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
+import type { IndexEntry } from "../../shared/ports/vector-index.ts";
 import type { LedgerApi, ShardApi } from "../../workers/tenant/api.ts";
 import {
   makeRecheck,
@@ -14,6 +16,7 @@ import {
 } from "../../workers/tenant/registry.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
 import { CONTRACT_CONFIG } from "../contract/registry.ts";
+import { memoryIndex } from "../fakes/memory-index.ts";
 
 const SPACE = "space-1";
 const everyone = await classOf({ allowAny: [["public"]], allowAll: [], deny: [] }, "public");
@@ -33,7 +36,8 @@ interface Bench {
 interface Broken {
   readonly ledger?: (real: LedgerApi) => Partial<LedgerApi>;
   readonly shard?: (real: ShardApi) => Partial<ShardApi>;
-  readonly purge?: TenantDeps["purge"];
+  readonly outside?: TenantDeps["outside"];
+  readonly answers?: TenantDeps["answers"];
 }
 
 function shardOf(name: string): ShardApi {
@@ -57,7 +61,8 @@ async function open(): Promise<Bench> {
         tenant,
         ledger: replaced(ledger, over.ledger?.(ledger) ?? {}),
         shard: (name) => replaced(shardOf(name), over.shard?.(shardOf(name)) ?? {}),
-        ...(over.purge ? { purge: over.purge } : {}),
+        ...(over.outside ? { outside: over.outside } : {}),
+        ...(over.answers ? { answers: over.answers } : {}),
       }),
     served: async (id) => {
       const hits = [{ id: await storedId(`notes:${id}`, "all", 0), score: 1 }];
@@ -120,6 +125,13 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
     throw error;
   }
   return "none";
+}
+
+/** Entries of an index outside for the first chunks of a note. */
+async function entriesOf(id: string, chunks: number): Promise<IndexEntry[]> {
+  const ids = await Promise.all(Array.from({ length: chunks }, (_, n) => storedId(`notes:${id}`, "all", n)));
+  const vector = new Float32Array([1, 0, 0, 0]);
+  return ids.map((stored) => ({ id: stored, vector, table: "notes", accessClass: everyone.id, text: "" }));
 }
 
 const died = (): never => {
@@ -301,17 +313,119 @@ describe("an erasure", () => {
     const cut = bench.broken({ shard: () => ({ erase: async () => died() }) });
     expect(await codeOf(cut.erase("notes", "notes:1", signal))).toBe("registry_unavailable");
     const receipt = await bench.registry.erase("notes", "notes:1", signal);
-    expect(receipt.removed).toEqual({ rows: 1, chunks: 1 });
+    expect(receipt.removed).toEqual({ rows: 1, chunks: 1, vectors: 0, answers: 0 });
     expect(await bench.served("1")).toBeUndefined();
   });
 
-  it("names the stored ids to an index outside, before the registry forgets them", async () => {
+  it("reaches an index outside, and vectors there that the registry never heard of", async () => {
     const bench = await open();
     await ingest(bench, ["1", "10"]);
-    const purged: unknown[] = [];
-    const outside = bench.broken({ purge: async (space, ids) => void purged.push([space, ids]) });
+    const index = memoryIndex();
+    // A run that was killed after it wrote 250 chunks of a longer version, and before it committed them.
+    await index.upsert([...(await entriesOf("1", 250)), ...(await entriesOf("10", 1))], signal);
+    const outside = bench.broken({ outside: async () => index });
+    const receipt = await outside.erase("notes", "notes:1", signal);
+    expect(receipt).toMatchObject({ removed: { rows: 1, chunks: 1, vectors: 250 }, residue: 0 });
+    expect(receipt.proof).toEqual({ spaces: 1, registry: 0, index: 0, answers: 0 });
+    expect(await index.stats(signal)).toEqual({ entries: 1 });
+  });
+
+  it("is not finished while an index outside still shows the row, and is when it is asked for again", async () => {
+    const bench = await open();
+    await ingest(bench, ["1"]);
+    const index = memoryIndex();
+    await index.upsert(await entriesOf("1", 1), signal);
+    const late = bench.broken({ outside: async () => ({ ...index, delete: async () => {} }) });
+    const first = await late.erase("notes", "notes:1", signal);
+    expect([first.erasedAt, first.residue, first.proof.index]).toEqual([undefined, 1, 1]);
+    expect(await bench.served("1")).toBeUndefined();
+    const second = await bench.broken({ outside: async () => index }).erase("notes", "notes:1", signal);
+    expect([second.id, second.residue]).toEqual([first.id, 0]);
+    expect(second.erasedAt).toBeDefined();
+  });
+
+  it("reaches what a batch under way wrote to an index outside after it", async () => {
+    const bench = await open();
+    const index = memoryIndex();
+    const outside = bench.broken({ outside: async () => index });
+    const run = await outside.begin(bench.request, signal);
+    await outside.commit(run, batch(0, ["2"]), signal);
     await outside.erase("notes", "notes:1", signal);
-    expect(purged).toEqual([[SPACE, [await storedId("notes:1", "all", 0)]]]);
+    await index.upsert([...(await entriesOf("1", 2)), ...(await entriesOf("2", 1))], signal);
+    await outside.publish(run, counts({ read: 1, added: 1 }), signal);
+    expect(await index.stats(signal)).toEqual({ entries: 1 });
+  });
+
+  it("reaches every space, and the cached answers", async () => {
+    const bench = await open();
+    await ingest(bench, ["1"]);
+    const next = { ...bench, request: { ...bench.request, space: "space-2", tables: ["notes", "people"] } };
+    await ingest(next, ["1", "2"]);
+    const asked: string[] = [];
+    const answers = { erase: async (row: string) => (asked.push(row), { removed: 3, left: 0 }) };
+    const receipt = await bench.broken({ answers }).erase("notes", "notes:1", signal);
+    expect(receipt.removed).toEqual({ rows: 2, chunks: 2, vectors: 0, answers: 3 });
+    expect([receipt.proof.spaces, asked]).toEqual([2, ["notes:1"]]);
+    expect(await bench.shard.stats()).toMatchObject({ rows: 0, chunks: 0 });
+  });
+});
+
+describe("a space that is served no longer", () => {
+  const NEXT = "space-2";
+
+  async function switched(): Promise<
+    Bench & { readonly dropped: string[]; readonly age: () => Promise<void> }
+  > {
+    const bench = await open();
+    await ingest(bench, ["1", "2"]);
+    const next = { ...bench, request: { ...bench.request, space: NEXT, tables: ["notes", "people"] } };
+    await ingest(next, ["1", "2", "3"]);
+    const dropped: string[] = [];
+    const outside: TenantDeps["outside"] = async ({ space }) => ({
+      ...memoryIndex(),
+      drop: async () => void dropped.push(space),
+    });
+    const age = (): Promise<void> =>
+      runInDurableObject(env.LEDGER.getByName(bench.tenant), (_, state) => {
+        state.storage.sql.exec("UPDATE space_facts SET retired_at = retired_at - 61000");
+      });
+    return { ...next, registry: bench.broken({ outside }), dropped, age };
+  }
+
+  it("answers until a minute after the switch, and is then dropped, outside too", async () => {
+    const bench = await switched();
+    await bench.registry.sweep(signal);
+    expect(await bench.served("1")).toBe("1 v1");
+    expect(bench.dropped).toEqual([]);
+    await bench.age();
+    await bench.registry.sweep(signal);
+    expect(await bench.shard.stats()).toMatchObject({ rows: 0, chunks: 0, vectors: 0 });
+    expect(bench.dropped).toEqual([SPACE]);
+    await bench.registry.sweep(signal);
+    expect(bench.dropped).toEqual([SPACE]);
+    const admitted = await bench.ledger.admit(NOBODY);
+    expect([admitted.space, admitted.tables]).toMatchObject([NEXT, [{ table: "notes", rows: 3 }]]);
+  });
+
+  it("is dropped by the next run's begin, and may be built anew", async () => {
+    const bench = await switched();
+    await bench.age();
+    const back = { ...bench, request: { ...bench.request, space: SPACE } };
+    const run = await back.registry.begin(back.request, signal);
+    expect(bench.dropped).toEqual([SPACE]);
+    for await (const page of back.registry.known(run, "notes", signal)) expect(page).toEqual([]);
+    await back.registry.commit(run, batch(0, ["9"]), signal);
+    await back.registry.publish(run, counts({ read: 1, added: 1 }), signal);
+    expect(await bench.served("9")).toBe("9 v1");
+  });
+
+  it("goes on being dropped where a crash cut it short", async () => {
+    const bench = await switched();
+    await bench.age();
+    const cut = bench.broken({ ledger: () => ({ dropped: async () => died() }) });
+    expect(await codeOf(cut.sweep(signal))).toBe("registry_unavailable");
+    await bench.registry.sweep(signal);
+    expect(await bench.ledger.retired()).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { AnswerCache, CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { Host } from "../../shared/ports/host.ts";
+import { marksOf, type RowMarks } from "./cache-erase.ts";
 
 /** Largest entry that is stored, in UTF-8 bytes. */
 const MAX_ENTRY_BYTES = 256 * 1024;
@@ -10,7 +11,11 @@ const MIN_TTL_SECONDS = 60;
 /** The part of a KV namespace that the cache needs. */
 export interface KeyValueStore {
   get(key: string): Promise<string | null>;
-  put(key: string, value: string, options: { readonly expirationTtl: number }): Promise<void>;
+  put(
+    key: string,
+    value: string,
+    options: { readonly expirationTtl: number; readonly metadata?: RowMarks },
+  ): Promise<void>;
 }
 
 /** How long a KV read may take before the answer is made anew, in milliseconds; an answer waits for two at most. */
@@ -39,7 +44,8 @@ export function makeAnswerCache(store: KeyValueStore, host: Host): AnswerCache {
         if (expirationTtl < MIN_TTL_SECONDS) return;
         const text = JSON.stringify(entry);
         if (new TextEncoder().encode(text).byteLength > MAX_ENTRY_BYTES) return;
-        await store.put(nameOf(entry.key), text, { expirationTtl });
+        const metadata = await marksOf(entry.rows);
+        await store.put(nameOf(entry.key), text, { expirationTtl, ...(metadata ? { metadata } : {}) });
       } catch {
         failed("cache-write-failed");
       }
@@ -55,8 +61,11 @@ export function jittered(ttlSeconds: number, random: number): number {
   return Math.max(MIN_TTL_SECONDS, Math.floor(ttlSeconds * (1 - random / 10)));
 }
 
+/** What the names of answers in the store begin with. */
+export const ANSWERS = "a:";
+
 function nameOf(key: string): string {
-  return `a:${key}`;
+  return `${ANSWERS}${key}`;
 }
 
 /** Enough to use the entry without a crash; `SCHEMA` in the key vouches for the rest. */

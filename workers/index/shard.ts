@@ -103,6 +103,14 @@ export class Shard extends DurableObject implements ShardApi {
     });
   }
 
+  clear(): Promise<void> {
+    return coded(async () => {
+      this.#vectors = undefined;
+      await this.ctx.storage.deleteAll();
+      createShardSchema(this.#sql);
+    });
+  }
+
   setEpoch(epoch: number): Promise<void> {
     return coded(() => writeMeta(this.#sql, { epoch: Math.max(epoch, readMeta(this.#sql).epoch) }));
   }

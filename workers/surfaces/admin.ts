@@ -13,6 +13,8 @@ import {
   eraseBody,
   knownAnswer,
   knownToWire,
+  probeAnswer,
+  probeBody,
   publishAnswer,
   progressBody,
   publishBody,
@@ -20,6 +22,8 @@ import {
   runBody,
   statusAnswer,
   tableFromWire,
+  vectorsFromWire,
+  vectorsToWire,
   type ReceiptAnswer,
   type StatusAnswer,
 } from "../../shared/registry-wire.ts";
@@ -146,6 +150,22 @@ function runRoutes(scoped: Scoped): Route[] {
       handle: scoped("ingest", async ({ request }, registry) =>
         Response.json({ rows: [...(await registry.erased(request.signal))] }),
       ),
+    },
+    {
+      method: "POST",
+      path: "/v1/admin/runs/:run/probe",
+      doc: {
+        summary: "Compare the embedder's vectors of the probe texts with those that the space was begun with",
+        scope: "ingest",
+        body: probeBody,
+        answer: probeAnswer,
+      },
+      handle: scoped("ingest", async ({ request, params }, registry) => {
+        const { run, vectors } = parseBody(probeBody, await readJson(request, MAX_BODY));
+        checkPath(run, params["run"]);
+        const kept = await registry.probe(run, vectorsFromWire(vectors), request.signal);
+        return Response.json({ vectors: vectorsToWire(kept) });
+      }),
     },
     {
       method: "PUT",
@@ -308,5 +328,6 @@ function receiptToWire(receipt: ErasureReceipt): ReceiptAnswer {
     erased_at: receipt.erasedAt ?? null,
     removed: { ...receipt.removed },
     residue: receipt.residue,
+    proof: { ...receipt.proof },
   };
 }

@@ -98,13 +98,39 @@ export interface TenantStatus {
   readonly runs: readonly RunRecord[];
 }
 
-export interface ErasureReceipt {
+/** What an erasure took away, over all spaces and generations. */
+export interface ErasureRemoved {
+  readonly rows: number;
+  readonly chunks: number;
+  /** From indexes outside the shards. */
+  readonly vectors: number;
+  /** Cached answers that rested on the row. */
+  readonly answers: number;
+}
+
+/** What was found of the row when each place was asked again after the removal: how many pieces. */
+export interface ErasureProof {
+  /** How many spaces were looked through, the served one included. */
+  readonly spaces: number;
+  /** Versions, staged work, words and vectors in the shards. */
+  readonly registry: number;
+  /** Entries of indexes outside the shards. */
+  readonly index: number;
+  readonly answers: number;
+}
+
+export interface ErasureOutcome {
+  readonly removed: ErasureRemoved;
+  readonly proof: ErasureProof;
+}
+
+export interface ErasureReceipt extends ErasureOutcome {
   readonly id: string;
   readonly table: string;
   readonly requestedAt: string;
+  /** When nothing was left anywhere; undefined while something is. */
   readonly erasedAt: string | undefined;
-  /** Chunks and rows removed, over all spaces and generations; what is left anywhere. */
-  readonly removed: { readonly rows: number; readonly chunks: number };
+  /** The proof's sum. */
   readonly residue: number;
 }
 
@@ -125,6 +151,12 @@ export interface StoredKey {
   readonly revokedAt: string | undefined;
 }
 
+/** A space, and where its vectors lie outside the shards: `index` of the configuration that it was written under. */
+export interface SpaceRef {
+  readonly space: string;
+  readonly index: Config["index"];
+}
+
 /** A run that may have flipped its shards without the ledger hearing of it: the next writer finishes it first. */
 export interface Publication {
   readonly run: Run;
@@ -133,6 +165,8 @@ export interface Publication {
   readonly epoch: number;
   /** Rows that were erased while runs were writing: to be erased again before the flip. */
   readonly erase: readonly string[];
+  /** The run's space. */
+  readonly space: SpaceRef;
 }
 
 /** What a shard says after a publish about one table that it serves. */
@@ -180,6 +214,11 @@ export interface LedgerApi {
     classes: readonly AccessClass[],
     used: readonly string[],
   ): Promise<{ readonly erasures: number }>;
+  /** Keeps the vectors of the space's probe texts, unless it has some; returns those that it keeps. @throws `run_fenced`. */
+  probe(run: Run, vectors: readonly Float32Array[]): Promise<readonly Float32Array[]>;
+  /** Spaces that have not been served for a minute, to be dropped now; no run begins in one until it is `dropped`. */
+  retired(): Promise<readonly SpaceRef[]>;
+  dropped(space: string): Promise<void>;
   /** Which of these rows (hashes, see `hash128`) are erased and must not be staged; remembered for the run's counts. */
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
   /** Hashes of every row that is erased for good. */
@@ -217,12 +256,9 @@ export interface LedgerApi {
   suppress(
     table: string,
     row: string,
-  ): Promise<{ readonly id: string; readonly epoch: number; readonly spaces: readonly string[] }>;
-  /** Completes the receipt once every shard has erased the row. */
-  erased(
-    id: string,
-    removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
-  ): Promise<ErasureReceipt>;
+  ): Promise<{ readonly id: string; readonly epoch: number; readonly spaces: readonly SpaceRef[] }>;
+  /** Writes the receipt once every place was asked to erase the row. */
+  erased(id: string, outcome: ErasureOutcome): Promise<ErasureReceipt>;
   erasure(id: string): Promise<ErasureReceipt | undefined>;
   /** Repeating it changes nothing. @throws `invalid_request` when two live keys have the name already. */
   addKey(key: StoredKey): Promise<void>;
@@ -276,6 +312,8 @@ export interface ShardApi {
     row: string,
     epoch: number,
   ): Promise<{ readonly rows: number; readonly chunks: number; readonly residue: number }>;
+  /** Forgets everything. */
+  clear(): Promise<void>;
   /** Policy changed: answers cached under an older epoch no longer hold. */
   setEpoch(epoch: number): Promise<void>;
   stats(): Promise<{

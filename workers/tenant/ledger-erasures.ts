@@ -1,7 +1,8 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Run } from "../../shared/ports/registry.ts";
-import type { ErasureReceipt } from "./api.ts";
+import type { ErasureOutcome, ErasureProof, ErasureReceipt, SpaceRef } from "./api.ts";
 import { metaOf, raiseEpoch } from "./ledger-schema.ts";
+import { allSpaces } from "./ledger-spaces.ts";
 
 /**
  * Rows erased for good. A row's id may itself be personal (an e-mail address as key), so what is kept in the long run is its
@@ -17,10 +18,13 @@ interface ErasureRow {
   readonly erased_at: string | null;
   readonly rows: number;
   readonly chunks: number;
+  readonly vectors: number | null;
+  readonly answers: number | null;
   readonly residue: number;
+  readonly proof: string | null;
 }
 
-const COLUMNS = "id, name, requested_at, erased_at, rows, chunks, residue";
+const NOTHING_LEFT: ErasureProof = { spaces: 0, registry: 0, index: 0, answers: 0 };
 
 export function suppressRow(
   sql: SqlStorage,
@@ -28,7 +32,7 @@ export function suppressRow(
   row: string,
   hash: string,
   now: number,
-): { readonly id: string; readonly epoch: number; readonly spaces: readonly string[] } {
+): { readonly id: string; readonly epoch: number; readonly spaces: readonly SpaceRef[] } {
   const [before] = sql.exec<{ id: string }>("SELECT id FROM erasures WHERE hash = ?", hash).toArray();
   const id = before?.id ?? `era_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
   if (!before) {
@@ -44,27 +48,39 @@ export function suppressRow(
   return {
     id,
     epoch: before ? metaOf(sql).epoch : raiseEpoch(sql),
-    spaces: sql
-      .exec<{ space: string }>("SELECT space FROM spaces")
-      .toArray()
-      .map(({ space }) => space),
+    spaces: allSpaces(sql),
   };
 }
 
-/** Counts add up over repeated calls: a repetition finds nothing more, unless the first was cut short. */
+/**
+ * Counts add up over repeated calls: a repetition finds nothing more, unless the first was cut short. The row is erased once
+ * nothing of it is found anywhere.
+ */
 export function completeErasure(
   sql: SqlStorage,
   id: string,
-  removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
+  outcome: ErasureOutcome,
   now: number,
 ): ErasureReceipt {
+  const { removed, proof } = outcome;
+  const residue = proof.registry + proof.index + proof.answers;
   sql.exec(
-    `UPDATE erasures SET erased_at = coalesce(erased_at, ?), rows = rows + ?, chunks = chunks + ?, residue = ? WHERE id = ?`,
+    `UPDATE erasures SET erased_at = CASE WHEN ? = 0 THEN coalesce(erased_at, ?) ELSE erased_at END,
+       rows = rows + ?, chunks = chunks + ?, residue = ? WHERE id = ?`,
+    residue,
     new Date(now).toISOString(),
     removed.rows,
     removed.chunks,
-    removed.residue,
+    residue,
     id,
+  );
+  sql.exec(
+    `INSERT INTO erasure_proofs VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+     SET vectors = vectors + excluded.vectors, answers = answers + excluded.answers, proof = excluded.proof`,
+    id,
+    removed.vectors,
+    removed.answers,
+    JSON.stringify(proof),
   );
   const receipt = erasureById(sql, id);
   if (!receipt) throw new QuaysideError("not_found", "No such erasure.");
@@ -72,17 +88,24 @@ export function completeErasure(
 }
 
 export function erasureById(sql: SqlStorage, id: string): ErasureReceipt | undefined {
-  const [row] = sql.exec<ErasureRow>(`SELECT ${COLUMNS} FROM erasures WHERE id = ?`, id).toArray();
-  return (
-    row && {
-      id: row.id,
-      table: row.name,
-      requestedAt: row.requested_at,
-      erasedAt: row.erased_at ?? undefined,
-      removed: { rows: row.rows, chunks: row.chunks },
-      residue: row.residue,
-    }
-  );
+  const [row] = sql
+    .exec<ErasureRow>(
+      `SELECT id, name, requested_at, erased_at, rows, chunks, residue, vectors, answers, proof
+       FROM erasures LEFT JOIN erasure_proofs USING (id) WHERE id = ?`,
+      id,
+    )
+    .toArray();
+  if (!row) return undefined;
+  const proof: ErasureProof = row.proof === null ? NOTHING_LEFT : JSON.parse(row.proof);
+  return {
+    id: row.id,
+    table: row.name,
+    requestedAt: row.requested_at,
+    erasedAt: row.erased_at ?? undefined,
+    removed: { rows: row.rows, chunks: row.chunks, vectors: row.vectors ?? 0, answers: row.answers ?? 0 },
+    residue: row.residue,
+    proof,
+  };
 }
 
 export function erasedHashes(sql: SqlStorage): readonly string[] {

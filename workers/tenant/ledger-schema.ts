@@ -21,6 +21,9 @@ export function createLedgerSchema(sql: SqlStorage): void {
       name TEXT NOT NULL, class TEXT NOT NULL, PRIMARY KEY (name, class)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS space_facts (
+      space TEXT PRIMARY KEY, place TEXT, probes TEXT, retired_at INTEGER, dropping INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS runs (
       fence INTEGER PRIMARY KEY,
       id TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE,
@@ -52,6 +55,9 @@ export function createLedgerSchema(sql: SqlStorage): void {
     CREATE TABLE IF NOT EXISTS api_keys (
       id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, holder TEXT NOT NULL,
       created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS erasure_proofs (
+      id TEXT PRIMARY KEY, vectors INTEGER NOT NULL DEFAULT 0, answers INTEGER NOT NULL DEFAULT 0, proof TEXT NOT NULL
     ) WITHOUT ROWID;
   `);
   // Runs of a ledger that knew no requests yet.

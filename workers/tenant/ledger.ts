@@ -12,6 +12,7 @@ import type {
 } from "../../shared/ports/registry.ts";
 import type {
   Admission,
+  ErasureOutcome,
   LedgerApi,
   Publication,
   RunHost,
@@ -62,6 +63,7 @@ import {
   renewLease,
 } from "./ledger-runs.ts";
 import { createLedgerSchema, metaOf } from "./ledger-schema.ts";
+import { dropRetired, forgetSpace, keepProbes, retireSpaces, spaceOfRun, useSpace } from "./ledger-spaces.ts";
 import { coded } from "./rpc.ts";
 
 const RUNS_SHOWN = 20;
@@ -103,7 +105,12 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   begin(request: RunRequest, key: string): Promise<Run> {
-    return this.#change(() => beginRun(this.#sql, this.#configured().config, request, key, Date.now()));
+    return this.#change(() => {
+      const { config } = this.#configured();
+      const run = beginRun(this.#sql, config, request, key, Date.now());
+      useSpace(this.#sql, { space: run.space, index: config.index });
+      return run;
+    });
   }
 
   renew(
@@ -120,6 +127,21 @@ export class Ledger extends DurableObject implements LedgerApi {
         return { erasures: countErasures(this.#sql) };
       });
     });
+  }
+
+  probe(run: Run, vectors: readonly Float32Array[]): ReturnType<LedgerApi["probe"]> {
+    return this.#change(() => {
+      renewLease(this.#sql, run, Date.now());
+      return keepProbes(this.#sql, run.space, vectors);
+    });
+  }
+
+  retired(): ReturnType<LedgerApi["retired"]> {
+    return this.#change(() => dropRetired(this.#sql, Date.now()));
+  }
+
+  dropped(space: string): Promise<void> {
+    return this.#change(() => forgetSpace(this.#sql, space));
   }
 
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]> {
@@ -156,6 +178,7 @@ export class Ledger extends DurableObject implements LedgerApi {
       if (done !== undefined) return { generation: done };
       const result = publishRun(this.#sql, run, tables, served, Date.now());
       sealErasures(this.#sql, run);
+      retireSpaces(this.#sql, Date.now());
       return result;
     });
   }
@@ -217,11 +240,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     });
   }
 
-  erased(
-    id: string,
-    removed: { readonly rows: number; readonly chunks: number; readonly residue: number },
-  ): ReturnType<LedgerApi["erased"]> {
-    return this.#change(() => completeErasure(this.#sql, id, removed, Date.now()));
+  erased(id: string, outcome: ErasureOutcome): ReturnType<LedgerApi["erased"]> {
+    return this.#change(() => completeErasure(this.#sql, id, outcome, Date.now()));
   }
 
   erasure(id: string): ReturnType<LedgerApi["erasure"]> {
@@ -245,7 +265,13 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   #publication(run: Run, tables: readonly PublishedTable[]): Publication {
-    return { run, tables, epoch: metaOf(this.#sql).epoch, erase: unsealedRows(this.#sql, run) };
+    return {
+      run,
+      tables,
+      epoch: metaOf(this.#sql).epoch,
+      erase: unsealedRows(this.#sql, run),
+      space: spaceOfRun(this.#sql, run.space),
+    };
   }
 
   #configured(): PublishedConfig {

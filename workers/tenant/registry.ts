@@ -1,6 +1,6 @@
 import type { Config } from "../../shared/config.ts";
 import { aborted } from "../../shared/http.ts";
-import { hash128, storedId } from "../../shared/ids.ts";
+import { hash128 } from "../../shared/ids.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type {
   Batch,
@@ -11,7 +11,18 @@ import type {
   Run,
   RunRequest,
 } from "../../shared/ports/registry.ts";
-import type { Admission, ErasureReceipt, LedgerApi, Publication, ShardApi, TenantStatus } from "./api.ts";
+import type { VectorIndex } from "../../shared/ports/vector-index.ts";
+import type { ErasableCache } from "../answer/cache-erase.ts";
+import type {
+  Admission,
+  ErasureReceipt,
+  LedgerApi,
+  Publication,
+  ShardApi,
+  SpaceRef,
+  TenantStatus,
+} from "./api.ts";
+import { chunksOf, forgetVectors, viewsOf, type RowForgotten } from "./forget.ts";
 
 /**
  * The registry of one tenant inside the Worker: the ledger decides, shards hold rows, and here the two are called in the
@@ -29,8 +40,10 @@ export interface TenantDeps {
   readonly ledger: LedgerApi;
   /** By name; see `shardName`. Opens nothing. */
   shard(name: string): ShardApi;
-  /** Removes chunks of a space from an index outside the shards, by stored id; absent for the embedded index. */
-  readonly purge?: (space: string, ids: readonly string[], signal: AbortSignal) => Promise<void>;
+  /** The index of a space that lies outside the shards; undefined for an embedded one. */
+  readonly outside?: (space: SpaceRef) => Promise<VectorIndex | undefined>;
+  /** Forgets every cached answer that rests on a row. */
+  readonly answers?: Pick<ErasableCache, "erase">;
 }
 
 /** What the admin surface calls: the port, and what only an operator may do. */
@@ -51,6 +64,8 @@ export interface TenantRegistry extends Registry {
   /** Erases a row from every shard and keeps it out for good. Unknown rows are erased alike. */
   erase(table: string, row: string, signal: AbortSignal): Promise<ErasureReceipt>;
   erasure(id: string, signal: AbortSignal): Promise<ErasureReceipt | undefined>;
+  /** Drops the spaces that have not been served for a minute, here and in the outside index. */
+  sweep(signal: AbortSignal): Promise<void>;
 }
 
 export type KnownAfter = Pick<KnownRow, "row" | "view">;
@@ -64,20 +79,24 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     deps.shard(await shardName(deps.tenant, space, 0));
 
   /** Flips the shard and tells the ledger; repeating it changes nothing. */
-  async function flip(publication: Publication): Promise<{ readonly generation: number }> {
-    const { run, tables, epoch, erase } = publication;
+  async function flip(
+    publication: Publication,
+    signal: AbortSignal,
+  ): Promise<{ readonly generation: number }> {
+    const { run, tables, epoch, erase, space } = publication;
     const shard = await shardOf(run.space);
-    for (const row of erase) await shard.erase(row, epoch);
+    // What a batch that was under way brought back.
+    for (const row of erase) await forget(row, epoch, [space], signal);
     const served = await shard.publish(run, tables, epoch);
     return ledger.publish(run, tables, served);
   }
 
   /** Finishes what a crash left half done, so that no later run writes into a generation that is already visible. */
-  async function settle(): Promise<void> {
+  async function settle(signal: AbortSignal): Promise<void> {
     const publication = await ledger.pending();
     if (!publication) return;
     try {
-      await flip(publication);
+      await flip(publication, signal);
     } catch (error) {
       const final = error instanceof QuaysideError && ["guard_stopped", "run_fenced"].includes(error.code);
       if (!final) throw error;
@@ -85,8 +104,23 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     }
   }
 
-  async function beginOnce(request: Omit<RunRequest, "tenant">, key: string): Promise<Run> {
-    await settle();
+  /** Drops the spaces that are served no longer, here and in the outside index. Cut short, it goes on the next time. */
+  async function sweep(signal: AbortSignal): Promise<void> {
+    for (const space of await ledger.retired()) {
+      await (await deps.outside?.(space))?.drop(signal);
+      await (await shardOf(space.space)).clear();
+      await ledger.dropped(space.space);
+    }
+  }
+
+  async function beginOnce(
+    request: Omit<RunRequest, "tenant">,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<Run> {
+    await settle(signal);
+    // An old index that can't be reached any more holds up no run.
+    await sweep(signal).catch(() => undefined);
     const run = await ledger.begin({ ...request, tenant: deps.tenant }, key);
     const published = await ledger.config();
     // A shard that missed an epoch (a crash between ledger and shard) hears of it here.
@@ -120,23 +154,52 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
   async function publish(
     run: Run,
     tables: readonly PublishedTable[],
+    signal: AbortSignal,
   ): Promise<{ readonly generation: number }> {
     const prepared = await ledger.prepare(run, tables);
-    return typeof prepared === "number" ? { generation: prepared } : flip(prepared);
+    return typeof prepared === "number" ? { generation: prepared } : flip(prepared, signal);
   }
 
   async function erase(table: string, row: string, signal: AbortSignal): Promise<ErasureReceipt> {
+    // From here on no answer that rests on it is used, and no run brings it back.
     const { id, epoch, spaces } = await ledger.suppress(table, row);
-    const removed = { rows: 0, chunks: 0, residue: 0 };
+    const rows = await forget(row, epoch, spaces, signal);
+    const answers = (await deps.answers?.erase(row)) ?? { removed: 0, left: 0 };
+    return ledger.erased(id, {
+      removed: { ...rows.removed, answers: answers.removed },
+      proof: { ...rows.proof, answers: answers.left },
+    });
+  }
+
+  /** Takes a row out of shards and outside indexes, and looks whether anything is left. */
+  async function forget(
+    row: string,
+    epoch: number,
+    spaces: readonly SpaceRef[],
+    signal: AbortSignal,
+  ): Promise<RowForgotten> {
+    const removed = { rows: 0, chunks: 0, vectors: 0 };
+    const proof = { spaces: spaces.length, registry: 0, index: 0 };
+    const views = viewsOf((await ledger.config())?.config, row);
     for (const space of spaces) {
-      const shard = await shardOf(space);
-      if (deps.purge) await deps.purge(space, await storedIdsOf(shard, table, row), signal);
+      const shard = await shardOf(space.space);
+      const index = await deps.outside?.(space);
+      if (index) {
+        const { removed: vectors, left } = await forgetVectors(
+          index,
+          row,
+          await chunksOf(shard, row, views),
+          signal,
+        );
+        removed.vectors += vectors;
+        proof.index += left;
+      }
       const part = await shard.erase(row, epoch);
       removed.rows += part.rows;
       removed.chunks += part.chunks;
-      removed.residue += part.residue;
+      proof.registry += part.residue;
     }
-    return ledger.erased(id, removed);
+    return { removed, proof };
   }
 
   async function publishConfig(config: Config): Promise<{ readonly version: number }> {
@@ -146,13 +209,14 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
   }
 
   return {
-    begin: (request, signal) => within(signal, beginOnce(request, crypto.randomUUID())),
-    beginOnce: (request, key, signal) => within(signal, beginOnce(request, key)),
+    begin: (request, signal) => within(signal, beginOnce(request, crypto.randomUUID(), signal)),
+    beginOnce: (request, key, signal) => within(signal, beginOnce(request, key, signal)),
+    probe: (run, vectors, signal) => within(signal, ledger.probe(run, vectors)),
     page: (run, table, after, limit, signal) => within(signal, page(run, table, after, limit)),
     known: (run, table, signal) => knownPages((after) => within(signal, page(run, table, after, KNOWN_PAGE))),
     erased: async (signal) => new Set(await within(signal, ledger.erasedRows())),
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
-    publish: (run, tables, signal) => within(signal, publish(run, tables)),
+    publish: (run, tables, signal) => within(signal, publish(run, tables, signal)),
     report: (run, tables, signal) => within(signal, ledger.report(run, tables)),
     abandon: (run, reason, signal) => within(signal, ledger.abandon(run, reason)),
     config: async (signal) => (await within(signal, ledger.config()))?.config,
@@ -160,6 +224,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     status: (signal) => within(signal, ledger.status()),
     erase: (table, row, signal) => within(signal, erase(table, row, signal)),
     erasure: (id, signal) => within(signal, ledger.erasure(id)),
+    sweep: (signal) => within(signal, sweep(signal)),
   };
 }
 
@@ -174,18 +239,6 @@ async function* knownPages(
     if (!last || rows.length < KNOWN_PAGE) return;
     after = { row: last.row, view: last.view };
   }
-}
-
-/** Stored ids of every chunk of every view of a row: what an outside index has to forget. */
-async function storedIdsOf(shard: ShardApi, table: string, row: string): Promise<readonly string[]> {
-  // The empty view sorts before every view of the row.
-  const rows = await shard.known(table, { row, view: "" }, 64);
-  const ids: string[] = [];
-  for (const known of rows) {
-    if (known.row !== row) continue;
-    for (let n = 0; n < known.chunks; n++) ids.push(await storedId(row, known.view, n));
-  }
-  return ids;
 }
 
 /** The read side for one admitted caller: the shard's last word, narrowed to the tables that the caller was admitted to. */
