@@ -4,7 +4,7 @@ import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Factory, Host } from "../shared/ports/host.ts";
 import type { Source } from "../shared/ports/source.ts";
 import type { VectorIndex } from "../shared/ports/vector-index.ts";
-import { spaceOf } from "../shared/space.ts";
+import { indexName, spaceOf } from "../shared/space.ts";
 
 /** Loaded on first use: an adapter whose SDK is missing fails only where it is chosen. */
 type Load<Port> = () => Promise<Factory<Port>>;
@@ -77,7 +77,7 @@ export async function openIndex(
 ): Promise<VectorIndex | undefined> {
   const kind = indexKind(config);
   if (kind === EMBEDDED) return undefined;
-  const space = spaceOf(embedder.id, kind);
+  const space = spaceOf(embedder.id, indexName(config.index));
   return make(INDEXES, "index", { ...config.index, kind, tenant, space }, host);
 }
 

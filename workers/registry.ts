@@ -6,6 +6,7 @@ import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Factory, Host } from "../shared/ports/host.ts";
 import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
+import { isDense } from "../shared/space.ts";
 import type { Providers } from "./answer/route.ts";
 import type { Admission, ShardApi, SpaceRef } from "./tenant/api.ts";
 import { airbyteWebhook } from "./webhooks/airbyte.ts";
@@ -126,7 +127,8 @@ export function makeIndexes(
         outside(admission.tenant, { space: admission.space, index: admission.config.index }),
         shardOf(admission),
       ]);
-      return index ? outsideIndex(index, shard) : embeddedIndex(shard);
+      if (!index) return embeddedIndex(shard);
+      return isDense(admission.space) ? index : outsideIndex(index, shard);
     },
     outside,
   };

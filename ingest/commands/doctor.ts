@@ -2,7 +2,7 @@ import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
-import { embedderOf, spaceOf } from "../../shared/space.ts";
+import { embedderOf, indexName, spaceOf } from "../../shared/space.ts";
 import { openTables } from "../pipeline/table.ts";
 import { indexKind, openEmbedder, openIndex, withSources, tenantOf } from "../registry.ts";
 import { makeWorkerClient } from "../worker-client.ts";
@@ -101,10 +101,10 @@ async function checkRegistry(
   if (status.generation === 0) {
     throw new QuaysideError("not_configured", "Nothing is published yet: run `quayside ingest`.");
   }
-  if (embedder && status.space !== spaceOf(embedder.id, indexKind(config))) {
+  if (embedder && status.space !== spaceOf(embedder.id, indexName(config.index))) {
     throw new QuaysideError(
       "index_embedder_mismatch",
-      `The index was written with ${embedderOf(status.space)}, the configuration says ${embedder.id} in "${indexKind(config)}": run \`quayside ingest\` to build the new space.`,
+      `The index was written with ${embedderOf(status.space)}, the configuration says ${embedder.id} in "${indexName(config.index)}": run \`quayside ingest\` to build the new space.`,
     );
   }
   const served = new Set(status.tables.map((table) => table.table));

@@ -5,10 +5,11 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { RunRequest, TableCounts } from "../../shared/ports/registry.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
+import { indexName } from "../../shared/space.ts";
 import { makeLeaseNotes, type LeaseNotes } from "../lease-notes.ts";
 import { runIngest, type IngestReport, type Progress } from "../pipeline/run.ts";
 import type { Failure } from "../pipeline/rows.ts";
-import { indexKind, openEmbedder, openIndex, tenantOf, withSources, type SourceOf } from "../registry.ts";
+import { openEmbedder, openIndex, tenantOf, withSources, type SourceOf } from "../registry.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
@@ -94,7 +95,7 @@ export async function ingestOnce(options: IngestOnceOptions): Promise<IngestResu
         sourceOf,
         embedder,
         index,
-        indexKind: indexKind(config),
+        indexKind: indexName(config.index),
         registry: {
           ...client,
           async begin(request, inner) {

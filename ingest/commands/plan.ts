@@ -1,7 +1,8 @@
 import { sleep } from "../../shared/http.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
+import { indexName } from "../../shared/space.ts";
 import { planIngest, type IngestPlan } from "../pipeline/plan.ts";
-import { indexKind, openEmbedder, withSources } from "../registry.ts";
+import { openEmbedder, withSources } from "../registry.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
@@ -38,7 +39,7 @@ export const command: Command = {
         {
           sourceOf,
           embedder,
-          indexKind: indexKind(config),
+          indexKind: indexName(config.index),
           registry,
           maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? token,
           now: () => host.now(),

@@ -40,6 +40,8 @@ export interface CommitterOptions {
   readonly registry: Registry;
   /** Undefined where vectors ride with the rows. */
   readonly index: VectorIndex | undefined;
+  /** Whether rows are staged with their words, for the lexical leg in the registry. */
+  readonly words: boolean;
   readonly run: Run;
   /** Columns that a search may be narrowed to, by table: an outside index keeps their values beside the vector. */
   readonly filters: ReadonlyMap<string, readonly string[]>;
@@ -66,7 +68,7 @@ interface Open {
 }
 
 export function makeCommitter(options: CommitterOptions): Committer {
-  const { registry, index, run, signal } = options;
+  const { registry, index, words, run, signal } = options;
   const stats = { upserts: 0, deletes: 0, sample: [] as string[], chunks: 0 };
   let open: Open | undefined;
   let seq = 0;
@@ -140,7 +142,12 @@ export function makeCommitter(options: CommitterOptions): Committer {
     upserted.catch(() => undefined);
     const rows = batch.rows.map((row) => ({
       ...row,
-      chunks: row.chunks.map(({ n, text }) => ({ n, text, lexical: undefined, vector: undefined })),
+      chunks: row.chunks.map(({ n, text, lexical }) => ({
+        n,
+        text,
+        lexical: words ? lexical : undefined,
+        vector: undefined,
+      })),
     }));
     await enqueue(async () => {
       await upserted;
@@ -151,7 +158,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
   return {
     stats,
     async add({ table, row, accessClass, bytes, surplus }) {
-      const size = sizeOf(row, bytes, index !== undefined);
+      const size = sizeOf(row, bytes, index === undefined, words);
       const full = open && (open.bytes + size > BATCH_BYTES || open.rows.length >= BATCH_ROWS);
       if (open && (full || open.table !== table)) await flush();
       open ??= { table, classes: new Map(), rows: [], surplus: [], bytes: 0 };
@@ -188,12 +195,11 @@ export function makeCommitter(options: CommitterOptions): Committer {
   };
 }
 
-/** Bytes of a row in a batch, about: cells, chunk texts, lexical fields, vectors. */
-function sizeOf(row: StagedRow, bytes: number, outside: boolean): number {
-  const dimensions = outside ? 0 : (row.chunks[0]?.vector?.length ?? 0);
-  const meta = outside ? 0 : (row.chunks[0]?.lexical?.meta.length ?? 0);
-  // Cells and texts, and the words of the texts where they are searched beside the rows.
+/** Bytes of a row in a batch, about: cells and chunk texts, words and vectors where they ride along. */
+function sizeOf(row: StagedRow, bytes: number, vectors: boolean, words: boolean): number {
+  const dimensions = vectors ? (row.chunks[0]?.vector?.length ?? 0) : 0;
+  const meta = words ? (row.chunks[0]?.lexical?.meta.length ?? 0) : 0;
   return (
-    bytes * (outside ? 2 : 3) + row.chunks.length * (dimensions * 4 + meta + row.title.length * 2 + 400) + 200
+    bytes * (words ? 3 : 2) + row.chunks.length * (dimensions * 4 + meta + row.title.length * 2 + 400) + 200
   );
 }

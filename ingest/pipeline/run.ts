@@ -12,7 +12,7 @@ import type {
 } from "../../shared/ports/registry.ts";
 import type { Source } from "../../shared/ports/source.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
-import { spaceOf } from "../../shared/space.ts";
+import { isDense, spaceOf } from "../../shared/space.ts";
 import { CHUNK_TOKENS } from "./chunk.ts";
 import { makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
@@ -35,7 +35,7 @@ export interface IngestDeps {
   readonly embedder: Embedder;
   /** Undefined where the registry holds the vectors too (the embedded index). */
   readonly index: VectorIndex | undefined;
-  /** `kind` of the index in the configuration; part of the space's identity. */
+  /** See `indexName`; part of the space's identity. */
   readonly indexKind: string;
   readonly registry: Registry;
   /** Keys the `hash` mask. */
@@ -113,6 +113,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
     const committer = makeCommitter({
       registry,
       index,
+      words: !isDense(run.space),
       run,
       filters: new Map(Object.entries(config.tables).map(([name, { filters }]) => [name, filters ?? []])),
       now: deps.now,

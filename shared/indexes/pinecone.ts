@@ -32,6 +32,8 @@ const settingsSchema = z.object({
   index: z.optional(z.string()),
   /** Requests in flight for one `upsert`, `delete` or `has`; a Worker may hold six connections. */
   concurrency: z.optional(z.number().check(z.int(), z.minimum(1), z.maximum(32))),
+  /** Whether words are searched beside the vectors, in the registry; see `indexName`. */
+  lexical: z.optional(z.boolean()),
 });
 
 const PEER = "Pinecone";

@@ -455,6 +455,16 @@ describe("an outside index", () => {
     expect(removedAtDelete).toEqual([2]);
   });
 
+  it.each([
+    ["memory", true],
+    ["memory-dense", false],
+  ])("named %s in the space has words beside it: %s", async (indexKind, words) => {
+    const { run, registry } = bench({ index: memoryIndex() });
+    await run({}, { indexKind });
+    const chunks = registry.commits.flatMap((batch) => batch.rows.flatMap((row) => row.chunks));
+    expect(new Set(chunks.map((chunk) => chunk.lexical !== undefined))).toEqual(new Set([words]));
+  });
+
   it("that lost writes stops the run before it publishes", async () => {
     const index = memoryIndex();
     const lossy: VectorIndex = {

@@ -129,7 +129,8 @@ function configOf(state: string, form: URLSearchParams): unknown {
       },
     },
     embedder: { kind: "openai", model: form.get("model"), dimensions: Number(form.get("dimensions")) },
-    index: { kind: "pinecone" },
+    // The peers store vectors and build no index of words.
+    index: { kind: "pinecone", lexical: process.env["LEXICAL"] === "1" },
   };
 }
 
