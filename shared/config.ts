@@ -1,5 +1,6 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
+import { crossCheck } from "./config-check.ts";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 import { isSchedule, parseDuration } from "./schedule.ts";
 
@@ -7,6 +8,10 @@ import { isSchedule, parseDuration } from "./schedule.ts";
  * The configuration: plain data, no code. `quayside.config.ts` exports it through `defineConfig`; the CLI validates it and
  * publishes it, versioned, to the ledger; both programs read it from there. Secrets are never part of it.
  */
+
+/** Kinds of personal data and secrets that are found in text by their form. */
+export const PERSONAL_KINDS = ["email", "phone", "card", "iban", "ssn", "ip", "secret"] as const;
+export type PersonalKind = (typeof PERSONAL_KINDS)[number];
 
 /** Made by the first configuration that is parsed: an answer needs none of them, and making them is a good part of a start. */
 function makeSchemas() {
@@ -34,6 +39,9 @@ function makeSchemas() {
     deny: z.optional(z.array(alternative)),
   });
 
+  /** Taken out of text wherever their form is found. The nearest list holds: the column's, the table's, the one for all. */
+  const redact = z.array(z.enum(PERSONAL_KINDS));
+
   const columnOptions = z.strictObject({
     description: z.optional(z.string()),
     /** How people call the column; default: its name with spaces. */
@@ -41,8 +49,14 @@ function makeSchemas() {
     classification: z.optional(classification),
     /** Never read into a record: not rendered, not embedded, not stored. */
     exclude: z.optional(z.boolean()),
-    /** Replaced before it is rendered: `redact` by a constant, `hash` by a keyed hash that still joins. */
-    mask: z.optional(z.enum(["redact", "hash"])),
+    /**
+     * Replaced before it is rendered: `redact` by a constant, `hash` by a keyed hash that still joins, `tokenise` by a keyed
+     * pseudonym that people can read.
+     */
+    mask: z.optional(z.enum(["redact", "hash", "tokenise"])),
+    /** What a pseudonym begins with; equal values have the same one wherever the word is the same. */
+    token: z.optional(z.string().check(z.regex(/^[a-z][a-z0-9]{0,31}$/, "a word of a-z 0-9, at most 32"))),
+    redact: z.optional(redact),
   });
 
   const view = z.strictObject({
@@ -70,6 +84,7 @@ function makeSchemas() {
     /** Columns of prose, rendered last and split on sentences when long. */
     text: z.optional(z.array(column)),
     columns: z.optional(z.record(column, columnOptions)),
+    redact: z.optional(redact),
     /** Foreign keys to show by name: column -> `table.column` of a configured table with a one-column key. */
     lookups: z.optional(z.record(column, z.string().check(z.regex(/^[^.]+\.[^.]+$/, "table.column")))),
     /** Columns that a caller may narrow a search to. */
@@ -211,6 +226,7 @@ function makeSchemas() {
     description: z.optional(z.string()),
     sources: z.record(name, adapter),
     tables: z.record(name, table),
+    redact: z.optional(redact),
     embedder: z.optional(adapter),
     index: z.optional(adapter),
     models: z.optional(
@@ -325,55 +341,4 @@ function invalid(violations: readonly Violation[]): QuaysideError {
   const lines = violations.map((v) => `  ${v.pointer || "(root)"}: ${v.rule}`).join("\n");
   const count = violations.length === 1 ? "1 mistake" : `${violations.length} mistakes`;
   return new QuaysideError("config_invalid", `The configuration has ${count}:\n${lines}`, { violations });
-}
-
-function crossCheck(config: Config): Violation[] {
-  const found: Violation[] = [];
-  const add = (pointer: string, rule: string): void => void found.push({ pointer, rule });
-  for (const [id, t] of Object.entries(config.tables)) {
-    const at = `tables.${id}`;
-    if (!config.sources[t.source]) add(`${at}.source`, `no source "${t.source}"; define it under sources`);
-    if (t.from !== undefined && t.query !== undefined) add(at, "set either from or query, not both");
-    if (t.access && t.views) add(at, "set either access or views, not both");
-    if (!t.access && !t.views && t.index !== false) {
-      add(at, "no access rule: nobody could see a row; set access (or views), or index: false");
-    }
-    for (const [col, target] of Object.entries(t.lookups ?? {})) {
-      const other = config.tables[target.split(".")[0] ?? ""];
-      if (!other) add(`${at}.lookups.${col}`, `no table "${target.split(".")[0]}"`);
-      else if (other.key.length !== 1)
-        add(`${at}.lookups.${col}`, "the table looked up needs a key of one column");
-    }
-    const names = new Set<string>();
-    for (const v of t.views ?? []) {
-      if (names.has(v.name)) add(`${at}.views`, `two views named "${v.name}"`);
-      names.add(v.name);
-    }
-  }
-  const register = config.models?.register ?? {};
-  const known = (m: string): boolean =>
-    m === "auto" || m.startsWith("local/") || m in register || m in (config.models?.aliases ?? {});
-  for (const id of Object.keys(register)) {
-    if (!/^[^/\s]+\/\S+$/.test(id)) add(`models.register.${id}`, "name models provider/model");
-  }
-  for (const [alias, target] of Object.entries(config.models?.aliases ?? {})) {
-    if (!known(target)) add(`models.aliases.${alias}`, `"${target}" is not in models.register`);
-  }
-  const preset = config.models?.default;
-  if (preset !== undefined && !known(preset)) add("models.default", `"${preset}" is not in models.register`);
-  const directory = config.identity?.directory;
-  const names = (directory?.users ?? []).flatMap((user) => [...(user.emails ?? []), ...(user.ids ?? [])]);
-  for (const name of new Set(names.filter((one, i) => names.indexOf(one) !== i))) {
-    add("identity.directory.users", `"${name}" is two users`);
-  }
-  for (const [id, webhook] of Object.entries(config.webhooks ?? {})) {
-    for (const table of webhook.tables ?? []) {
-      const known = Object.hasOwn(config.tables, table) && config.tables[table]?.index !== false;
-      if (!known) add(`webhooks.${id}.tables`, `no indexed table "${table}"`);
-    }
-  }
-  for (const [i, e] of (config.demo?.examples ?? []).entries()) {
-    if (!config.demo?.users[e.as]) add(`demo.examples.${i}.as`, `no demo user "${e.as}"`);
-  }
-  return found;
 }

@@ -58,6 +58,7 @@ export interface IngestResult {
   readonly seconds: number;
   /** NUL and lone surrogates that became U+FFFD. */
   readonly replaced_characters: number;
+  readonly redacted: IngestReport["redacted"];
   /** The first 100 rows of each table that were held back. */
   readonly failures: readonly Failure[];
 }
@@ -164,6 +165,7 @@ function resultOf(report: IngestReport, seconds: number): IngestResult {
     cost_usd: report.costUsd,
     seconds: Math.round(seconds * 1000) / 1000,
     replaced_characters: report.replacedCharacters,
+    redacted: report.redacted,
     failures: report.failures,
   };
 }
@@ -217,6 +219,13 @@ function summary(result: IngestResult): string {
     `Generation ${result.generation}. Texts embedded: ${whole(result.embedded_texts)}, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
     ...(result.replaced_characters > 0
       ? [`${whole(result.replaced_characters)} characters (NUL, lone surrogates) were stored as U+FFFD.`]
+      : []),
+    ...(Object.keys(result.redacted).length > 0
+      ? [
+          `Taken out: ${Object.entries(result.redacted)
+            .map(([kind, n]) => `${kind} ${whole(n)}`)
+            .join(", ")}.`,
+        ]
       : []),
     ...(failures.length > 0 ? ["Held back:", ...failures] : []),
     "",

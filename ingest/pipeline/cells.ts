@@ -1,8 +1,11 @@
+import type { PersonalKind } from "../../shared/config.ts";
 import type { Cell, Column } from "../../shared/ports/source.ts";
 
-/** How many characters could not be stored as they came: NUL and lone surrogates, each replaced by U+FFFD. */
 export interface Tally {
+  /** How many characters could not be stored as they came: NUL and lone surrogates, each replaced by U+FFFD. */
   replaced: number;
+  /** How many pieces of personal data were taken out of the rows read, by kind. */
+  readonly redacted?: Map<PersonalKind, number>;
 }
 
 /** Nesting beyond which a cell is refused: deeper ones are bombs, and every later step walks cells recursively. */

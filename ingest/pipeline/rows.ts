@@ -1,3 +1,4 @@
+import type { PersonalKind } from "../../shared/config.ts";
 import { rowId } from "../../shared/ids.ts";
 import { classOf, labelOf } from "../../shared/policy.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
@@ -7,6 +8,7 @@ import type { Cell, Row } from "../../shared/ports/source.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import { cellText, cleanCell, readable, type Tally } from "./cells.ts";
 import type { Names } from "./lookup.ts";
+import { redactCell, redactText } from "./redact.ts";
 import { columnsOfRule, type ColumnPlan, type OpenTable, type ViewPlan } from "./table.ts";
 
 /** Why a row is held back. */
@@ -85,28 +87,31 @@ export interface RowReaderOptions {
   /** Names for each of the table's lookups, in their order. */
   readonly names: readonly Names[];
   readonly tally: Tally;
-  /** Keys the `hash` mask; undefined where no column needs it. */
+  /** Keys the masks `hash` and `tokenise`; undefined where no column needs it. */
   readonly maskKey: string | undefined;
   /** Classes made so far in this run, by canonical label; shared by its tables. */
   readonly classes: Map<string, AccessClass>;
 }
 
-/** @throws QuaysideError `config_invalid` when a column is masked by hash and there is no key. */
+/** @throws QuaysideError `config_invalid` when a column is masked by hash or tokenised and there is no key. */
 export function makeRowReader(options: RowReaderOptions): RowReader {
   const { table, names, tally, maskKey, classes } = options;
   const hasher = makeHasher();
-  const keyMasks = table.config.key.map((name) => table.config.columns?.[name]?.mask);
-  if (keyMasks.includes("redact")) {
+  const keyMasks = table.config.key.map((name) => {
+    const { mask, token } = table.config.columns?.[name] ?? {};
+    return { mask, token };
+  });
+  if (keyMasks.some(({ mask }) => mask === "redact")) {
     throw new QuaysideError(
       "config_invalid",
       `tables.${table.name} redacts a key column, which would make its rows one; mask it by hash instead.`,
     );
   }
-  const masks = [...keyMasks, ...table.views.flatMap((v) => v.columns).map((c) => c.mask)].includes("hash");
-  if (masks && maskKey === undefined) {
+  const masks = [...keyMasks, ...table.views.flatMap((v) => v.columns)].map(({ mask }) => mask);
+  if ((masks.includes("hash") || masks.includes("tokenise")) && maskKey === undefined) {
     throw new QuaysideError(
       "config_invalid",
-      `tables.${table.name} masks a column by hash: set the secret QUAYSIDE_MASK_KEY to a random string.`,
+      `tables.${table.name} masks a column by a keyed hash: set the secret QUAYSIDE_MASK_KEY to a random string.`,
     );
   }
   const columns = table.shape.columns.map((column) => column.name);
@@ -130,12 +135,38 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
     };
   });
 
-  const mask = (how: ColumnPlan["mask"], cell: Cell): Cell => {
-    if (cell === null || how === undefined) return cell;
-    if (how === "redact") return "[redacted]";
-    const inner = hasher.hash128(`${maskKey ?? ""}\u0000${cellText(cell)}`);
+  const keyedHash = (text: string): string => {
+    const inner = hasher.hash128(`${maskKey ?? ""}\u0000${text}`);
     return hasher.hash128(`${maskKey ?? ""}\u0001${inner}`);
   };
+  const mask = ({ mask: how, token = "token" }: Pick<ColumnPlan, "mask" | "token">, cell: Cell): Cell => {
+    if (cell === null || how === undefined) return cell;
+    if (how === "redact") return "[redacted]";
+    if (how === "hash") return keyedHash(cellText(cell));
+    // Letters and digits of one case, which a search takes for one word; 16 of them are some 80 bits.
+    const letters = keyedHash(`${token}\u0000${cellText(cell)}`)
+      .replace(/[-_]/g, "")
+      .toLowerCase();
+    return `${token}_${letters.slice(0, 16)}`;
+  };
+  const count = (kind: PersonalKind): void =>
+    void tally.redacted?.set(kind, (tally.redacted.get(kind) ?? 0) + 1);
+  const rules = new Map(
+    table.views.flatMap((view) =>
+      view.columns
+        .filter(({ redact }) => redact.length > 0)
+        .map(({ name, redact }) => [at(name), redact] as const),
+    ),
+  );
+  /** A row that is too large is refused, so nothing is looked for in it. */
+  const redacted = (cells: readonly Cell[]): readonly Cell[] =>
+    rules.size === 0
+      ? cells
+      : cells.map((cell, i) => {
+          const kinds = rules.get(i);
+          const vast = typeof cell === "string" && cell.length > MAX_ROW_BYTES;
+          return kinds && !vast ? redactCell(cell, kinds, count) : cell;
+        });
   /** Bytes are of no use in a text, and large: their digest tells two of them apart. */
   const digest = (cell: Cell): Cell =>
     typeof cell === "string" ? `sha256:${hasher.hash128(cell)}, ${base64Bytes(cell)} bytes` : cell;
@@ -181,7 +212,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
         if (cell === undefined) whole = false;
         cells.push(cell ?? null);
       }
-      const keyCells = keyAt.map((index, i) => mask(keyMasks[i], cells[index] ?? null));
+      const keyCells = keyAt.map((index, i) => mask(keyMasks[i] ?? NO_MASK, cells[index] ?? null));
       const keyTexts = keyCells.map(cellText);
       const row = rowId(table.name, keyTexts);
       const key = row.slice(row.indexOf(":") + 1);
@@ -190,6 +221,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       if (keyCells.includes(null)) return fail("null_key");
       if (row.length > MAX_ROW_ID) return fail("too_large");
 
+      const shown = redacted(cells);
       const prepared: PreparedView[] = [];
       for (const view of views) {
         const { plan, stamps } = view;
@@ -199,11 +231,14 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
         const labels: (string | undefined)[] = [];
         let says = false;
         for (const [i, column] of plan.columns.entries()) {
-          const own = cells[view.from[i] ?? 0] ?? null;
-          const masked = column.mask === undefined ? own : mask(column.mask, own);
+          const own = shown[view.from[i] ?? 0] ?? null;
+          const masked = column.mask === undefined ? own : mask(column, own);
           const value = column.type === "binary" && column.mask === undefined ? digest(masked) : masked;
           values.push(value);
-          labels.push(view.names[i]?.get(cellText(value)));
+          // By the key as it came: a key that looks like a phone number still names its row.
+          const name = view.names[i]?.get(cellText(cells[view.from[i] ?? 0] ?? null));
+          const hide = column.lookup?.redact;
+          labels.push(name !== undefined && hide ? redactText(name, hide, count) : name);
           says ||= readable(value, column.type) !== "";
         }
         // A view that says nothing of this row is left out; its empty record could only mislead.
@@ -224,6 +259,8 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
     },
   };
 }
+
+const NO_MASK = { mask: undefined, token: undefined };
 
 export function isFailure(prepared: PreparedRow | Failure): prepared is Failure {
   return "reason" in prepared;

@@ -1,4 +1,4 @@
-import { limitsOf, type Config } from "../../shared/config.ts";
+import { limitsOf, type Config, type PersonalKind } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
@@ -38,7 +38,7 @@ export interface IngestDeps {
   /** See `indexName`; part of the space's identity. */
   readonly indexKind: string;
   readonly registry: Registry;
-  /** Keys the `hash` mask. */
+  /** Keys the masks `hash` and `tokenise`. */
   readonly maskKey: string | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
@@ -85,6 +85,8 @@ export interface IngestReport {
   readonly costUsd: number;
   /** Characters that could not be stored as they came and became U+FFFD. */
   readonly replacedCharacters: number;
+  /** Pieces of personal data taken out of the rows read, by kind; kinds of which there were none are left out. */
+  readonly redacted: Readonly<Partial<Record<PersonalKind, number>>>;
   /** Rows held back: the first 100 of each table. */
   readonly failures: readonly Failure[];
 }
@@ -134,7 +136,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
     const tablesRead = new Map<string, { readonly scan: Scan; readonly rowsKnown: number }>();
     const lookup = makeLookups(config, deps.sourceOf, signal);
     const classes = new Map<string, AccessClass>();
-    const tally = { replaced: 0 };
+    const tally = { replaced: 0, redacted: new Map<PersonalKind, number>() };
     const published: PublishedTable[] = [];
 
     const erased = await registry.erased(signal);
@@ -191,6 +193,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       deleteRequests: committer.stats.deletes,
       ...spent(pool, embedder),
       replacedCharacters: tally.replaced,
+      redacted: Object.fromEntries(tally.redacted),
       failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
     };
   } catch (error) {

@@ -1,7 +1,8 @@
-import type { AccessConfig, Config, TableConfig } from "../../shared/config.ts";
+import type { AccessConfig, Config, PersonalKind, TableConfig } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Classification } from "../../shared/ports/evidence.ts";
 import type { Column, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import { REDACTION } from "./redact.ts";
 
 /** A configured table, described by its warehouse and checked against its configuration. */
 export interface OpenTable {
@@ -38,7 +39,11 @@ export interface ColumnPlan {
   readonly type: Column["type"];
   /** Prose: rendered last, one passage of its own. */
   readonly prose: boolean;
-  readonly mask: "redact" | "hash" | undefined;
+  readonly mask: "redact" | "hash" | "tokenise" | undefined;
+  /** What a pseudonym begins with. */
+  readonly token: string | undefined;
+  /** What is taken out of the column's text. */
+  readonly redact: readonly PersonalKind[];
   /** One of the table's `lookups`. */
   readonly lookup: LookupPlan | undefined;
   /** Everything in the configuration that a cell of this column is rendered by, as one string. */
@@ -51,6 +56,8 @@ export interface LookupPlan {
   readonly as: string;
   readonly table: string;
   readonly target: string;
+  /** What is taken out of the names; undefined for nothing. */
+  readonly redact: readonly PersonalKind[] | undefined;
 }
 
 /**
@@ -149,7 +156,7 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
   const needed = new Set([...visible.map((c) => c.name), ...table.key, ...accessColumns(table)]);
   const lookups = Object.entries(table.lookups ?? {})
     .filter(([column]) => !excluded(column) && table.columns?.[column]?.mask === undefined)
-    .map(([column, target]) => lookupPlan(column, target, described));
+    .map(([column, target]) => lookupPlan(config, column, target, described));
   const label = humanize(name);
   const views = table.views ?? [{ name: "all", columns: "*" as const, access: table.access ?? NOBODY }];
   return {
@@ -169,11 +176,14 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
           type: column.type,
           prose: table.text?.includes(column.name) ?? false,
           mask: options?.mask,
+          token: options?.token,
           lookup: lookups.find((l) => l.column === column.name),
         };
         // The description is searched with the row (`meta`).
         const description = options?.description ?? column.description ?? "";
-        return { ...own, fingerprint: JSON.stringify([own, description]) };
+        const redact = redactedIn(config, table, column);
+        const rules = [...redact, ...(own.lookup?.redact ?? [])].length > 0 ? [REDACTION, redact] : [];
+        return { ...own, redact, fingerprint: JSON.stringify([own, description, ...rules]) };
       });
       const own = "classification" in view ? view.classification : undefined;
       const description = table.description ?? described.description ?? "";
@@ -241,12 +251,22 @@ function classificationOf(config: Config, lookup: LookupPlan): Classification {
   return levels.length > 0 ? (LEVELS[Math.min(...levels)] ?? other.classification) : other.classification;
 }
 
-function lookupPlan(column: string, target: string, described: Table): LookupPlan {
+/** Text and JSON follow the table's list or the one for all; a column's own list holds whatever its type. */
+function redactedIn(config: Config, table: TableConfig, column: Column): readonly PersonalKind[] {
+  const options = table.columns?.[column.name];
+  if (options?.mask !== undefined || table.key.includes(column.name)) return [];
+  if (options?.redact) return options.redact;
+  return column.type === "string" || column.type === "json" ? (table.redact ?? config.redact ?? []) : [];
+}
+
+function lookupPlan(config: Config, column: string, target: string, described: Table): LookupPlan {
   const [table = "", name = ""] = target.split(".");
   const stem = column.replace(/[_ ]?(?:id|ID|Id|key|code)$/, "");
   const free = (as: string): boolean => as !== "" && !described.columns.some((c) => c.name === as);
   const as = [stem, `${column}_name`, `${column} (${name})`].find(free) ?? `${column} (${table}.${name})`;
-  return { column, as, table, target: name };
+  const other = config.tables[table];
+  const redact = other?.columns?.[name]?.redact ?? other?.redact ?? config.redact ?? [];
+  return { column, as, table, target: name, redact: redact.length > 0 ? redact : undefined };
 }
 
 /** `unitPrice`, `UNIT_PRICE` and `unit-price` -> `unit price`. */
