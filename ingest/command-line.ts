@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   keys: () => import("./commands/keys.ts"),
   models: () => import("./commands/models.ts"),
   doctor: () => import("./commands/doctor.ts"),
+  manifest: () => import("./commands/manifest.ts"),
 };
 
 const GLOBAL: Readonly<Record<string, Option>> = {
@@ -272,6 +273,8 @@ const EXIT: Readonly<Record<ErrorCode, ExitStatus>> = {
   registry_unavailable: 1,
   source_unavailable: 1,
   source_rejected: 1,
+  platform_unavailable: 1,
+  platform_rejected: 1,
   deadline_exceeded: 1,
   cancelled: 75,
   config_invalid: 2,

@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { crossCheck } from "./config-check.ts";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 import { isSchedule, parseDuration } from "./schedule.ts";
+import { makeSurfaceSchema } from "./surface-settings.ts";
 
 /**
  * The configuration: plain data, no code. `quayside.config.ts` exports it through `defineConfig`; the CLI validates it and
@@ -254,7 +255,7 @@ function makeSchemas() {
       z.strictObject({ ttlSeconds: z.optional(z.number().check(z.int(), z.minimum(60), z.maximum(3600))) }),
     ),
     identity: z.optional(identity),
-    surfaces: z.optional(z.strictObject({ allowedOrigins: z.optional(z.array(z.string())) })),
+    surfaces: z.optional(makeSurfaceSchema()),
     limits: z.optional(limits),
     webhooks: z.optional(z.record(name, webhook)),
     demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),

@@ -127,6 +127,8 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Problem>> = {
   registry_unavailable: passing(503, "Registry unavailable", "The row registry does not answer now."),
   source_unavailable: passing(503, "Source unavailable", "The warehouse does not answer now."),
   source_rejected: fault(502, "Rejected by the source", "The warehouse refused the request."),
+  platform_unavailable: passing(503, "Chat platform unavailable", "The chat platform does not answer now."),
+  platform_rejected: fault(502, "Rejected by the chat platform", "The chat platform refused the request."),
   deadline_exceeded: passing(504, "Too slow", "The answer was not ready within the deadline."),
   // The client is gone: nobody reads this. 499 is the usual name of that in logs.
   cancelled: fault(499, "Cancelled", "The request was cancelled."),

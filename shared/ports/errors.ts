@@ -41,6 +41,9 @@ export type ErrorCode =
   | "registry_unavailable"
   | "source_unavailable"
   | "source_rejected"
+  // a chat platform that an answer is sent to
+  | "platform_unavailable"
+  | "platform_rejected"
   | "deadline_exceeded"
   | "cancelled"
   // the operator

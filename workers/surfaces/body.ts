@@ -76,7 +76,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(text: string): unknown {
+/** @throws QuaysideError `malformed_json`. */
+export function parseJson(text: string): unknown {
   if (depthOf(text) > MAX_DEPTH) throw malformed();
   try {
     return JSON.parse(text) as unknown;

@@ -1,0 +1,85 @@
+import * as z from "zod/mini";
+import { request } from "../../shared/http.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
+
+/** Slack's Web API as this surface uses it: JSON in, `ok` and a code out. docs.slack.dev, Web API, read 2026-11. */
+export interface SlackApi {
+  /**
+   * Calls a method once, again after a 429 with a short wait or a 5xx.
+   * @returns what Slack said, or the code of its refusal (`message_not_in_streaming_state`, …).
+   * @throws QuaysideError `platform_unavailable`, `rate_limited`, `platform_rejected` (our token), `cancelled`.
+   */
+  call(method: string, body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<SlackAnswer>;
+  /** Answers a slash command or a click at the address that came with it. Nothing is sent to any other host. */
+  respond(responseUrl: string, body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>;
+}
+
+export type SlackAnswer =
+  | { readonly ok: true; readonly body: Readonly<Record<string, unknown>> }
+  | { readonly ok: false; readonly error: string };
+
+const PUBLIC_API = "https://slack.com/api";
+/** Where `response_url` leads. */
+const HOOKS = "https://hooks.slack.com";
+const DEADLINE_MS = 15_000;
+
+/** The app or its token is gone: no call will succeed until someone acts. */
+const REVOKED = new Set([
+  "account_inactive",
+  "invalid_auth",
+  "not_authed",
+  "token_revoked",
+  "token_expired",
+  "missing_scope",
+]);
+
+const answerSchema = z.looseObject({ ok: z.boolean(), error: z.optional(z.string()) });
+
+/** @param host its `SLACK_BOT_TOKEN` is the app's; `SLACK_API_URL` points at a stand-in for Slack, hooks included. */
+export function makeSlackApi(host: Host): SlackApi {
+  const base = (host.secret("SLACK_API_URL") ?? PUBLIC_API).replace(/\/$/, "");
+  const hooks = [HOOKS, ...(base === PUBLIC_API ? [] : [new URL(base).origin])];
+  const options = {
+    peer: "Slack",
+    codes: { unavailable: "platform_unavailable", rejected: "platform_rejected" },
+    deadlineMs: DEADLINE_MS,
+    retries: 1,
+  } as const;
+  const json = { "content-type": "application/json; charset=utf-8" };
+  return {
+    async call(method, body, signal) {
+      const token = host.secret("SLACK_BOT_TOKEN");
+      if (token === undefined) throw new QuaysideError("not_configured", "SLACK_BOT_TOKEN is not set.");
+      const response = await request(
+        host,
+        `${base}/${method}`,
+        {
+          method: "POST",
+          headers: { ...json, authorization: `Bearer ${token}` },
+          body: JSON.stringify(body),
+          signal,
+        },
+        options,
+      );
+      const parsed = answerSchema.safeParse(await response.json().catch(() => undefined));
+      if (!parsed.success)
+        throw new QuaysideError("platform_unavailable", "Slack sent no answer of its API.");
+      if (parsed.data.ok) return { ok: true, body: parsed.data };
+      const error = /^[a-z_]{1,60}$/.exec(parsed.data.error ?? "")?.[0] ?? "unknown";
+      if (REVOKED.has(error)) {
+        host.log({ level: "error", event: "slack-refused", method, code: error });
+        throw new QuaysideError("platform_rejected", `Slack refuses the app's token (${error}).`);
+      }
+      if (error === "ratelimited") throw new QuaysideError("rate_limited", "Slack is limiting our calls.");
+      return { ok: false, error };
+    },
+    async respond(responseUrl, body, signal) {
+      if (!hooks.includes(URL.parse(responseUrl)?.origin ?? "")) {
+        throw new QuaysideError("platform_rejected", "The response_url does not lead to Slack.");
+      }
+      const input = { method: "POST", headers: json, body: JSON.stringify(body), signal };
+      await request(host, responseUrl, input, options);
+    },
+  };
+}
