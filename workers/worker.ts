@@ -18,6 +18,7 @@ import { presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
 import { requireLoopback } from "./auth/demo.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
+import { makeChatSurfaces } from "./chat.ts";
 import type { Env } from "./env.ts";
 import { makeIdentity, type Identity } from "./identity.ts";
 import { BUILT_IN_MODELS, makeEmbedders, makeIndexes, makeProviders, webhookOf } from "./registry.ts";
@@ -120,6 +121,19 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     webhooksSurface({ tenant, config, webhook: webhookOf, runs: parts.runs, host }),
     consoleSurface({ assets: env.ASSETS }),
   ];
+  surfaces.push(
+    ...makeChatSurfaces({
+      env,
+      host,
+      tenant,
+      ask,
+      admit: admissions.admit,
+      recheck,
+      providers,
+      directory: identity.directory,
+      config,
+    }),
+  );
   if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
   const app = makeApp({
     surfaces: [...surfaces, openapiSurface(surfaces)],

@@ -23,7 +23,10 @@ const SCOPES = [
 export function slackManifest(config: Config, url: string): Readonly<Record<string, unknown>> {
   const slack = config.surfaces?.slack;
   if (!slack) {
-    throw new QuaysideError("config_invalid", "surfaces.slack is not set: `surfaces: { slack: {} }` is enough to begin.");
+    throw new QuaysideError(
+      "config_invalid",
+      "surfaces.slack is not set: `surfaces: { slack: {} }` is enough to begin.",
+    );
   }
   const name = config.name.slice(0, MAX_NAME);
   const description = config.description ?? `Answers from the tables of ${config.name}, with their sources.`;

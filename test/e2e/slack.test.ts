@@ -104,7 +104,7 @@ async function answered(thread: string): Promise<SlackMessage> {
 }
 
 async function eventually<T>(look: () => T | undefined): Promise<T> {
-  for (const until = Date.now() + 20_000; Date.now() < until; ) {
+  for (const until = Date.now() + 20_000; Date.now() < until;) {
     const found = look();
     if (found !== undefined) return found;
     await new Promise((resolve) => {
@@ -143,10 +143,11 @@ describe("Slack", () => {
   });
 
   test("a message that was taken in before a crash is answered after it", async () => {
-    stub.fault({ mode: "headers_never", path: "users.info" });
+    stub.fault({ mode: "headers_never", path: "users.info", calls: 1 });
+    const before = stub.exchanges.length;
     await send(message("U-DECK", "6.1"));
+    await eventually(() => stub.exchanges[before]);
     await served.restart("crash");
-    stub.reset();
     expect((await answered("6.1")).text).toContain("found nothing");
   });
 

@@ -11,6 +11,7 @@ import { demoSurface } from "../../workers/surfaces/demo.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
+import { slackSurface } from "../../workers/surfaces/slack.ts";
 import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
 import { runsSurface } from "../../workers/surfaces/runs.ts";
 import { webhooksSurface } from "../../workers/surfaces/webhooks.ts";
@@ -285,6 +286,12 @@ async function routes(): Promise<string[]> {
       webhook: never,
       runs: NO_RUNS,
       host: { secret: never, now: never },
+    }),
+    slackSurface({
+      host: { fetch, secret: never, now: never, log: never },
+      config: never,
+      deliver: never,
+      answer: never,
     }),
     demoSurface({ config: never }),
   ];

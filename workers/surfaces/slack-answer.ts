@@ -32,7 +32,8 @@ export interface SlackAnswerDeps {
     principal: Principal,
     signal: AbortSignal,
   ) => Promise<readonly string[]>;
-  readonly feedback: (
+  /** Keeps a vote; left out where none is kept. @throws QuaysideError `not_found` for an answer that is not theirs. */
+  readonly feedback?: (
     answer: string,
     rating: 1 | -1,
     principal: Principal,
@@ -122,6 +123,7 @@ async function answerQuestion(job: Job, work: Of<"question">): Promise<void> {
         place: { thread: work.thread, direct: false },
         models: [],
         share: false,
+        feedback: job.deps.feedback !== undefined,
       });
       await tellAlone(job, work, note + safeText(answer), blocks);
     },
@@ -168,6 +170,7 @@ async function finish(
     place: { thread: work.thread, direct: work.direct },
     models: offered.length > 1 ? offered : [],
     share: false,
+    feedback: job.deps.feedback !== undefined,
   });
   await reply.finish(safeText(answer), blocks);
   job.memory.remember(audience, work.text, answer.text);
@@ -201,6 +204,7 @@ async function answerCommand(job: Job, work: Of<"command">): Promise<void> {
         place: { thread: COMMAND_THREAD, direct: false },
         models: [],
         share: shareable && answer.outcome === "answered",
+        feedback: job.deps.feedback !== undefined,
       }),
     );
   });
@@ -246,7 +250,7 @@ async function share(job: Job, work: Of<"share">): Promise<void> {
       if (sharing.memory.step("shared") !== undefined) return;
       const said = `> ${text.replaceAll("\n", " ")}\n\n${safeText(answer)}\n\n${texts.shared(`<@${work.user}>`)}`;
       const place = { thread: work.thread, direct: false };
-      const blocks = answerBlocks({ answer, language, place, models: [], share: false });
+      const blocks = answerBlocks({ answer, language, place, models: [], share: false, feedback: false });
       const body = {
         channel: work.channel,
         text: said,
@@ -275,7 +279,7 @@ async function showEvidence(job: Job, work: Of<"evidence">): Promise<void> {
 
 async function takeFeedback(job: Job, work: Of<"feedback">): Promise<void> {
   const principal = await personOf(job, work);
-  if (!principal) return;
+  if (!principal || !job.deps.feedback) return;
   try {
     await job.deps.feedback(work.answer, work.rating, principal, job.signal);
   } catch (error) {

@@ -51,16 +51,18 @@ export function makeSlackApi(host: Host): SlackApi {
     async call(method, body, signal) {
       const token = host.secret("SLACK_BOT_TOKEN");
       if (token === undefined) throw new QuaysideError("not_configured", "SLACK_BOT_TOKEN is not set.");
-      const response = await request(
-        host,
-        `${base}/${method}`,
-        {
-          method: "POST",
-          headers: { ...json, authorization: `Bearer ${token}` },
-          body: JSON.stringify(body),
-          signal,
-        },
-        options,
+      const response = await patiently(signal, () =>
+        request(
+          host,
+          `${base}/${method}`,
+          {
+            method: "POST",
+            headers: { ...json, authorization: `Bearer ${token}` },
+            body: JSON.stringify(body),
+            signal,
+          },
+          options,
+        ),
       );
       const parsed = answerSchema.safeParse(await response.json().catch(() => undefined));
       if (!parsed.success)
@@ -79,7 +81,18 @@ export function makeSlackApi(host: Host): SlackApi {
         throw new QuaysideError("platform_rejected", "The response_url does not lead to Slack.");
       }
       const input = { method: "POST", headers: json, body: JSON.stringify(body), signal };
-      await request(host, responseUrl, input, options);
+      await patiently(signal, () => request(host, responseUrl, input, options));
     },
   };
+}
+
+/** Slack's slowness is Slack's: the deadline of an answer is another thing, and means that there is none. */
+async function patiently<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const slow = error instanceof QuaysideError && error.code === "deadline_exceeded" && !signal.aborted;
+    if (!slow) throw error;
+    throw new QuaysideError("platform_unavailable", "Slack did not answer in time.", { cause: error });
+  }
 }

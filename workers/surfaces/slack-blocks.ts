@@ -29,10 +29,18 @@ export interface AnswerBlocks {
   readonly models: readonly string[];
   /** Offers to tell the whole channel what it may know. */
   readonly share: boolean;
+  readonly feedback: boolean;
 }
 
 /** Below an answer's text: sources, who wrote it, how fresh it is, feedback, evidence. */
-export function answerBlocks({ answer, language, place, models, share }: AnswerBlocks): readonly Block[] {
+export function answerBlocks({
+  answer,
+  language,
+  place,
+  models,
+  share,
+  feedback,
+}: AnswerBlocks): readonly Block[] {
   const texts = chatTexts(language);
   const blocks: Block[] = [];
   if (answer.citations.length > 0) {
@@ -60,6 +68,7 @@ export function answerBlocks({ answer, language, place, models, share }: AnswerB
     });
   }
   if (actions.length > 0) blocks.push({ type: "actions", block_id: id("actions"), elements: actions });
+  if (!feedback) return blocks;
   blocks.push({
     type: "context_actions",
     block_id: id("feedback"),

@@ -5,15 +5,7 @@ import type { Answerer, Delivery } from "../thread/api.ts";
 import { parseJson, readBytes } from "./body.ts";
 import { chatTexts } from "./chat-texts.ts";
 import { verifySlack, type SlackSecrets } from "./slack-signature.ts";
-import {
-  commandSchema,
-  envelopeSchema,
-  interactionSchema,
-  workOfCommand,
-  workOfEvent,
-  workOfInteraction,
-  type SlackDelivery,
-} from "./slack-work.ts";
+import type { SlackDelivery } from "./slack-work.ts";
 import type { Call, Route, Surface } from "./surface.ts";
 
 export interface SlackDeps {
@@ -61,6 +53,9 @@ export function slackSurface(deps: SlackDeps): Surface {
   };
 }
 
+/** Read by the first request, so that a Worker without Slack does not pay for it. */
+const forms = (): Promise<typeof import("./slack-work.ts")> => import("./slack-work.ts");
+
 async function verified({ host }: SlackDeps, request: Request, bodyType: string): Promise<string> {
   const secrets = secretsOf(host);
   const body = await readBytes(request, bodyType, MAX_BODY);
@@ -78,6 +73,7 @@ function secretsOf(host: Host): SlackSecrets {
 }
 
 async function takeEvent(deps: SlackDeps, body: string, signal: AbortSignal): Promise<Response> {
+  const { envelopeSchema, workOfEvent } = await forms();
   const envelope = parse(envelopeSchema, parseJson(body));
   if (envelope.type === "url_verification") return new Response(envelope.challenge ?? "");
   if (envelope.type === "app_rate_limited") {
@@ -95,6 +91,7 @@ async function takeEvent(deps: SlackDeps, body: string, signal: AbortSignal): Pr
 async function takeCommand(deps: SlackDeps, body: string, signal: AbortSignal): Promise<Response> {
   const form = new URLSearchParams(body);
   if (form.has("ssl_check")) return new Response();
+  const { commandSchema, workOfCommand } = await forms();
   const command = parse(commandSchema, Object.fromEntries(form));
   const work = workOfCommand(command);
   const texts = chatTexts("en");
@@ -105,6 +102,7 @@ async function takeCommand(deps: SlackDeps, body: string, signal: AbortSignal): 
 }
 
 async function takeInteraction(deps: SlackDeps, body: string, signal: AbortSignal): Promise<Response> {
+  const { interactionSchema, workOfInteraction } = await forms();
   const interaction = parse(interactionSchema, parseJson(new URLSearchParams(body).get("payload") ?? ""));
   return take(deps, interaction.team?.id, workOfInteraction(interaction), signal);
 }

@@ -1,0 +1,85 @@
+import type { Config } from "../shared/config.ts";
+import type { Ask, Principal } from "../shared/ports/answer.ts";
+import type { Evidence } from "../shared/ports/evidence.ts";
+import type { Host } from "../shared/ports/host.ts";
+import type { Recheck } from "../shared/ports/registry.ts";
+import type { Providers } from "./answer/route.ts";
+import type { Directory } from "./auth/directory.ts";
+import type { Env } from "./env.ts";
+import { slackSurface } from "./surfaces/slack.ts";
+import type { Surface } from "./surfaces/surface.ts";
+import type { Admission } from "./tenant/api.ts";
+import { overRpc } from "./tenant/rpc.ts";
+import type { ThreadApi } from "./thread/api.ts";
+
+/** What chat surfaces are made of: the read path, people, and the objects that keep their threads. */
+export interface ChatParts {
+  readonly env: Env;
+  readonly host: Host;
+  readonly tenant: string;
+  readonly ask: Ask;
+  readonly admit: (principal: Principal, signal: AbortSignal) => Promise<Admission>;
+  readonly recheck: (admission: Admission) => Promise<Recheck>;
+  readonly providers: Providers;
+  readonly directory: Directory;
+  readonly config: (signal: AbortSignal) => Promise<Config | undefined>;
+}
+
+/** The surfaces that acknowledge at once and answer in a thread's object. */
+export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
+  const { env, host, config } = parts;
+  const deliver: Parameters<typeof slackSurface>[0]["deliver"] = (thread, delivery) =>
+    overRpc<ThreadApi>(() => env.THREAD.get(env.THREAD.idFromName(thread)), "registry_unavailable").deliver(
+      delivery,
+    );
+  const slack = once(async () => {
+    const [{ slackAnswerer }, { makeSlackApi }, { makeSlackPeople }] = await Promise.all([
+      import("./surfaces/slack-answer.ts"),
+      import("./surfaces/slack-api.ts"),
+      import("./surfaces/slack-people.ts"),
+    ]);
+    const api = makeSlackApi(host);
+    const people = makeSlackPeople(api, () => host.now());
+    return slackAnswerer({ ...parts, api, people, rows: rowsOf(parts), models: modelsOf(parts) });
+  });
+  return [slackSurface({ host, config, deliver, answer: async (...work) => (await slack())(...work) })];
+}
+
+/** Made by the first message and kept: the thing itself and never the wait for it, which belongs to one request. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: T | undefined;
+  return async () => (made ??= await make());
+}
+
+/** Rows by their ids, as the caller may see them now; foreign, gone and unknown ids are alike: left out. */
+function rowsOf({ admit, recheck }: ChatParts) {
+  return async (
+    ids: readonly string[],
+    principal: Principal,
+    signal: AbortSignal,
+  ): Promise<readonly Evidence[]> => {
+    const admission = await admit(principal, signal);
+    const registry = await recheck(admission);
+    const hits = ids.map((id) => ({ id, score: 1 }));
+    const found = await registry.recheck(hits, admission.permitted, signal);
+    // A row in several views comes back once a view; the caller sees the widest.
+    const widest = new Map<string, Evidence>();
+    for (const row of found) {
+      if ((widest.get(row.row)?.cells.length ?? -1) < row.cells.length) widest.set(row.row, row);
+    }
+    return [...widest.values()];
+  };
+}
+
+function modelsOf({ admit, providers }: ChatParts) {
+  return async (
+    among: readonly string[],
+    principal: Principal,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> => {
+    const { config } = await admit(principal, signal);
+    const known = (model: string): boolean =>
+      providers.builtIn.includes(model) || Object.hasOwn(config.models?.register ?? {}, model);
+    return among.filter((model) => known(model) && providers.whyNot(model, config) === undefined);
+  };
+}
