@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Config } from "../../shared/config.ts";
 import { SIGNING_SECRET, signatureOf } from "../fakes/slack-world.ts";
-import { BOT_TOKEN, startSlack, type SlackMessage, type SlackStub } from "../stubs/slack.ts";
+import { BOT_TOKEN, startSlack, type SlackMessage, type SlackStub, type SlackUser } from "../stubs/slack.ts";
 import { serve, type Served } from "./harness.ts";
 import { ownSample } from "./sample.ts";
 
@@ -15,13 +15,14 @@ let stub: SlackStub;
 let served: Served;
 let directory: string;
 
+const user = (id: string, email: string): SlackUser => ({
+  id,
+  team_id: "T01",
+  is_email_confirmed: true,
+  profile: { email },
+});
+
 beforeAll(async () => {
-  const user = (id: string, email: string) => ({
-    id,
-    team_id: "T01",
-    is_email_confirmed: true,
-    profile: { email },
-  });
   stub = await startSlack({
     users: [user("U-HR", "people@samphire.example"), user("U-DECK", "deck@samphire.example")],
   });

@@ -77,7 +77,8 @@ export function answerOf(text: string, more: Partial<Answer> = {}): Answer {
     cache: "miss",
     generation: 4,
     asOf: "2026-11-20T00:00:00.000Z",
-    usage: { inputTokens: 1, outputTokens: 1, costUsd: 0 },
+    usage: { inputTokens: 1, outputTokens: 1, costUsd: 0, estimated: false },
+    truncated: false,
     timings: { totalMs: 1, retrieveMs: 1, firstTokenMs: 1 },
     ...more,
   };
@@ -149,7 +150,12 @@ export function makeSlackWorld(stub: SlackStub): SlackWorld {
     tenant: "t",
     host,
   });
-  const surface = slackSurface({ host, config: async () => world.config, deliver: threads.deliver, answer });
+  const surface = slackSurface({
+    host,
+    config: async () => world.config,
+    deliver: (thread, delivery) => threads.deliver(thread, delivery),
+    answer,
+  });
   let events = 0;
   const world: SlackWorld = {
     threads,

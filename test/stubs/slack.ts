@@ -116,6 +116,22 @@ const ARGUMENTS = {
   }),
 } as const;
 
+/** Slack's answer to a body: its fields, or the code of its refusal. */
+type Perform = (body: string) => Record<string, unknown> | string;
+
+function method<T>(schema: z.ZodMiniType<T>, act: (input: T) => Record<string, unknown> | string): Perform {
+  return (body) => {
+    const parsed = parseBody(schema, body);
+    if ("problem" in parsed) {
+      const [code] = /invalid_blocks|msg_too_long|no_text|invalid_thread_ts/.exec(parsed.problem) ?? [];
+      return code ?? "invalid_arguments";
+    }
+    const sent: unknown = Reflect.get(Object(parsed.input), "blocks");
+    if (sent !== undefined && JSON.stringify(sent).length > 13_200) return "msg_blocks_too_long";
+    return act(parsed.input);
+  };
+}
+
 export async function startSlack(options: SlackOptions, port = 0): Promise<SlackStub> {
   const messages: SlackMessage[] = [];
   const responses: Readonly<Record<string, unknown>>[] = [];
@@ -147,22 +163,6 @@ export async function startSlack(options: SlackOptions, port = 0): Promise<Slack
       streaming: input.streaming ?? false,
     });
     return ts;
-  }
-
-  /** Slack's answer to a body: its fields, or the code of its refusal. */
-  type Perform = (body: string) => Record<string, unknown> | string;
-
-  function method<T>(schema: z.ZodMiniType<T>, act: (input: T) => Record<string, unknown> | string): Perform {
-    return (body) => {
-      const parsed = parseBody(schema, body);
-      if ("problem" in parsed) {
-        const [code] = /invalid_blocks|msg_too_long|no_text|invalid_thread_ts/.exec(parsed.problem) ?? [];
-        return code ?? "invalid_arguments";
-      }
-      const sent: unknown = Reflect.get(Object(parsed.input), "blocks");
-      if (sent !== undefined && JSON.stringify(sent).length > 13_200) return "msg_blocks_too_long";
-      return act(parsed.input);
-    };
   }
 
   const methods: Readonly<Record<string, Perform>> = {
@@ -265,7 +265,7 @@ function refusalOf(
     return "channel_type_not_supported";
   if (call.headers.authorization === undefined) return "not_authed";
   if (call.headers.authorization !== `Bearer ${BOT_TOKEN}`) return "invalid_auth";
-  if (!/^application\/json/.test(call.headers["content-type"] ?? "")) return "invalid_post_type";
+  if (call.headers["content-type"]?.startsWith("application/json") !== true) return "invalid_post_type";
   const needed = SCOPES[method];
   return needed === undefined || scopes.includes(needed) ? undefined : "missing_scope";
 }

@@ -61,6 +61,21 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof QuaysideError ? error.code : "other"),
   );
 
+const command = (text: string, more: Record<string, string> = {}): Promise<Response> =>
+  world.send(
+    "/slack/commands",
+    "form",
+    new URLSearchParams({
+      team_id: "T01",
+      channel_id: "C1",
+      user_id: "U1",
+      trigger_id: "tr-1",
+      response_url: stub.responseUrl("a"),
+      text,
+      ...more,
+    }).toString(),
+  );
+
 describe("Slack requests", () => {
   it("answers the challenge of a signed url_verification", async () => {
     const response = await world.send(
@@ -335,21 +350,6 @@ describe("Slack channels", () => {
 });
 
 describe("Slack commands and clicks", () => {
-  const command = (text: string, more: Record<string, string> = {}): Promise<Response> =>
-    world.send(
-      "/slack/commands",
-      "form",
-      new URLSearchParams({
-        team_id: "T01",
-        channel_id: "C1",
-        user_id: "U1",
-        trigger_id: "tr-1",
-        response_url: stub.responseUrl("a"),
-        text,
-        ...more,
-      }).toString(),
-    );
-
   it("acknowledges a command at once and answers the person alone", async () => {
     const response = await command("berth closed?");
     expect(await response.json()).toMatchObject({ response_type: "ephemeral" });

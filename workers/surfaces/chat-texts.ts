@@ -26,6 +26,32 @@ export interface ChatTexts {
   readonly failed: (code: ErrorCode) => string;
 }
 
+type Failures = Readonly<Partial<Record<ErrorCode, string>>>;
+
+const EN_FAILURES: Failures = {
+  rate_limited: "Too many questions at once. Please ask again in a minute.",
+  too_many_concurrent: "Too many questions at once. Please ask again in a minute.",
+  budget_exhausted: "The budget for answers is used up for now.",
+  question_too_long: "That question is too long. Please ask in fewer words.",
+  provider_not_permitted: "The rows that answer this may not be sent to the model that was chosen.",
+  deadline_exceeded: "The answer was not ready in time. Please ask again.",
+  provider_stream_interrupted:
+    "The model stopped in the middle, so there is no complete answer. Please ask again.",
+  not_configured: "Quayside is not set up yet.",
+};
+
+const FR_FAILURES: Failures = {
+  rate_limited: "Trop de questions à la fois. Réessayez dans une minute.",
+  too_many_concurrent: "Trop de questions à la fois. Réessayez dans une minute.",
+  budget_exhausted: "Le budget des réponses est épuisé pour le moment.",
+  question_too_long: "Cette question est trop longue. Formulez-la plus brièvement.",
+  provider_not_permitted: "Les lignes qui répondent ne peuvent pas être transmises au modèle choisi.",
+  deadline_exceeded: "La réponse n'était pas prête à temps. Posez la question à nouveau.",
+  provider_stream_interrupted:
+    "Le modèle s'est interrompu : il n'y a pas de réponse complète. Posez la question à nouveau.",
+  not_configured: "Quayside n'est pas encore configuré.",
+};
+
 const EN: ChatTexts = {
   working: "Looking through the rows that you may see…",
   sources: "Sources",
@@ -48,27 +74,9 @@ const EN: ChatTexts = {
     "Another organisation is in this channel, so I don't answer here. Ask me in a direct message.",
   askSomething: "Ask a question, for example: /ask what changed in the refund policy?",
   forgotten: "I no longer have the question of this thread. Please ask it again.",
-  failed(code) {
-    switch (code) {
-      case "rate_limited":
-      case "too_many_concurrent":
-        return "Too many questions at once. Please ask again in a minute.";
-      case "budget_exhausted":
-        return "The budget for answers is used up for now.";
-      case "question_too_long":
-        return "That question is too long. Please ask in fewer words.";
-      case "provider_not_permitted":
-        return "The rows that answer this may not be sent to the model that was chosen.";
-      case "deadline_exceeded":
-        return "The answer was not ready in time. Please ask again.";
-      case "provider_stream_interrupted":
-        return "The model stopped in the middle, so there is no complete answer. Please ask again.";
-      case "not_configured":
-        return "Quayside is not set up yet.";
-      default:
-        return "I can't answer now: something that I need is not available. Please ask again later.";
-    }
-  },
+  failed: (code) =>
+    EN_FAILURES[code] ??
+    "I can't answer now: something that I need is not available. Please ask again later.",
 };
 
 const FR: ChatTexts = {
@@ -95,27 +103,9 @@ const FR: ChatTexts = {
     "Une autre organisation est présente dans ce canal, je n'y réponds donc pas. Écrivez-moi en message direct.",
   askSomething: "Posez une question, par exemple : /ask qu'est-ce qui a changé dans la politique d'échange ?",
   forgotten: "Je n'ai plus la question de ce fil. Merci de la poser à nouveau.",
-  failed(code) {
-    switch (code) {
-      case "rate_limited":
-      case "too_many_concurrent":
-        return "Trop de questions à la fois. Réessayez dans une minute.";
-      case "budget_exhausted":
-        return "Le budget des réponses est épuisé pour le moment.";
-      case "question_too_long":
-        return "Cette question est trop longue. Formulez-la plus brièvement.";
-      case "provider_not_permitted":
-        return "Les lignes qui répondent ne peuvent pas être transmises au modèle choisi.";
-      case "deadline_exceeded":
-        return "La réponse n'était pas prête à temps. Posez la question à nouveau.";
-      case "provider_stream_interrupted":
-        return "Le modèle s'est interrompu : il n'y a pas de réponse complète. Posez la question à nouveau.";
-      case "not_configured":
-        return "Quayside n'est pas encore configuré.";
-      default:
-        return "Je ne peux pas répondre maintenant : un service nécessaire n'est pas disponible. Réessayez plus tard.";
-    }
-  },
+  failed: (code) =>
+    FR_FAILURES[code] ??
+    "Je ne peux pas répondre maintenant : un service nécessaire n'est pas disponible. Réessayez plus tard.",
 };
 
 export function chatTexts(language: Language): ChatTexts {

@@ -1,6 +1,7 @@
 import type { Language } from "../../shared/analysis.ts";
 import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
+import { cellText } from "../answer/verify-claims.ts";
 import { chatTexts } from "./chat-texts.ts";
 
 /** Block Kit as this surface sends it. Limits: docs.slack.dev, Block Kit reference, read 2026-11. */
@@ -97,7 +98,10 @@ export function evidenceBlocks(rows: readonly Evidence[]): readonly Block[] {
   return rows.slice(0, MAX_ROWS).map((row) => {
     const cells = row.cells
       .slice(0, MAX_CELLS)
-      .map(({ column, value }) => `*${escape(column)}*: ${escape(cut(String(value ?? "–"), 300))}`);
+      .map(
+        ({ column, value }) =>
+          `*${escape(column)}*: ${escape(cut(value === null ? "–" : cellText(value), 300))}`,
+      );
     const text = [`*${link(row.title, row.url)}*  ·  ${escape(row.table)}`, ...cells].join("\n");
     return { type: "section", text: mrkdwn(cut(text, MAX_SECTION)) };
   });

@@ -141,7 +141,7 @@ export function workOfInteraction(interaction: z.infer<typeof interactionSchema>
   const place = { team, channel, user: interaction.user.id, thread };
   const ids = [`action:${interaction.user.id}:${action.action_id}:${action.action_ts ?? ""}`];
   const value = action.value ?? "";
-  switch (action.action_id) {
+  switch (action.action_id ?? "") {
     case "qs_feedback": {
       const [, vote, answer = ""] = /^(up|down):(ans_[\w-]{1,40})$/.exec(value) ?? [];
       if (vote === undefined) return undefined;

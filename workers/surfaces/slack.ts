@@ -54,7 +54,7 @@ export function slackSurface(deps: SlackDeps): Surface {
 }
 
 /** Read by the first request, so that a Worker without Slack does not pay for it. */
-const forms = (): Promise<typeof import("./slack-work.ts")> => import("./slack-work.ts");
+const forms = () => import("./slack-work.ts");
 
 async function verified({ host }: SlackDeps, request: Request, bodyType: string): Promise<string> {
   const secrets = secretsOf(host);
