@@ -1,3 +1,4 @@
+import { checkModels } from "./config-models.ts";
 import type { Config } from "./config.ts";
 import type { Violation } from "./ports/errors.ts";
 
@@ -34,17 +35,7 @@ export function crossCheck(config: Config): Violation[] {
       names.add(v.name);
     }
   }
-  const register = config.models?.register ?? {};
-  const known = (m: string): boolean =>
-    m === "auto" || m.startsWith("local/") || m in register || m in (config.models?.aliases ?? {});
-  for (const id of Object.keys(register)) {
-    if (!/^[^/\s]+\/\S+$/.test(id)) add(`models.register.${id}`, "name models provider/model");
-  }
-  for (const [alias, target] of Object.entries(config.models?.aliases ?? {})) {
-    if (!known(target)) add(`models.aliases.${alias}`, `"${target}" is not in models.register`);
-  }
-  const preset = config.models?.default;
-  if (preset !== undefined && !known(preset)) add("models.default", `"${preset}" is not in models.register`);
+  found.push(...checkModels(config.models ?? {}));
   const directory = config.identity?.directory;
   const names = (directory?.users ?? []).flatMap((user) => [...(user.emails ?? []), ...(user.ids ?? [])]);
   for (const name of new Set(names.filter((one, i) => names.indexOf(one) !== i))) {

@@ -120,6 +120,42 @@ function makeSchemas() {
     region: z.string(),
     retention: z.string(),
     trainsOnData: z.boolean(),
+    /** What it can do besides, for people. */
+    capabilities: z.optional(z.array(z.enum(["reasoning", "prompt-cache", "structured-output"]))),
+    /** Usual time to its first word, in milliseconds, as you measured it; routes compare it with `maxFirstTokenMs`. */
+    firstTokenMs: z.optional(z.number().check(z.int(), z.minimum(0))),
+    /** How well it answers, 1 to 5, as you judge; for people. */
+    quality: z.optional(z.number().check(z.int(), z.minimum(1), z.maximum(5))),
+    /** Settings of its provider that differ for this model, such as `reasoningEffort`; the provider's adapter parses them. */
+    options: z.optional(z.looseObject({})),
+  });
+
+  const tokens = z.number().check(z.int(), z.minimum(0));
+
+  const rule = z.strictObject({
+    /** What people are told of the choice. */
+    name,
+    /** Everything named must hold; a rule without it always holds. */
+    when: z.optional(
+      z.strictObject({
+        kinds: z.optional(z.array(z.enum(["lookup", "comparison", "summary", "analysis"]))),
+        languages: z.optional(z.array(z.enum(["en", "fr"]))),
+        /** One of the rows found is of one of these. */
+        classes: z.optional(z.array(classification)),
+        minEvidenceTokens: z.optional(tokens),
+        maxEvidenceTokens: z.optional(tokens),
+      }),
+    ),
+    /** In order of preference; weights share out the first place. */
+    models: z
+      .array(
+        z.union([z.string(), z.strictObject({ model: z.string(), weight: z.number().check(z.minimum(0)) })]),
+      )
+      .check(z.minLength(1)),
+    /** Models are passed over whose answer may cost more, in US dollars, by estimate. */
+    maxCostUsd: z.optional(z.number().check(z.minimum(0))),
+    /** Models are passed over whose `firstTokenMs` is more. */
+    maxFirstTokenMs: z.optional(z.number().check(z.int(), z.minimum(1))),
   });
 
   const positive = z.number().check(z.int(), z.minimum(1));
@@ -234,6 +270,10 @@ function makeSchemas() {
       z.strictObject({
         default: z.optional(z.string()),
         aliases: z.optional(z.record(name, z.string())),
+        /** By name: rules that choose a model once the rows are found; the first that holds decides. */
+        routes: z.optional(z.record(name, z.strictObject({ rules: z.array(rule).check(z.minLength(1)) }))),
+        /** The default of a group's members instead of `default`; of several groups the first here decides. */
+        groups: z.optional(z.record(z.string(), z.string())),
         register: z.optional(z.record(z.string(), model)),
         /** Providers that speak the OpenAI protocol: name -> base URL and the secret's name. */
         compatible: z.optional(
@@ -244,6 +284,7 @@ function makeSchemas() {
               secret: z.optional(z.string()),
               /** What the host calls the limit of output tokens; default `max_tokens`. */
               maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
+              reasoningEffort: z.optional(z.string()),
             }),
           ),
         ),

@@ -138,7 +138,7 @@ export function makeIndexes(
 export function makeProviders(host: Host): Providers {
   // Made once: some keep a signed or fetched token. None holds a connection.
   const opened = new Map<string, ChatProvider>();
-  return {
+  const providers: Providers = {
     builtIn: BUILT_IN_MODELS,
     whyNot(id, config) {
       const { line, name } = providerOf(id, config);
@@ -149,6 +149,17 @@ export function makeProviders(host: Host): Providers {
       if (missing.length === 0) return undefined;
       return `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} not set.`;
     },
+    async check(id, config) {
+      const why = providers.whyNot(id, config);
+      if (why !== undefined) return why;
+      try {
+        await providers.open(id, config);
+        return undefined;
+      } catch (error) {
+        if (error instanceof QuaysideError) return error.message;
+        throw error;
+      }
+    },
     async open(id, config) {
       const { line, name, settings } = providerOf(id, config);
       if (!line) throw new QuaysideError("config_invalid", "The model's provider is not configured.");
@@ -158,6 +169,7 @@ export function makeProviders(host: Host): Providers {
       return provider;
     },
   };
+  return providers;
 }
 
 /** What is not set of the set of secrets that lacks least. */
@@ -176,10 +188,12 @@ function providerOf(
   readonly settings: Readonly<Record<string, unknown>> | undefined;
 } {
   const name = id.slice(0, id.indexOf("/"));
-  const { compatible, providers } = config.models ?? {};
+  const { compatible, providers, register } = config.models ?? {};
   const host = ownEntry(compatible, name);
   const line = host ? COMPATIBLE : ownEntry(PROVIDERS, name);
-  const settings = host ?? ownEntry(providers, name);
+  const shared: Readonly<Record<string, unknown>> | undefined = host ?? ownEntry(providers, name);
+  const own = ownEntry(register, id)?.options;
+  const settings = own ? { ...shared, ...own } : shared;
   const secret: unknown = settings?.["secret"];
   return { name, settings, line: line && typeof secret === "string" ? { ...line, needs: [[secret]] } : line };
 }

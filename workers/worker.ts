@@ -14,7 +14,7 @@ import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
 import { makeModelHealth } from "./answer/health.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
-import { presetOf, type Providers } from "./answer/route.ts";
+import { modelsBehind, presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
 import { requireLoopback } from "./auth/demo.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
@@ -105,7 +105,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       ask,
       retrieve,
       builtIn: BUILT_IN_MODELS,
-      whyNot: (model, admission) => providers.whyNot(model, admission.config),
+      whyNot: (model, admission) => providers.check(model, admission.config),
       ready: (signal) => checkReady(parts, signal),
       host,
     }),
@@ -204,8 +204,10 @@ async function checkReady(parts: Parts, outer: AbortSignal): Promise<void> {
     throw new QuaysideError("index_embedder_mismatch", "The index was built with another embedder.");
   }
   await (await parts.shardOf(admission)).stats();
-  const preset = presetOf(admission.config, BUILT_IN_MODELS);
-  if (parts.providers.whyNot(preset, admission.config) !== undefined) {
+  const { config } = admission;
+  const behind = modelsBehind(presetOf(config, BUILT_IN_MODELS, []), config);
+  const reasons = await Promise.all(behind.map((model) => parts.providers.check(model, config)));
+  if (!reasons.includes(undefined)) {
     throw new QuaysideError(
       "no_provider_available",
       "The default model can't be called: see GET /v1/models.",

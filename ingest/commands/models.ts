@@ -37,6 +37,12 @@ export const command: Command = {
       const named = aliases.map(([name, target]) => `${name} → ${String(target)}`).join(", ");
       context.terminal.print(`\nAliases: ${named}\n`);
     }
+    for (const route of list(result, "routes")) {
+      const rules = list(route, "rules").map(
+        (rule) => `${text(rule, "name")}: ${list(rule, "models").map(String).join(", ")}`,
+      );
+      context.terminal.print(`\nRoute ${text(route, "name")}\n  ${rules.join("\n  ")}\n`);
+    }
     return { status: 0, result };
   },
 };

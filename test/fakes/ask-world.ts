@@ -162,6 +162,7 @@ export function makeWorld(
       providers: {
         builtIn: ["local/compose", "local/quote"],
         whyNot: (id) => (models[id] || id.startsWith("local/") ? undefined : "its key is not set"),
+        check: async () => undefined,
         async open(id) {
           const provider = models[id];
           if (!provider) throw new QuaysideError("config_invalid", "no such model");
@@ -206,13 +207,14 @@ export async function tell(
   world: World,
   question: Partial<Question> = {},
   signal: AbortSignal = new AbortController().signal,
+  principal: Principal = PRINCIPAL,
 ): Promise<Told> {
   const events: AnswerEvent[] = [];
   let text = "";
   let failure: string | undefined;
   let retryAfterMs: number | undefined;
   try {
-    for await (const event of world.ask({ ...QUESTION, ...question }, PRINCIPAL, signal)) {
+    for await (const event of world.ask({ ...QUESTION, ...question }, principal, signal)) {
       events.push(event);
       if (event.type === "delta") text += event.text;
       if (event.type === "retract") text = text.slice(0, event.from);

@@ -81,6 +81,13 @@ const schema = z.strictObject({
     ]),
   ),
   stream: z.optional(z.boolean()),
+  output_config: z.optional(z.strictObject({ effort: z.enum(["low", "medium", "high", "xhigh", "max"]) })),
+  thinking: z.optional(
+    z.union([
+      z.strictObject({ type: z.enum(["adaptive", "disabled"]) }),
+      z.strictObject({ type: z.literal("enabled"), budget_tokens: z.number().check(z.minimum(1024)) }),
+    ]),
+  ),
 });
 
 function messages(call: Call): void | Promise<void> {

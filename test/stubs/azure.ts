@@ -56,6 +56,7 @@ const schema = z.strictObject({
     .check(z.minLength(1)),
   max_completion_tokens: z.optional(z.number().check(z.int(), z.minimum(1))),
   stream: z.literal(true),
+  reasoning_effort: z.optional(z.enum(["minimal", "low", "medium", "high"])),
   stream_options: z.optional(z.strictObject({ include_usage: z.boolean() })),
 });
 

@@ -156,6 +156,7 @@ const schema = z.strictObject({
       }),
     )
     .check(z.minLength(1)),
+  additionalModelRequestFields: z.optional(z.looseObject({})),
   inferenceConfig: z.optional(
     z.strictObject({ maxTokens: z.optional(z.number().check(z.int(), z.minimum(1))) }),
   ),

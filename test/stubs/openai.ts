@@ -54,6 +54,7 @@ function error(message: string, code: string | null, type = "invalid_request_err
 
 const text = z.string().check(z.minLength(1));
 const count = z.number().check(z.int(), z.minimum(1));
+const effort = z.optional(z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]));
 const messages = z
   .array(z.strictObject({ role: z.enum(["system", "developer", "user", "assistant"]), content: text }))
   .check(z.minLength(1));
@@ -66,6 +67,8 @@ const chatSchema = z.strictObject({
   max_tokens: z.optional(count),
   stream: z.optional(z.boolean()),
   stream_options: z.optional(z.strictObject({ include_usage: z.boolean() })),
+  reasoning_effort: effort,
+  prompt_cache_key: z.optional(text),
 });
 
 function chat(call: Call): void | Promise<void> {
@@ -110,6 +113,8 @@ const responsesSchema = z.strictObject({
   input: messages,
   max_output_tokens: z.optional(count),
   store: z.optional(z.boolean()),
+  reasoning: z.optional(z.strictObject({ effort })),
+  prompt_cache_key: z.optional(text),
   stream: z.optional(z.boolean()),
 });
 

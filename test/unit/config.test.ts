@@ -47,6 +47,31 @@ describe("parseConfig", () => {
     },
   );
 
+  it("finds what is wrong among routes, groups and names of models", () => {
+    const models = {
+      register: {},
+      aliases: { fast: "local/quote" },
+      routes: {
+        fast: { rules: [{ name: "all", models: ["local/quote"] }] },
+        careful: {
+          rules: [
+            { name: "first", models: ["openai/unregistered"] },
+            { name: "last", when: { languages: ["fr"] }, models: [{ model: "fast", weight: 1 }] },
+          ],
+        },
+      },
+      groups: { hr: "nobody" },
+    };
+    const config = { name: "x", sources: { w: { kind: "duckdb" } }, tables: { t: TABLE }, models };
+    expect(mistakes(config)).toEqual([
+      "models.routes.fast",
+      "models.routes.careful.rules.0.models",
+      "models.routes.careful.rules.1.models",
+      "models.routes.careful.rules.1",
+      "models.groups.hr",
+    ]);
+  });
+
   it("refuses a table that nobody could see by accident", () => {
     const { access: _, ...open } = TABLE;
     expect(mistakes({ name: "x", sources: { w: { kind: "duckdb" } }, tables: { t: open } })).toEqual([

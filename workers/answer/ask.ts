@@ -4,14 +4,14 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Recheck } from "../../shared/ports/registry.ts";
 import type { Admission } from "../tenant/api.ts";
-import { askedOf, evidenceKeyParts, generateInput, keyParts, type Asked } from "./asked.ts";
+import { askedOf, evidenceKeyParts, generateInput, keyParts, routeOf, type Asked } from "./asked.ts";
 import type { AnswerKeys } from "./cache-key.ts";
 import { jittered } from "./cache.ts";
 import { anew, finished, logAnswer, NOT_MADE, type Made } from "./finish.ts";
 import { generate, type GenerateDeps } from "./generate.ts";
 import { fitEvidence } from "./prompt.ts";
 import { standalone, within, type Retrieve } from "./retrieve.ts";
-import { preferred, routeFor, whyOf } from "./route.ts";
+import { preferred, whyOf } from "./route.ts";
 import { makeWriter, writeNothing, type Written } from "./write.ts";
 
 /** Finished answers live this long unless the configuration says otherwise. */
@@ -36,7 +36,7 @@ export function makeAsk(deps: AskDeps): Ask {
       throw new QuaysideError("forbidden", "The credential does not carry the scope ask.");
     }
     let admission = await deps.admit(principal, signal);
-    let asked = askedOf(question, admission, deps.providers.builtIn, startedAt);
+    let asked = askedOf(question, admission, principal.groups, deps.providers.builtIn, startedAt);
 
     const keys: string[] = [];
     if (question.cache !== "bypass") {
@@ -44,12 +44,12 @@ export function makeAsk(deps: AskDeps): Ask {
       const entry = await deps.cache.get(key);
       if (entry) {
         if (await stillHolds(deps, entry, admission, signal)) {
-          yield* tell(deps, anew(asked, entry.answer, "exact", 0, deps.host.now()));
+          yield* tell(deps, anew(asked, entry.answer, "exact", entry.answer.route.why, 0, deps.host.now()));
           return;
         }
         // Something was revoked, erased or published: what is memoised of this caller is old as well.
         admission = await deps.admit(principal, signal, true);
-        asked = askedOf(question, admission, deps.providers.builtIn, startedAt);
+        asked = askedOf(question, admission, principal.groups, deps.providers.builtIn, startedAt);
         key = await deps.keys.keyOf(keyParts(asked));
       }
       keys.push(key);
@@ -78,14 +78,14 @@ export function makeAsk(deps: AskDeps): Ask {
       return;
     }
 
-    const route = routeFor(asked.choice, asked.config, deps.providers, evidence);
+    const route = routeOf(asked, evidence, deps.providers);
     if (question.cache !== "bypass") {
       const key = await deps.keys.evidenceKeyOf(evidenceKeyParts(asked, preferred(route), evidence));
       const entry = await deps.cache.get(key);
       if (entry) {
         // These rows have just been confirmed, and the answer rests on nothing else.
         keep(deps, keys, entry.answer, evidence, entry.until);
-        yield* tell(deps, anew(asked, entry.answer, "evidence", retrieveMs, deps.host.now()));
+        yield* tell(deps, anew(asked, entry.answer, "evidence", route.why, retrieveMs, deps.host.now()));
         return;
       }
       if (question.cache === "only") throw missed();
@@ -97,7 +97,7 @@ export function makeAsk(deps: AskDeps): Ask {
     let made: Partial<Made> = {};
     for await (const event of generate(generateInput(asked, route, text, evidence), signal, deps)) {
       if (event.type === "start") {
-        const why = whyOf(asked.choice, event.attempts, event.model);
+        const why = whyOf(route, event.attempts, event.model);
         const firstTokenMs = deps.host.now() - startedAt;
         made = { model: event.model, attempts: event.attempts, why, firstTokenMs };
       } else if (event.type === "text") yield* writer.push(event.text);

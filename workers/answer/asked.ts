@@ -7,7 +7,15 @@ import type { Admission } from "../tenant/api.ts";
 import type { EvidenceKeyParts, KeyParts } from "./cache-key.ts";
 import type { GenerateInput } from "./generate.ts";
 import { makePrompt, PROMPT_VERSION } from "./prompt.ts";
-import { chooseModels, modelsOf, policyOf, type ModelChoice, type Route } from "./route.ts";
+import {
+  chooseModels,
+  modelsOf,
+  policyOf,
+  routeFor,
+  type ModelChoice,
+  type Providers,
+  type Route,
+} from "./route.ts";
 
 /** "Today" is the day here; questions carry no zone of their own. */
 const TIME_ZONE = "UTC";
@@ -24,10 +32,11 @@ export interface Asked {
   readonly startedAt: number;
 }
 
-/** @throws QuaysideError `unknown_model`. */
+/** @param groups of the caller. @throws QuaysideError `unknown_model`. */
 export function askedOf(
   question: Question,
   admission: Admission,
+  groups: readonly string[],
   builtIn: readonly string[],
   startedAt: number,
 ): Asked {
@@ -37,11 +46,22 @@ export function askedOf(
     admission,
     config,
     limits: limitsOf(config),
-    choice: chooseModels(config, builtIn, question.model, question.fallbacks),
+    choice: chooseModels(config, builtIn, question.model, question.fallbacks, groups),
     language: detectLanguage(question.text),
     today: new Date(startedAt).toISOString().slice(0, 10),
     startedAt,
   };
+}
+
+/** Who may write the answer, now that the rows are known. @throws as `routeFor`. */
+export function routeOf(
+  { question, admission, config, choice, language }: Asked,
+  evidence: readonly Evidence[],
+  providers: Providers,
+): Route {
+  const { text, maxOutputTokens } = question;
+  const facts = { question: text, tenant: admission.tenant, language, evidence, maxOutputTokens };
+  return routeFor(choice, config, providers, facts);
 }
 
 /** What a model is sent. @param text the question as it was searched. */
@@ -79,7 +99,7 @@ export function keyParts({ question, admission, config, choice, language, today 
     history: question.history,
     today,
     timeZone: TIME_ZONE,
-    model: choice.requested,
+    model: JSON.stringify([choice.requested, choice.target]),
     fallbacks: question.fallbacks,
     tables: question.tables,
     cells: question.cells,

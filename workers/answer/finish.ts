@@ -3,7 +3,7 @@ import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { Admission } from "../tenant/api.ts";
 import type { Asked } from "./asked.ts";
-import { BUILT_IN_DEFAULT, costOf, whyOf, type Attempt } from "./route.ts";
+import { BUILT_IN_DEFAULT, costOf, type Attempt } from "./route.ts";
 import type { Written } from "./write.ts";
 
 /** How an answer was made. */
@@ -58,6 +58,7 @@ export function anew(
   asked: Asked,
   kept: Answer,
   cache: "exact" | "evidence",
+  why: string,
   retrieveMs: number,
   now: number,
 ): Answer {
@@ -68,10 +69,7 @@ export function anew(
     ...kept,
     id: newId(),
     citations,
-    route:
-      cache === "exact"
-        ? kept.route
-        : { requested: asked.choice.requested, why: whyOf(asked.choice, [], kept.model) },
+    route: { requested: asked.choice.requested, why },
     attempts: [],
     cache,
     generation: asked.admission.generation,

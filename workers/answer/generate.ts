@@ -95,8 +95,9 @@ export async function* generate(
   let calls = 0;
   /** After a prompt that was too long: models that read no more than this are passed over. */
   let tooSmall = 0;
-  const callable = input.route.filter(({ barred }) => barred === undefined);
-  for (const { model, barred } of input.route) {
+  const { candidates } = input.route;
+  const callable = candidates.filter(({ barred }) => barred === undefined);
+  for (const { model, barred } of candidates) {
     if (barred !== undefined) {
       attempts.push({ model, outcome: barred });
       continue;

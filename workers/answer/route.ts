@@ -1,7 +1,8 @@
 import type { Config, ModelConfig } from "../../shared/config.ts";
 import type { ChatProvider, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
+import type { Classification } from "../../shared/ports/evidence.ts";
+import { applyRoute, type Chosen, type Facts, type RouteConfig } from "./route-rules.ts";
 
 /** The answerer that is always there: needs no key, sends nothing anywhere. */
 export const BUILT_IN_DEFAULT = "local/compose";
@@ -22,48 +23,66 @@ export interface Providers {
   readonly builtIn: readonly string[];
   /** Why a registered model can't be called here (no adapter, no key), as a sentence; undefined when it can. */
   whyNot(id: string, config: Config): string | undefined;
-  /** @throws QuaysideError `config_invalid` when `whyNot` has a reason. */
+  /** As `whyNot`, and its settings are read as well. Loads its adapter, calls nobody. */
+  check(id: string, config: Config): Promise<string | undefined>;
+  /** @throws QuaysideError `config_invalid` when `whyNot` has a reason, or a setting is malformed. */
   open(id: string, config: Config): Promise<ChatProvider>;
 }
 
-/** What was asked for, resolved to model ids, before anything is known of the rows. */
+/** What was asked for, before anything is known of the rows. */
 export interface ModelChoice {
   /** As requested: `auto` when nothing was. */
   readonly requested: string;
-  /** In order of preference, each once. */
-  readonly candidates: readonly string[];
-  /** Whether the last candidate was added here, so that `auto` always has someone to ask. */
+  /** What it stands for: a model's id or a route's name. Part of the cache's key: groups may have defaults of their own. */
+  readonly target: string;
+  /** Tried after the target, in order. */
+  readonly fallbacks: readonly string[];
+  /** Whether the choice is ours: then the built-in answerer comes last, so that there is always someone to ask. */
   readonly auto: boolean;
 }
 
-/** @throws QuaysideError `unknown_model` for a model or fallback that is neither registered, an alias nor built in. */
+/**
+ * @param groups of the caller.
+ * @throws QuaysideError `unknown_model` for a model or fallback that is neither registered, an alias, a route nor built in.
+ */
 export function chooseModels(
   config: Config,
   builtIn: readonly string[],
   requested: string | undefined,
   fallbacks: readonly string[],
+  groups: readonly string[],
 ): ModelChoice {
   const wanted = requested ?? "auto";
-  const first = resolve(config, builtIn, wanted);
-  const auto = wanted === "auto" || first === undefined;
-  const chain = [first ?? presetOf(config, builtIn), ...fallbacks.map((id) => resolve(config, builtIn, id))];
-  if (auto) chain.push(BUILT_IN_DEFAULT);
-  const candidates = [...new Set(chain.map((id) => id ?? BUILT_IN_DEFAULT))];
-  return { requested: wanted, candidates, auto };
+  const found = resolve(config, builtIn, wanted);
+  const target = found ?? presetOf(config, builtIn, groups);
+  return {
+    requested: wanted,
+    target,
+    fallbacks: fallbacks.map((id) => resolve(config, builtIn, id) ?? presetOf(config, builtIn, groups)),
+    auto: found === undefined,
+  };
 }
 
-/** The model that answers when none is asked for. */
-export function presetOf(config: Config, builtIn: readonly string[]): string {
-  const preset = config.models?.default;
-  return (preset === undefined ? undefined : resolve(config, builtIn, preset)) ?? BUILT_IN_DEFAULT;
+/** The model or route of a caller who names none: of the first of the groups that has one, the default, the route `auto`. */
+export function presetOf(config: Config, builtIn: readonly string[], groups: readonly string[]): string {
+  const { models } = config;
+  const ofGroup = Object.entries(models?.groups ?? {}).find(([group]) => groups.includes(group))?.[1];
+  const preset = ofGroup ?? models?.default ?? "auto";
+  return resolve(config, builtIn, preset) ?? (routeOf(config, "auto") ? "auto" : BUILT_IN_DEFAULT);
 }
 
-/** A model id; undefined for `auto`. */
+/** A model's id or a route's name; undefined for `auto`. */
 function resolve(config: Config, builtIn: readonly string[], name: string): string | undefined {
   const target = ownEntry(config.models?.aliases, name) ?? name;
   if (target === "auto") return undefined;
-  if (builtIn.includes(target) || ownEntry(config.models?.register, target)) return target;
+  if (builtIn.includes(target) || ownEntry(config.models?.register, target) || routeOf(config, target)) {
+    return target;
+  }
   throw new QuaysideError("unknown_model", "The model is neither registered nor built in.");
+}
+
+function routeOf(config: Config, name: string): RouteConfig | undefined {
+  return ownEntry(config.models?.routes, name);
 }
 
 export function modelConfig(config: Config, id: string): ModelConfig {
@@ -77,44 +96,73 @@ function ownEntry<T>(record: Readonly<Record<string, T>> | undefined, name: stri
 
 export interface Attempt {
   readonly model: string;
-  /** `ok`, `not_permitted`, `not_available`, or the code of the failure. */
+  /** `ok`, why the model was passed over (`not_permitted`, `not_available`, `too_expensive`, `too_slow`, `circuit_open`), or the code of the failure. */
   readonly outcome: string;
 }
 
 interface Candidate {
   readonly model: string;
-  /** Why it is passed over: `not_permitted` to receive the rows, or `not_available` here; undefined when it may be asked. */
-  readonly barred: "not_permitted" | "not_available" | undefined;
+  /** Why it is passed over: may not receive the rows, is not available here, or is more than the route's rule allows. */
+  readonly barred: "not_permitted" | "not_available" | "too_expensive" | "too_slow" | undefined;
 }
 
-/** Who may write the answer, in order of preference; at least one is not barred. */
-export type Route = readonly Candidate[];
+/** Who may write the answer. */
+export interface Route {
+  /** In order of preference; at least one is not barred. */
+  readonly candidates: readonly Candidate[];
+  /** One line for people: how the first of them was chosen. */
+  readonly why: string;
+}
 
 /**
  * Decides who may write the answer: the rows' classifications decide what leaves, whoever asks and whatever fails.
  * @throws QuaysideError `provider_not_permitted`, or `no_provider_available` when those that may receive the rows can't be called.
  */
-export function routeFor(
-  choice: ModelChoice,
-  config: Config,
-  providers: Providers,
-  evidence: readonly Evidence[],
-): Route {
-  const classes = new Set(evidence.map((item) => item.classification));
-  const route = choice.candidates.map((model): Candidate => {
-    if (!mayReceive(modelConfig(config, model), classes)) return { model, barred: "not_permitted" };
-    const why = providers.whyNot(model, config);
-    return { model, barred: why === undefined ? undefined : "not_available" };
+export function routeFor(choice: ModelChoice, config: Config, providers: Providers, facts: Facts): Route {
+  const classes = new Set(facts.evidence.map((item) => item.classification));
+  const first = openTarget(choice.target, config, facts);
+  const rest = choice.fallbacks.flatMap((target) => openTarget(target, config, facts).models);
+  const ids = [...new Set([...first.models, ...rest, ...(choice.auto ? [BUILT_IN_DEFAULT] : [])])];
+  const candidates = ids.map((id): Candidate => {
+    const model = modelConfig(config, id);
+    if (!mayReceive(model, classes)) return { model: id, barred: "not_permitted" };
+    if (providers.whyNot(id, config) !== undefined) return { model: id, barred: "not_available" };
+    const named = rest.includes(id) || (choice.auto && id === BUILT_IN_DEFAULT);
+    return { model: id, barred: named ? undefined : first.passedOver?.(id, model) };
   });
-  if (route.some(({ barred }) => barred === undefined)) return route;
-  throw route.every(({ barred }) => barred === "not_permitted")
+  const why = first.rule === undefined ? presetWhy(choice) : `route ${choice.target}: ${first.rule}`;
+  if (candidates.some(({ barred }) => barred === undefined)) return { candidates, why };
+  throw candidates.every(({ barred }) => barred === "not_permitted")
     ? new QuaysideError("provider_not_permitted", "No model asked for may receive rows of this class.")
     : new QuaysideError("no_provider_available", "No model asked for can be called: see GET /v1/models.");
 }
 
+type Opened = { readonly models: readonly string[] } & Partial<Pick<Chosen, "rule" | "passedOver">>;
+
+function openTarget(target: string, config: Config, facts: Facts): Opened {
+  const route = routeOf(config, target);
+  return route ? applyRoute(target, route, facts) : { models: [target] };
+}
+
+/** The models that a target may come to: its own, or those of all the rules of a route. */
+export function modelsBehind(target: string, config: Config): readonly string[] {
+  const route = routeOf(config, target);
+  if (!route) return [target];
+  return [...new Set(route.rules.flatMap(modelsOfRule))];
+}
+
+/** In order of preference, weights aside. */
+export function modelsOfRule({ models }: RouteConfig["rules"][number]): string[] {
+  return models.map((entry) => (typeof entry === "string" ? entry : entry.model));
+}
+
+function presetWhy({ auto }: ModelChoice): string {
+  return auto ? "the default" : "as requested";
+}
+
 /** The candidate that is asked first. */
-export function preferred(route: Route): string {
-  return route.find(({ barred }) => barred === undefined)?.model ?? BUILT_IN_DEFAULT;
+export function preferred({ candidates }: Route): string {
+  return candidates.find(({ barred }) => barred === undefined)?.model ?? BUILT_IN_DEFAULT;
 }
 
 function mayReceive(model: ModelConfig, classes: ReadonlySet<Classification>): boolean {
@@ -122,12 +170,11 @@ function mayReceive(model: ModelConfig, classes: ReadonlySet<Classification>): b
 }
 
 /** One line for people: why this model wrote the answer. */
-export function whyOf(choice: ModelChoice, attempts: readonly Attempt[], model: string): string {
+export function whyOf(route: Route, attempts: readonly Attempt[], model: string): string {
   const failed = attempts.filter((attempt) => attempt.model !== model && attempt.outcome !== "ok");
-  if (failed.length > 0) {
-    return `fallback: ${failed.map((attempt) => `${attempt.model} ${attempt.outcome}`).join(", ")}`;
-  }
-  return choice.requested === "auto" ? "the default" : "as requested";
+  if (failed.length === 0) return route.why;
+  const fallback = `fallback: ${failed.map((attempt) => `${attempt.model} ${attempt.outcome}`).join(", ")}`;
+  return route.why.startsWith("route ") ? `${route.why}; ${fallback}` : fallback;
 }
 
 /** US dollars; unknown token counts cost nothing here, and are told as unknown. */
@@ -141,7 +188,8 @@ export function policyOf(config: Config): string {
   const register = Object.entries(config.models?.register ?? {})
     .map(([id, model]) => [id, [...model.classes].sort(), model.region, model.retention, model.trainsOnData])
     .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
-  return JSON.stringify([config.models?.default ?? "", config.models?.aliases ?? {}, register]);
+  const { default: preset = "", aliases = {}, routes = {}, groups = {} } = config.models ?? {};
+  return JSON.stringify([preset, aliases, routes, groups, register]);
 }
 
 /** How models are configured, as text: part of every key of the second cache level. Any change to it starts that level anew. */

@@ -2,9 +2,9 @@ import type Anthropic from "@anthropic-ai/sdk";
 import * as z from "zod/mini";
 import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
-import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
+import type { QuaysideError, ErrorCode } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import { contextTooLong, PROVIDER_CODES } from "./settings.ts";
+import { contextTooLong, parseSettings, PROVIDER_CODES, secretOf } from "./settings.ts";
 import {
   chatEvents,
   fields,
@@ -22,6 +22,18 @@ const settingsSchema = z.object({
   baseUrl: z.optional(z.url({ protocol: /^https?$/ })),
   /** Name of the secret that holds the key; default `ANTHROPIC_API_KEY`. */
   secret: z.optional(z.string()),
+  /** How much the model puts into its answer. */
+  effort: z.optional(z.enum(["low", "medium", "high", "xhigh", "max"])),
+  /** `adaptive` leaves it to the model; a budget, in tokens, is for models without that. Thoughts count as output. */
+  thinking: z.optional(
+    z.union([
+      z.literal("adaptive"),
+      z.literal("off"),
+      z.strictObject({ budget: z.number().check(z.int(), z.minimum(1024)) }),
+    ]),
+  ),
+  /** Marks the instructions for the prompt cache; default true. */
+  promptCache: z.optional(z.boolean()),
 });
 
 const PEER = "The Anthropic API";
@@ -31,15 +43,9 @@ const PEER = "The Anthropic API";
  * @throws QuaysideError `config_invalid` when the key is missing or a setting is malformed.
  */
 export const anthropic: Factory<ChatProvider> = (settings, host) => {
-  const parsed = settingsSchema.safeParse(settings);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw invalid(issue?.path.join(".") ?? "", issue?.message ?? "malformed");
-  }
-  const secret = parsed.data.secret ?? "ANTHROPIC_API_KEY";
-  const apiKey = host.secret(secret);
-  if (apiKey === undefined) throw invalid("secret", `${secret} is not set`);
-  const baseURL = host.secret("ANTHROPIC_BASE_URL") ?? parsed.data.baseUrl ?? "https://api.anthropic.com";
+  const parsed = parseSettings(settingsSchema, settings);
+  const apiKey = secretOf(host, parsed.secret ?? "ANTHROPIC_API_KEY");
+  const baseURL = host.secret("ANTHROPIC_BASE_URL") ?? parsed.baseUrl ?? "https://api.anthropic.com";
   const options: StreamOptions = {
     peer: PEER,
     codes: PROVIDER_CODES,
@@ -71,28 +77,39 @@ export const anthropic: Factory<ChatProvider> = (settings, host) => {
       const open = async (): Promise<Response> => {
         const api = await connect();
         // The raw response, because the SDK's own stream does not tell a complete answer from one that was cut.
-        return api.create(body(request), { signal }).asResponse();
+        return api.create(body(request, parsed), { signal }).asResponse();
       };
       return chatEvents(PEER, open, read, signal);
     },
   };
 };
 
-function invalid(pointer: string, rule: string): QuaysideError {
-  return new QuaysideError("config_invalid", `Provider setting ${pointer}: ${rule}.`, {
-    violations: [{ pointer, rule }],
-  });
-}
-
-function body(request: ChatRequest): Anthropic.MessageCreateParamsStreaming {
+function body(
+  request: ChatRequest,
+  { effort, thinking, promptCache = true }: z.infer<typeof settingsSchema>,
+): Anthropic.MessageCreateParamsStreaming {
   return {
     model: request.model,
-    // The instructions are the same for every question: cached, they cost a tenth after the first.
-    system: [{ type: "text", text: request.system, cache_control: { type: "ephemeral" } }],
+    system: [
+      {
+        type: "text",
+        text: request.system,
+        ...(promptCache ? { cache_control: { type: "ephemeral" } } : {}),
+      },
+    ],
     messages: request.messages.map(({ role, content }) => ({ role, content })),
     max_tokens: request.maxOutputTokens,
     stream: true,
+    ...(effort === undefined ? {} : { output_config: { effort } }),
+    ...(thinking === undefined ? {} : { thinking: thinkingOf(thinking) }),
   };
+}
+
+function thinkingOf(
+  thinking: NonNullable<z.infer<typeof settingsSchema>["thinking"]>,
+): Anthropic.ThinkingConfigParam {
+  if (thinking === "adaptive") return { type: "adaptive" };
+  return thinking === "off" ? { type: "disabled" } : { type: "enabled", budget_tokens: thinking.budget };
 }
 
 const REASONS: Readonly<Record<string, FinishReason>> = {

@@ -3,7 +3,7 @@ import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatEvent, ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader } from "./openai-chat.ts";
-import { PROVIDER_CODES, baseUrl, parseSettings, secretOf } from "./settings.ts";
+import { baseUrl, parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
 import { chatEvents, fields } from "./stream.ts";
 
 /**
@@ -14,6 +14,7 @@ import { chatEvents, fields } from "./stream.ts";
 const settingsSchema = z.object({
   /** A dated API version, for resources without the v1 API, e.g. `2024-10-21`. */
   apiVersion: z.optional(z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}(-preview)?$/, "a dated API version"))),
+  reasoningEffort,
 });
 
 const PEER = "Azure OpenAI";
@@ -26,7 +27,8 @@ const failure = chatFailure(PEER);
  * @throws QuaysideError `config_invalid` when one is missing or malformed.
  */
 export const azure: Factory<ChatProvider> = (settings, host) => {
-  const { apiVersion } = parseSettings(settingsSchema, settings);
+  const { apiVersion, reasoningEffort: effort } = parseSettings(settingsSchema, settings);
+  const more = effort === undefined ? {} : { reasoning_effort: effort };
   const headers = {
     accept: "text/event-stream",
     "content-type": "application/json",
@@ -50,7 +52,7 @@ export const azure: Factory<ChatProvider> = (settings, host) => {
           return failure(status, body);
         },
       };
-      const body = JSON.stringify(chatBody(request, "max_completion_tokens"));
+      const body = JSON.stringify(chatBody(request, "max_completion_tokens", more));
       const open = (): Promise<Response> =>
         requestStream(host, endpoint(request.model), { method: "POST", headers, body, signal }, options);
       try {

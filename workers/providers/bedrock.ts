@@ -23,6 +23,8 @@ import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent 
 const settingsSchema = z.object({
   /** Marks the instructions for the prompt cache; only some models take the mark, and others refuse the request. */
   promptCache: z.optional(z.boolean()),
+  /** Sent as they are, for what each vendor's models alone take (`additionalModelRequestFields`), such as its reasoning effort. */
+  modelFields: z.optional(z.looseObject({})),
 });
 
 const PEER = "AWS Bedrock";
@@ -64,7 +66,7 @@ export const bedrock: Factory<ChatProvider> = (settings, host) => {
     stream(request, signal) {
       const open = async (): Promise<Response> => {
         const url = new URL(`${base}/model/${encodeSegment(request.model)}/converse-stream`);
-        const body = converseBody(request, parsed.promptCache === true);
+        const body = converseBody(request, parsed);
         const unsigned = { method: "POST", url, headers: { "content-type": "application/json" }, body };
         const scope = { region, service: "bedrock" };
         const headers = await signedHeaders(unsigned, credentials, scope, host.now());
@@ -75,11 +77,15 @@ export const bedrock: Factory<ChatProvider> = (settings, host) => {
   };
 };
 
-function converseBody(request: ChatRequest, promptCache: boolean): string {
+function converseBody(
+  request: ChatRequest,
+  { promptCache = false, modelFields }: z.infer<typeof settingsSchema>,
+): string {
   return JSON.stringify({
     system: [{ text: request.system }, ...(promptCache ? [{ cachePoint: { type: "default" } }] : [])],
     messages: request.messages.map(({ role, content }) => ({ role, content: [{ text: content }] })),
     inferenceConfig: { maxTokens: request.maxOutputTokens },
+    ...(modelFields === undefined ? {} : { additionalModelRequestFields: modelFields }),
   });
 }
 

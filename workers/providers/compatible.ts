@@ -3,7 +3,7 @@ import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, type MaxTokensField } from "./openai-chat.ts";
-import { PROVIDER_CODES, baseUrl, parseSettings, secretOf } from "./settings.ts";
+import { baseUrl, parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
 /** Hosts that speak OpenAI's chat completions: Mistral, xAI, Groq, vLLM, Ollama and many others. One fetch, no SDK. */
@@ -15,7 +15,11 @@ const settingsSchema = z.object({
   secret: z.optional(z.string()),
   /** What this host calls the limit of output tokens; default `max_tokens`. */
   maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
+  reasoningEffort,
 });
+
+/** A host of Llama models is named by the environment; only what is sent can be set. */
+const llamaSchema = z.object({ reasoningEffort });
 
 /**
  * Any such host, by its settings alone.
@@ -24,7 +28,7 @@ const settingsSchema = z.object({
 export const openaiCompatible: Factory<ChatProvider> = (settings, host) => {
   const parsed = parseSettings(settingsSchema, settings);
   const key = parsed.secret === undefined ? undefined : secretOf(host, parsed.secret);
-  return provider(host, parsed.baseUrl, key, parsed.maxTokensField ?? "max_tokens");
+  return provider(host, parsed.baseUrl, key, parsed.maxTokensField ?? "max_tokens", parsed.reasoningEffort);
 };
 
 /**
@@ -32,14 +36,18 @@ export const openaiCompatible: Factory<ChatProvider> = (settings, host) => {
  * for one.
  * @throws QuaysideError `config_invalid` when the base URL is missing or malformed.
  */
-export const llama: Factory<ChatProvider> = (_settings, host) =>
-  provider(host, secretOf(host, "LLAMA_BASE_URL"), host.secret("LLAMA_API_KEY"), "max_tokens");
+export const llama: Factory<ChatProvider> = (settings, host) => {
+  const { reasoningEffort: effort } = parseSettings(llamaSchema, settings);
+  const url = secretOf(host, "LLAMA_BASE_URL");
+  return provider(host, url, host.secret("LLAMA_API_KEY"), "max_tokens", effort);
+};
 
 function provider(
   host: Host,
   url: string,
   key: string | undefined,
   maxTokensField: MaxTokensField,
+  effort: z.infer<typeof reasoningEffort>,
 ): ChatProvider {
   const peer = "The model's host";
   const endpoint = `${baseUrl(url, "baseUrl")}/chat/completions`;
@@ -48,6 +56,7 @@ function provider(
     codes: PROVIDER_CODES,
     failure: chatFailure(peer),
   };
+  const more = effort === undefined ? {} : { reasoning_effort: effort };
   const headers = {
     accept: "text/event-stream",
     "content-type": "application/json",
@@ -55,7 +64,7 @@ function provider(
   };
   return {
     stream(request, signal) {
-      const body = JSON.stringify(chatBody(request, maxTokensField));
+      const body = JSON.stringify(chatBody(request, maxTokensField, more));
       const open = (): Promise<Response> =>
         requestStream(host, endpoint, { method: "POST", headers, body, signal }, options);
       return chatEvents(peer, open, chatReader(peer), signal);

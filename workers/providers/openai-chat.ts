@@ -9,9 +9,16 @@ import { fields, modelName, parseData, streamError, tokenCount, type ReadEvent }
 /** What a host calls the limit of output tokens. */
 export type MaxTokensField = "max_completion_tokens" | "max_tokens";
 
+/** What a configuration may add to a request. */
+export type ChatOptions = Pick<
+  OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming,
+  "reasoning_effort" | "prompt_cache_key"
+>;
+
 export function chatBody(
   request: ChatRequest,
   maxTokensField: MaxTokensField,
+  options: ChatOptions = {},
 ): OpenAI.Chat.Completions.ChatCompletionCreateParamsStreaming {
   return {
     model: request.model,
@@ -22,6 +29,7 @@ export function chatBody(
     [maxTokensField]: request.maxOutputTokens,
     stream: true,
     stream_options: { include_usage: true },
+    ...options,
   };
 }
 

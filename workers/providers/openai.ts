@@ -4,7 +4,7 @@ import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.t
 import type { ChatProvider, ChatRequest } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, reportedError } from "./openai-chat.ts";
-import { PROVIDER_CODES, parseSettings, secretOf } from "./settings.ts";
+import { parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
 import { chatEvents, fields, modelName, parseData, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** OpenAI. Chat completions by default; the Responses API where the settings say so or the model is served there only. */
@@ -16,6 +16,9 @@ const settingsSchema = z.object({
   secret: z.optional(z.string()),
   /** Which API; default: by model. */
   api: z.optional(z.enum(["chat", "responses"])),
+  reasoningEffort,
+  /** Sends requests with the same key to where their common beginning is cached already. */
+  promptCacheKey: z.optional(z.string().check(z.maxLength(64))),
 });
 
 const PEER = "The OpenAI API";
@@ -37,6 +40,10 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
   const parsed = parseSettings(settingsSchema, settings);
   const apiKey = secretOf(host, parsed.secret ?? "OPENAI_API_KEY");
   const baseURL = host.secret("OPENAI_BASE_URL") ?? parsed.baseUrl ?? "https://api.openai.com/v1";
+  const effort = parsed.reasoningEffort;
+  const cached = parsed.promptCacheKey === undefined ? {} : { prompt_cache_key: parsed.promptCacheKey };
+  const chatOptions = { ...cached, ...(effort === undefined ? {} : { reasoning_effort: effort }) };
+  const responsesOptions = { ...cached, ...(effort === undefined ? {} : { reasoning: { effort } }) };
   let client: OpenAI | undefined;
 
   async function connect(): Promise<OpenAI> {
@@ -61,8 +68,10 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
         const sdk = await connect();
         // The raw response, because the SDK's own stream does not tell a complete answer from one that was cut.
         return api === "responses"
-          ? sdk.responses.create(responsesBody(request), { signal }).asResponse()
-          : sdk.chat.completions.create(chatBody(request, "max_completion_tokens"), { signal }).asResponse();
+          ? sdk.responses.create({ ...responsesBody(request), ...responsesOptions }, { signal }).asResponse()
+          : sdk.chat.completions
+              .create(chatBody(request, "max_completion_tokens", chatOptions), { signal })
+              .asResponse();
       };
       return chatEvents(PEER, open, api === "responses" ? readResponses : chatReader(PEER), signal);
     },

@@ -1,4 +1,4 @@
-import type * as z from "zod/mini";
+import * as z from "zod/mini";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { FailureCodes } from "../../shared/http.ts";
 import type { Host } from "../../shared/ports/host.ts";
@@ -13,6 +13,11 @@ export const PROVIDER_CODES = {
   rejected: "provider_rejected",
   tooLarge: "prompt_too_large",
 } as const satisfies FailureCodes;
+
+/** How much a model thinks before it answers, as OpenAI's protocol names it; thoughts count as output and against its limit. */
+export const reasoningEffort = z.optional(
+  z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
+);
 
 /** @throws QuaysideError `config_invalid` for the first thing that is wrong. */
 export function parseSettings<T>(schema: z.ZodMiniType<T>, settings: Readonly<Record<string, unknown>>): T {

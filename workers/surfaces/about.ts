@@ -3,7 +3,7 @@ import type { Config, ModelConfig, TableConfig } from "../../shared/config.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import type { Classification } from "../../shared/ports/evidence.ts";
 import { embedderOf } from "../../shared/space.ts";
-import { modelConfig, presetOf } from "../answer/route.ts";
+import { modelConfig, modelsOfRule, presetOf } from "../answer/route.ts";
 import type { Admission } from "../tenant/api.ts";
 
 /** What a caller may use and see, for the routes that say so. Nothing here tells of a table that the caller sees nothing of. */
@@ -13,8 +13,16 @@ const classification = z.enum(["public", "internal", "confidential", "restricted
 export const readySchema = z.object({ ready: z.literal(true) });
 
 export const modelsSchema = z.object({
+  /** The model or route of this caller where none is named. */
   default: z.string(),
   aliases: z.record(z.string(), z.string()),
+  /** Names that may be asked for like a model's; the first rule that holds decides. */
+  routes: z.array(
+    z.object({
+      name: z.string(),
+      rules: z.array(z.object({ name: z.string(), models: z.array(z.string()) })),
+    }),
+  ),
   models: z.array(
     z.object({
       id: z.string(),
@@ -28,6 +36,12 @@ export const modelsSchema = z.object({
       retention: z.string(),
       trains_on_data: z.boolean(),
       context_tokens: z.number(),
+      /** Null where the provider's own limit is the only one. */
+      max_output_tokens: z.nullable(z.number()),
+      capabilities: z.array(z.string()),
+      /** Usual time to the first word, and quality from 1 to 5, as the operator says; null where nothing is said. */
+      first_token_ms: z.nullable(z.number()),
+      quality: z.nullable(z.number()),
       /** US dollars for a million tokens. */
       price: z.object({ input: z.number(), output: z.number() }),
     }),
@@ -62,20 +76,19 @@ export const statusSchema = z.object({
   tables: z.array(z.object({ table: z.string(), as_of: z.string(), rows: z.nullable(z.number()) })),
 });
 
-export function describeModels(
+export async function describeModels(
   admission: Admission,
+  { groups }: Principal,
   builtIn: readonly string[],
-  whyNot: (id: string) => string | undefined,
-): z.infer<typeof modelsSchema> {
+  whyNot: (id: string) => Promise<string | undefined>,
+): Promise<z.infer<typeof modelsSchema>> {
   const { config } = admission;
   const visible = classificationsOf(admission);
-  const ids = [...builtIn, ...Object.keys(config.models?.register ?? {})];
-  return {
-    default: presetOf(config, builtIn),
-    aliases: { ...config.models?.aliases },
-    models: [...new Set(ids)].map((id) => {
+  const ids = new Set([...builtIn, ...Object.keys(config.models?.register ?? {})]);
+  const models = await Promise.all(
+    [...ids].map(async (id) => {
       const model = modelConfig(config, id);
-      const reason = whyNot(id) ?? classReason(model, visible);
+      const reason = (await whyNot(id)) ?? classReason(model, visible);
       return {
         id,
         available: reason === undefined,
@@ -86,9 +99,23 @@ export function describeModels(
         retention: model.retention,
         trains_on_data: model.trainsOnData,
         context_tokens: model.contextTokens,
+        max_output_tokens: model.maxOutputTokens ?? null,
+        capabilities: [...(model.capabilities ?? [])],
+        first_token_ms: model.firstTokenMs ?? null,
+        quality: model.quality ?? null,
         price: { input: model.price.input, output: model.price.output },
       };
     }),
+  );
+  const routes = Object.entries(config.models?.routes ?? {}).map(([name, { rules }]) => ({
+    name,
+    rules: rules.map((rule) => ({ name: rule.name, models: modelsOfRule(rule) })),
+  }));
+  return {
+    default: presetOf(config, builtIn, groups),
+    aliases: { ...config.models?.aliases },
+    routes,
+    models,
   };
 }
 

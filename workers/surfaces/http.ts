@@ -23,7 +23,7 @@ export interface HttpDeps {
   /** Ids of the built-in answerers. */
   readonly builtIn: readonly string[];
   /** Why a model can't be called here; undefined when it can. */
-  readonly whyNot: (model: string, admission: Admission) => string | undefined;
+  readonly whyNot: (model: string, admission: Admission) => Promise<string | undefined>;
   /** @throws QuaysideError for the first thing that is not usable. */
   readonly ready: (signal: AbortSignal) => Promise<void>;
   readonly host: Pick<Host, "log">;
@@ -74,7 +74,7 @@ export function httpSurface(deps: HttpDeps): Surface {
     async handle({ request }) {
       const principal = await deps.principal(request);
       requireAsk(principal);
-      return Response.json(describe(await deps.admit(principal, request.signal), principal));
+      return Response.json(await describe(await deps.admit(principal, request.signal), principal));
     },
   });
   return {
@@ -102,8 +102,12 @@ export function httpSurface(deps: HttpDeps): Surface {
         },
         handle: (call) => handleSearch(deps, call),
       },
-      about("/v1/models", "List the models, and why one is not available", modelsSchema, (admission) =>
-        describeModels(admission, deps.builtIn, (id) => deps.whyNot(id, admission)),
+      about(
+        "/v1/models",
+        "List the models, and why one is not available",
+        modelsSchema,
+        (admission, principal) =>
+          describeModels(admission, principal, deps.builtIn, (id) => deps.whyNot(id, admission)),
       ),
       about("/v1/tables", "List the tables that you see", tablesSchema, describeTables),
       about("/v1/status", "Tell what is served, and how fresh it is", statusSchema, describeStatus),
