@@ -45,6 +45,10 @@ export interface CommitterOptions {
   readonly run: Run;
   /** Columns that a search may be narrowed to, by table: an outside index keeps their values beside the vector. */
   readonly filters: ReadonlyMap<string, readonly string[]>;
+  /** Number of the first batch. */
+  readonly firstSeq?: number;
+  /** What the run has come to before; counted on. */
+  readonly before?: CommitStats | undefined;
   readonly now: () => number;
   readonly signal: AbortSignal;
 }
@@ -69,13 +73,14 @@ interface Open {
 
 export function makeCommitter(options: CommitterOptions): Committer {
   const { registry, index, words, run, signal } = options;
-  const stats = { upserts: 0, deletes: 0, sample: [] as string[], chunks: 0 };
+  const { upserts = 0, deletes = 0, sample = [], chunks = 0 } = options.before ?? {};
+  const stats = { upserts, deletes, sample: [...sample], chunks };
   let open: Open | undefined;
-  let seq = 0;
+  let seq = options.firstSeq ?? 0;
   let queued: Promise<void>[] = [];
   let tail: Promise<void> = Promise.resolve();
   let told = options.now();
-  let written = 0;
+  let written = chunks;
 
   /** Keeps all ids up to SAMPLE, then replaces at random, so that the read-back is fair. */
   const remember = (id: string): void => {

@@ -41,6 +41,8 @@ export interface EmbedPoolOptions {
   /** Calls under way at once. */
   readonly concurrency: number;
   readonly maxCostUsd: number;
+  /** What the run has come to before; counted on, and against the cap. */
+  readonly before?: EmbedStats | undefined;
   /** Where a row goes once it has its vectors; the pool waits for it. */
   readonly onReady: (work: Work) => Promise<void>;
   /** A row of which the embedder refuses a text, in chunks of any length. */
@@ -64,7 +66,7 @@ const CACHE_BYTES = 8 * 1024 * 1024;
 /** @throws from `add` and `drain`: what the embedder throws, `guard_stopped` above the cap. */
 export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   const { embedder, signal } = options;
-  const stats = { texts: 0, requests: 0, tokens: 0 };
+  const stats = { texts: 0, requests: 0, tokens: 0, ...options.before };
   // Two generations instead of evicting one by one, which maps are slow at.
   let recent = new Map<string, Slot>();
   let older = new Map<string, Slot>();
@@ -74,7 +76,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   let texts: string[] = [];
   let slots: Slot[] = [];
   let tokens = 0;
-  let forecast = 0;
+  let forecast = stats.tokens;
 
   const call = async (batch: readonly string[], into: readonly Slot[], estimate: number): Promise<void> => {
     const onCall = (): void => void (stats.requests += 1);

@@ -5,7 +5,7 @@ export type State = "added" | "changed" | "unchanged" | "duplicate";
 
 /** What is known of one table, as hashes: at most about 70 bytes a row, whatever its key and text. */
 export interface KnownRows {
-  /** Takes one page of `Registry.known`. */
+  /** Takes one page of `Registry.known`. What is told again counts as it is now, unless this run has met it. */
   learn(page: readonly KnownRow[]): void;
   /** Compares and remembers that this run met it. */
   see(row: string, view: string, version: string): State;
@@ -17,6 +17,17 @@ export interface KnownRows {
   readonly rows: number;
   /** Views known that this run has not met yet, staged removals included. */
   readonly unseen: number;
+  /** Everything, to go on with elsewhere. */
+  save(): SavedRows;
+}
+
+/** Known rows at rest. */
+export interface SavedRows {
+  readonly seed: number;
+  readonly rows: number;
+  readonly unseen: number;
+  /** The slots in use, one after the other. */
+  readonly slots: Int32Array;
 }
 
 const SEEN = 1;
@@ -34,13 +45,16 @@ const MAX_CHUNKS = 0x7ff_ffff;
  * keys that collide; two of a million rows do so once in 10^17 runs.
  * @param options `seed`: 32 random bits, default from the platform's generator; `full`: known rows count as changed.
  */
-export function makeKnownRows(options: { readonly seed?: number; readonly full?: boolean } = {}): KnownRows {
-  const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+export function makeKnownRows(
+  options: { readonly seed?: number; readonly full?: boolean; readonly saved?: SavedRows | undefined } = {},
+): KnownRows {
+  const { saved } = options;
+  const seed = saved?.seed ?? options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   let capacity = 1024;
   let slots = new Int32Array(capacity * SLOT);
   let used = 0;
-  let rows = 0;
-  let unseen = 0;
+  let rows = saved?.rows ?? 0;
+  let unseen = saved?.unseen ?? 0;
   let lastRow: string | undefined;
   const key = new Int32Array(3);
 
@@ -76,6 +90,15 @@ export function makeKnownRows(options: { readonly seed?: number; readonly full?:
     slots = wider;
     capacity = size;
   };
+  if (saved) {
+    used = saved.slots.length / SLOT;
+    while (used >= capacity * 0.7) capacity *= 2;
+    slots = new Int32Array(capacity * SLOT);
+    for (let at = 0; at < saved.slots.length; at += SLOT) {
+      const slot = saved.slots.subarray(at, at + SLOT);
+      slots.set(slot, find(slots, capacity, slot[0] ?? 0, slot[1] ?? 0, slot[2] ?? 0));
+    }
+  }
 
   return {
     get rows() {
@@ -88,13 +111,15 @@ export function makeKnownRows(options: { readonly seed?: number; readonly full?:
       for (const { row, view, version, chunks } of page) {
         growIfFull();
         const at = locate(row, view);
-        if (slots[at + 5] !== 0) continue;
-        occupy(at);
+        const flags = slots[at + 5] ?? 0;
+        if ((flags & SEEN) !== 0) continue;
+        if (flags === 0) occupy(at);
         // An empty version is a staged removal: nothing in the warehouse can equal it.
         const [high, low] = version === "" ? [0, 0] : versionWords(version);
         slots[at + 3] = high;
         slots[at + 4] = low;
         slots[at + 5] = KNOWN | (Math.min(chunks, MAX_CHUNKS) << CHUNKS_SHIFT);
+        if (flags !== 0) continue;
         unseen += 1;
         if (version !== "" && row !== lastRow) {
           rows += 1;
@@ -126,6 +151,16 @@ export function makeKnownRows(options: { readonly seed?: number; readonly full?:
     },
     chunksOf(row, view) {
       return (slots[locate(row, view) + 5] ?? 0) >>> CHUNKS_SHIFT;
+    },
+    save() {
+      const packed = new Int32Array(used * SLOT);
+      let to = 0;
+      for (let at = 0; at < slots.length; at += SLOT) {
+        if (slots[at + 5] === 0) continue;
+        packed.set(slots.subarray(at, at + SLOT), to);
+        to += SLOT;
+      }
+      return { seed, rows, unseen, slots: packed };
     },
   };
 }

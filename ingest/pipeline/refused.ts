@@ -14,11 +14,16 @@ export interface RefusedRows {
     committer: Pick<Committer, "remove">,
     signal: AbortSignal,
   ): Promise<readonly string[]>;
+  save(): SavedRefused;
 }
 
-export function makeRefusedRows(): RefusedRows {
-  const byTable = new Map<string, Set<string>>();
+/** Refused rows at rest, by table. */
+export type SavedRefused = readonly (readonly [string, readonly string[]])[];
+
+export function makeRefusedRows(saved: SavedRefused = []): RefusedRows {
+  const byTable = new Map(saved.map(([table, rows]) => [table, new Set(rows)]));
   return {
+    save: () => [...byTable].map(([table, rows]) => [table, [...rows]] as const),
     add({ table, row, state }, scan) {
       const rows = byTable.get(table) ?? new Set<string>();
       byTable.set(table, rows);

@@ -13,6 +13,7 @@ import type {
 import type { Source } from "../../shared/ports/source.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import { isDense, spaceOf } from "../../shared/space.ts";
+import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead } from "./checkpoint.ts";
 import { CHUNK_TOKENS } from "./chunk.ts";
 import { makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
@@ -24,7 +25,7 @@ import { readBack } from "./read-back.ts";
 import { render } from "./render.ts";
 import { makeRowReader, type Failure, type PreparedView } from "./rows.ts";
 import { makeRefusedRows } from "./refused.ts";
-import { changes, findGone, newScan, type Change, type Scan } from "./scan.ts";
+import { changes, findGone, newScan, type Change } from "./scan.ts";
 import { openTables, type OpenTable } from "./table.ts";
 
 /** What a run works with; all of it is lent. Nothing here knows on which machine it runs. */
@@ -91,6 +92,22 @@ export interface IngestReport {
   readonly failures: readonly Failure[];
 }
 
+/** A run that goes on where it, or another process, left off. */
+export interface SliceOptions extends IngestOptions {
+  /** Where the run is; undefined for one that begins. */
+  readonly resume?: Checkpoint | undefined;
+  /** How often this run was gone on with, crashes included: batches of two slices never share a number. */
+  readonly slice: number;
+  /** Whether to stop at the next point that can be gone on from; asked after every batch. */
+  readonly pause: () => boolean;
+}
+
+/** A run's end, or where it paused: then it still holds its lease. */
+export type Slice =
+  | { readonly report: IngestReport; readonly paused?: undefined }
+  | { readonly paused: Checkpoint };
+
+const SLICE_BATCHES = 1_000_000;
 const EMBED_CONCURRENCY = 4;
 /** Least that `render` cuts to. */
 const MIN_CHUNK_TOKENS = 64;
@@ -103,14 +120,22 @@ const ABANDON_MS = 5000;
  * Nothing is published then, and the lease is given back.
  */
 export async function runIngest(options: IngestOptions, deps: IngestDeps): Promise<IngestReport> {
-  const { config } = options;
+  const slice = await runSlice({ ...options, slice: 0, pause: () => false }, deps);
+  if (!slice.paused) return slice.report;
+  throw new QuaysideError("internal", "A run paused that was not asked to.");
+}
+
+/** A part of a run, until it is asked to pause. @throws as `runIngest`. */
+export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise<Slice> {
+  const { config, resume, pause } = options;
   const { registry, embedder, index } = deps;
   // Whatever fails first stops everything else that is under way.
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const tables = await openTables(config, options.tables, deps.sourceOf, signal);
-  const run = await registry.begin(requestOf(options, deps, tables), signal);
+  let begun = resume?.run;
   try {
+    const tables = await openTables(config, tablesLeft(options), deps.sourceOf, signal);
+    const run = (begun ??= await registry.begin(requestOf(options, deps, tables), signal));
     const limits = guardLimits(options);
     const committer = makeCommitter({
       registry,
@@ -118,6 +143,8 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       words: !isDense(run.space),
       run,
       filters: new Map(Object.entries(config.tables).map(([name, { filters }]) => [name, filters ?? []])),
+      firstSeq: options.slice * SLICE_BATCHES,
+      before: resume?.committed,
       now: deps.now,
       signal,
     });
@@ -125,6 +152,7 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       embedder: probed(embedder, (vectors) => registry.probe(run, vectors, signal)),
       concurrency: EMBED_CONCURRENCY,
       maxCostUsd: limits.maxCostUsd,
+      before: resume?.embedded,
       onReady: (work) => committer.add(work),
       onRefused(work) {
         const read = tablesRead.get(work.table);
@@ -132,44 +160,66 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
       },
       signal,
     });
-    const refused = makeRefusedRows();
-    const tablesRead = new Map<string, { readonly scan: Scan; readonly rowsKnown: number }>();
+    const refused = makeRefusedRows(resume?.refused);
     const lookup = makeLookups(config, deps.sourceOf, signal);
     const classes = new Map<string, AccessClass>();
-    const tally = { replaced: 0, redacted: new Map<PersonalKind, number>() };
-    const published: PublishedTable[] = [];
+    const tally = {
+      replaced: resume?.replacedCharacters ?? 0,
+      redacted: new Map<PersonalKind, number>(resume?.redacted),
+    };
 
     const erased = await registry.erased(signal);
-    for (const table of tables) {
+    const tablesRead = new Map<string, TableRead>();
+    for (const saved of resume?.read ?? []) tablesRead.set(saved.counts.table, restoreTable(saved, erased));
+    const counts = (): TableCounts[] => [...tablesRead.values()].map(({ scan }) => ({ ...scan.counts }));
+    /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
+    const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
+      await pool.drain();
+      await committer.drain();
+      await registry.report(run, counts(), signal);
+      const read = [...tablesRead.values()].map(saveTable);
+      const embedded = { ...pool.stats };
+      const committed = { ...committer.stats };
+      const done = { embedded, committed, replacedCharacters: tally.replaced, redacted: [...tally.redacted] };
+      return { paused: { run, read, open, refused: refused.save(), ...done } };
+    };
+
+    for (const [i, table] of tables.entries()) {
+      const open = resume?.open?.table === table.name ? resume.open : undefined;
       const asOf = new Date(deps.now()).toISOString();
       const { rows: expected } = await table.source.estimate(table.shape, signal);
       const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
       const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
-      const known = makeKnownRows({ full: options.full === true });
+      const known = makeKnownRows({ full: options.full === true, saved: open?.known });
+      // Told again after a pause: what a slice that was killed has staged is then known too.
       for await (const page of registry.known(run, table.name, signal)) known.learn(page);
-      const scan = newScan(table.name, erased);
-      tablesRead.set(table.name, { scan, rowsKnown: known.rows });
+      const read = tablesRead.get(table.name) ?? {
+        asOf,
+        rowsKnown: known.rows,
+        scan: newScan(table.name, erased),
+      };
+      const { scan, rowsKnown } = read;
+      scan.after = open?.after;
+      tablesRead.set(table.name, read);
 
-      for await (const batch of changes(table, reader, known, scan, signal)) {
+      for await (const batch of changes(table, reader, known, scan, signal, pause)) {
         for (const change of batch) {
           for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
         }
-        await committer.beat(() => [...published.map(({ counts }) => counts), { ...scan.counts }]);
+        await committer.beat(counts);
         options.onProgress?.({ counts: { ...scan.counts }, expected, ...spent(pool, embedder) });
+      }
+      if (scan.after !== undefined) {
+        return await checkpoint({ table: table.name, after: scan.after, known: known.save() });
       }
 
       const removal = await findGone(registry, run, table.name, known, scan, signal);
       scan.counts.deleted += removal.rows;
-      if (options.yes !== true) stopAt(tableGuards(scan.counts, known.rows, limits));
+      if (options.yes !== true) stopAt(tableGuards(scan.counts, rowsKnown, limits));
       // What was staged of an ambiguous row must be committed before it can be taken back.
       if (scan.ambiguous.size > 0) await pool.drain();
       for await (const views of removal.pages()) await committer.remove(table.name, views);
-      published.push({
-        counts: scan.counts,
-        asOf,
-        key: table.config.key,
-        rollup: table.config.rollup ?? false,
-      });
+      if (i < tables.length - 1 && pause()) return await checkpoint(undefined);
     }
 
     await pool.drain();
@@ -182,27 +232,43 @@ export async function runIngest(options: IngestOptions, deps: IngestDeps): Promi
     if (index && committer.stats.chunks > 0) {
       await readBack(index, committer.stats.sample, committer.stats.chunks, deps.wait, signal);
     }
+    const published = [...tablesRead].map(([name, read]) => publishedTable(config, name, read));
     const { generation } = await registry.publish(run, published, signal);
     return {
-      runId: run.id,
-      generation,
-      tables: published.map((table) => table.counts),
-      embeddedTexts: pool.stats.texts,
-      embedRequests: pool.stats.requests,
-      upsertRequests: committer.stats.upserts,
-      deleteRequests: committer.stats.deletes,
-      ...spent(pool, embedder),
-      replacedCharacters: tally.replaced,
-      redacted: Object.fromEntries(tally.redacted),
-      failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
+      report: {
+        runId: run.id,
+        generation,
+        tables: counts(),
+        embeddedTexts: pool.stats.texts,
+        embedRequests: pool.stats.requests,
+        upsertRequests: committer.stats.upserts,
+        deleteRequests: committer.stats.deletes,
+        ...spent(pool, embedder),
+        replacedCharacters: tally.replaced,
+        redacted: Object.fromEntries(tally.redacted),
+        failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
+      },
     };
   } catch (error) {
     stop.abort(error);
-    await giveBack(registry, run, error, deps.log);
+    if (begun) await giveBack(registry, begun, error, deps.log);
     if (options.signal.aborted)
       throw new QuaysideError("cancelled", "The run was interrupted.", { cause: error });
     throw error;
   }
+}
+
+/** The tables that are still to be read, the one that was read in part among them; undefined for all that are indexed. */
+function tablesLeft({ config, tables, resume }: SliceOptions): readonly string[] | undefined {
+  if (!resume) return tables;
+  const read = resume.read.map(({ counts }) => counts.table).filter((name) => name !== resume.open?.table);
+  const indexed = Object.keys(config.tables).filter((name) => config.tables[name]?.index !== false);
+  return (tables ?? indexed).filter((name) => !read.includes(name));
+}
+
+function publishedTable(config: Config, name: string, { asOf, scan }: TableRead): PublishedTable {
+  const { key = [], rollup = false } = config.tables[name] ?? {};
+  return { counts: scan.counts, asOf, key, rollup };
 }
 
 /** The views of a row that changed, rendered and cut, ready to be embedded. */

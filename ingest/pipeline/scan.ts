@@ -13,10 +13,12 @@ export interface Scan {
   /** The first 100 rows held back. */
   readonly failures: Failure[];
   /**
-   * Rows met twice, not next to each other: what was staged of the first has to be taken back. Rows met twice in a row are
-   * never staged.
+   * Rows met twice, where what was staged of the first has to be taken back, or one more may come. Rows met twice in a row, by a
+   * source that keeps key order, are neither.
    */
   readonly ambiguous: Set<string>;
+  /** Where the source goes on behind what was read (see `ReadOptions.after`); set when reading paused before its end. */
+  after: string | undefined;
 }
 
 /** A new or changed row, and the views of it that have to be made again. */
@@ -35,6 +37,7 @@ export function newScan(table: string, erased: ReadonlySet<string>): Scan {
     counts: { table, read: 0, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 0 },
     failures: [],
     ambiguous: new Set(),
+    after: undefined,
   };
 }
 
@@ -47,6 +50,7 @@ export function holdBack(scan: Scan, failure: Failure): void {
 /**
  * Reads a table and yields what is new or changed against `known`, batch by batch (possibly empty ones, so that the reader
  * can report progress). Rows that can't be stored, and all rows that share a key, are counted and held back.
+ * @param pause asked after each batch that the source can be gone on behind: true ends the reading there, `scan.after` set.
  */
 export async function* changes(
   table: OpenTable,
@@ -54,6 +58,7 @@ export async function* changes(
   known: KnownRows,
   scan: Scan,
   signal: AbortSignal,
+  pause: () => boolean = () => false,
 ): AsyncIterable<readonly Change[]> {
   const { counts } = scan;
   const hasher = makeHasher();
@@ -64,26 +69,30 @@ export async function* changes(
     if (!held) return undefined;
     const { row, key } = held;
     const failure: Failure = { table: table.name, key: key.slice(0, 200), reason: "duplicate_key" };
-    if (copies > 1 || scan.ambiguous.has(row)) {
-      for (let i = 0; i < copies; i++) fail(failure);
-      return undefined;
-    }
     const before = held.views.map((view) => known.stateOf(row, view.plan.name));
-    const states = held.views.map((view) => known.see(row, view.plan.name, view.version));
-    if (states.includes("duplicate")) {
+    if (before.some((state) => state !== undefined) && !scan.ambiguous.has(row)) {
+      // What was staged of the one met before has to be taken back.
       counts[overall(before)] -= 1;
       scan.ambiguous.add(row);
       fail(failure);
-      fail(failure);
+    }
+    // In no order, and behind a pause, one more copy may come.
+    if (copies > 1 && (scan.after !== undefined || !table.source.ordered)) scan.ambiguous.add(row);
+    if (copies > 1 || scan.ambiguous.has(row)) {
+      for (let n = 0; n < copies; n++) fail(failure);
       return undefined;
     }
+    const states = held.views.map((view) => known.see(row, view.plan.name, view.version));
     const state = overall(states);
     counts[state] += 1;
     if (state === "unchanged") return undefined;
     return { prepared: held, views: held.views.filter((_, i) => states[i] !== "unchanged"), state };
   };
 
-  const options = { key: table.config.key, batchSize: READ_ROWS, signal };
+  let after: (() => string) | undefined;
+  const mark = (make: () => string): void => void (after = make);
+  const options = { key: table.config.key, batchSize: READ_ROWS, after: scan.after, mark, signal };
+  scan.after = undefined;
   for await (const rows of table.source.read(table.shape, options)) {
     const found: Change[] = [];
     for (const raw of rows) {
@@ -107,6 +116,9 @@ export async function* changes(
       copies = 1;
     }
     yield found;
+    if (!after || !pause()) continue;
+    scan.after = after();
+    break;
   }
   const last = settle();
   if (last) yield [last];

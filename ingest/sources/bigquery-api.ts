@@ -16,13 +16,26 @@ export interface BigQueryApi {
   table(path: readonly [string, string, string], signal: AbortSignal): Promise<TableResource>;
   /** What a query would do and cost; free. */
   dryRun(sql: string, signal: AbortSignal): Promise<DryRun>;
-  /** The pages of a query's result, at most two in memory. @throws QuaysideError when rows are missing. */
-  query(sql: string, signal: AbortSignal): AsyncIterable<Page>;
+  /**
+   * The pages of a query's result, at most two in memory. @throws QuaysideError when rows are missing.
+   * @param from goes on in the result of an earlier job, which BigQuery keeps for a day.
+   */
+  query(sql: string, signal: AbortSignal, from?: Place): AsyncIterable<Page>;
+}
+
+/** A row of a job's result. */
+export interface Place {
+  readonly jobId: string;
+  readonly location?: string | undefined;
+  /** 0-based. */
+  readonly row: number;
 }
 
 export interface Page {
   readonly fields: readonly BigQueryField[];
   readonly body: RowsBody;
+  /** Its first row. */
+  readonly at: Place;
   /** Called with the number of its rows once they have been read. */
   delivered(rows: number): void;
 }
@@ -235,6 +248,11 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
     }
   }
 
+  async function goOn(from: Place, signal: AbortSignal): ReturnType<typeof first> {
+    const { jobId, location, row } = from;
+    return { jobId, location, page: await results(jobId, location, { startIndex: String(row) }, signal) };
+  }
+
   return {
     async table([owner, dataset, table], signal) {
       const url = address([owner === "" ? project : owner, "datasets", dataset, "tables", table]);
@@ -260,22 +278,24 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
       };
     },
 
-    async *query(sql, signal) {
+    async *query(sql, signal, from) {
       const leaving = new AbortController();
       const both = AbortSignal.any([signal, leaving.signal]);
       try {
-        const { jobId, location, page: firstPage } = await first(sql, signal);
-        const fields = firstPage.schema?.fields ?? [];
-        const total = Number(firstPage.totalRows ?? "0");
-        let page = firstPage;
-        let sent = 0;
+        const begun = from ? await goOn(from, both) : await first(sql, signal);
+        const { jobId, location } = begun;
+        const fields = begun.page.schema?.fields ?? [];
+        const total = Number(begun.page.totalRows ?? "0");
+        let page: Results = begun.page;
+        let sent = from?.row ?? 0;
         for (;;) {
           const { pageToken } = page;
           // Fetched while its reader works on this page; what it fails with is met below.
           const ahead =
             pageToken === undefined ? undefined : settled(results(jobId, location, { pageToken }, both));
           let rows = 0;
-          yield { fields, body: page.body, delivered: (count) => (rows += count) };
+          const at = { jobId, location, row: sent };
+          yield { fields, body: page.body, at, delivered: (count) => (rows += count) };
           sent += rows;
           if (!ahead) break;
           const next = await ahead;

@@ -4,7 +4,7 @@ import { aborted } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
 import type { Cell, Column, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
-import { makeBigQueryApi, type BigQueryApi, type BigQuerySession } from "./bigquery-api.ts";
+import { makeBigQueryApi, type BigQueryApi, type BigQuerySession, type Place } from "./bigquery-api.ts";
 import { cellOf, columnOf, valuesOf, type BigQueryField } from "./bigquery-values.ts";
 import { baseUrl, forTable, parseSettings } from "./fetch-call.ts";
 import { oneSelect, type Dialect } from "./fetch-sql.ts";
@@ -124,17 +124,22 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
       });
     },
 
-    async *read(table, { key, batchSize, signal }) {
+    async *read(table, { key, batchSize, after, mark, signal }) {
       const found = await forTable(table.ref, signal, () => known(table.ref, signal));
       const fields = await forTable(table.ref, signal, async () => fieldsOf(table, found, key));
-      const pages = api.query(selectOf(found, table.columns), signal)[Symbol.asyncIterator]();
+      const from: Place | undefined = after === undefined ? undefined : JSON.parse(after);
+      const pages = api.query(selectOf(found, table.columns), signal, from)[Symbol.asyncIterator]();
       try {
         for (;;) {
           const step = await forTable(table.ref, signal, () => pages.next());
           if (step.done === true) return;
+          const { at } = step.value;
+          let { row } = at;
           for (const raw of step.value.body.batches(batchSize)) {
             if (signal.aborted) throw aborted(signal);
             step.value.delivered(raw.length);
+            row += raw.length;
+            mark?.(() => JSON.stringify({ ...at, row } satisfies Place));
             yield raw.map((row) => rowOf(fields, row));
           }
         }

@@ -14,6 +14,8 @@ export interface ServiceNowApi {
    * @throws QuaysideError as `Source`; `source_rejected` for records that the user may not see, unless they are to be skipped.
    */
   pages(query: TableQuery, signal: AbortSignal): AsyncIterable<readonly ServiceNowRecord[]>;
+  /** The same, behind the record with this id. */
+  pagesAfter(query: TableQuery, id: string, signal: AbortSignal): AsyncIterable<readonly ServiceNowRecord[]>;
 }
 
 export interface TableQuery {
@@ -93,60 +95,67 @@ export function makeServiceNowApi(host: Host, session: ServiceNowSession): Servi
     return { records, ids: records.map(idOf), total: /^\d+$/.test(count) ? Number(count) : undefined };
   }
 
+  async function* pages(
+    query: TableQuery,
+    begin: string,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly ServiceNowRecord[]> {
+    let after = begin;
+    let offset = 0;
+    let limit = session.pageSize;
+    let before = new Set<string>();
+    let again = false;
+    let announced: number | undefined;
+    let sent = 0;
+    for (;;) {
+      let page: Page;
+      try {
+        page = await fetchPage(query, { after, offset, limit }, signal);
+      } catch (error) {
+        if (!isSlow(error) || signal.aborted || limit <= SMALLEST_PAGE) throw error;
+        limit = Math.max(SMALLEST_PAGE, Math.floor(limit / 2));
+        host.log({ level: "warn", event: "source-page-halved", table: query.table, rows: limit });
+        continue;
+      }
+      const { records, ids, total } = page;
+      announced ??= total;
+      const due = total === undefined ? records.length : Math.min(limit, Math.max(0, total - offset));
+      // Asked once more: a record may have gone between counting and reading.
+      if (records.length < due && !again) {
+        again = true;
+        continue;
+      }
+      if (records.length < due && session.hiddenRows === "refuse") throw hidden(due - records.length);
+      again = false;
+      if (ids.some((id) => before.has(id) || id === after)) {
+        throw new QuaysideError("source_unavailable", "ServiceNow sends the same page again and again.");
+      }
+      if (records.length > 0) yield records;
+      sent += records.length;
+      if (total === undefined ? records.length === 0 : offset + limit >= total) break;
+      const last = ids.at(-1);
+      offset = last === undefined ? offset + limit : 0;
+      after = last ?? after;
+      if (last !== undefined) before = new Set(ids);
+    }
+    if (announced !== undefined && sent < announced) {
+      host.log({ level: "warn", event: "source-rows-hidden", table: query.table, rows: announced - sent });
+    }
+  }
+
   return {
     async count(query, signal) {
       const at = { after: "", offset: 0, limit: 1 };
       return (await fetchPage({ ...query, fields: [] }, at, signal)).total;
     },
 
-    async *pages(query, signal) {
-      let after = "";
-      let offset = 0;
-      let limit = session.pageSize;
-      let before = new Set<string>();
-      let again = false;
-      let announced: number | undefined;
-      let sent = 0;
-      for (;;) {
-        let page: Page;
-        try {
-          page = await fetchPage(query, { after, offset, limit }, signal);
-        } catch (error) {
-          if (!isSlow(error) || signal.aborted || limit <= SMALLEST_PAGE) throw error;
-          limit = Math.max(SMALLEST_PAGE, Math.floor(limit / 2));
-          host.log({ level: "warn", event: "source-page-halved", table: query.table, rows: limit });
-          continue;
-        }
-        const { records, ids, total } = page;
-        announced ??= total;
-        const due = total === undefined ? records.length : Math.min(limit, Math.max(0, total - offset));
-        // Asked once more: a record may have gone between counting and reading.
-        if (records.length < due && !again) {
-          again = true;
-          continue;
-        }
-        if (records.length < due && session.hiddenRows === "refuse") throw hidden(due - records.length);
-        again = false;
-        if (ids.some((id) => before.has(id) || id === after)) {
-          throw new QuaysideError("source_unavailable", "ServiceNow sends the same page again and again.");
-        }
-        if (records.length > 0) yield records;
-        sent += records.length;
-        if (total === undefined ? records.length === 0 : offset + limit >= total) break;
-        const last = ids.at(-1);
-        offset = last === undefined ? offset + limit : 0;
-        after = last ?? after;
-        if (last !== undefined) before = new Set(ids);
-      }
-      if (announced !== undefined && sent < announced) {
-        host.log({ level: "warn", event: "source-rows-hidden", table: query.table, rows: announced - sent });
-      }
-    },
+    pages: (query, signal) => pages(query, "", signal),
+    pagesAfter: (query, id, signal) => pages(query, id, signal),
   };
 }
 
 /** @throws QuaysideError `source_unavailable` for a record without a usable id: it could not be gone on from. */
-function idOf(record: ServiceNowRecord): string {
+export function idOf(record: ServiceNowRecord): string {
   const entry = record["sys_id"];
   const id = typeof entry === "object" && entry !== null && "value" in entry ? entry.value : entry;
   if (typeof id === "string" && /^[\w.:-]{1,64}$/.test(id)) return id;

@@ -6,6 +6,7 @@ import type { Cell, Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { baseUrl, forTable, parseSettings } from "./fetch-call.ts";
 import { base64 } from "./fetch-values.ts";
 import {
+  idOf,
   makeServiceNowApi,
   type ServiceNowApi,
   type ServiceNowRecord,
@@ -106,7 +107,7 @@ export const makeServiceNowSource: Factory<Source> = (input, host) => {
       });
     },
 
-    async *read(table, { key, batchSize, signal }) {
+    async *read(table, { key, batchSize, after, mark, signal }) {
       const { ref } = table;
       const found = await forTable(ref, signal, () => known(ref, signal));
       const columns = await forTable(ref, signal, async () =>
@@ -115,7 +116,8 @@ export const makeServiceNowSource: Factory<Source> = (input, host) => {
       const wanted = columns.slice(0, table.columns.length);
       const fields = [...new Set(wanted.map((column) => column.element))];
       const query = { table: found.table, fields, filter: found.filter, display: true };
-      const pages = api.pages(query, signal)[Symbol.asyncIterator]();
+      const reading = after === undefined ? api.pages(query, signal) : api.pagesAfter(query, after, signal);
+      const pages = reading[Symbol.asyncIterator]();
       const missing = new Set<string>();
       try {
         for (;;) {
@@ -123,7 +125,10 @@ export const makeServiceNowSource: Factory<Source> = (input, host) => {
           if (step.done === true) return;
           for (let at = 0; at < step.value.length; at += batchSize) {
             if (signal.aborted) throw aborted(signal);
-            yield step.value.slice(at, at + batchSize).map((record) => rowOf(wanted, record, missing));
+            const records = step.value.slice(at, at + batchSize);
+            const last = records.at(-1);
+            if (last) mark?.(() => idOf(last));
+            yield records.map((record) => rowOf(wanted, record, missing));
           }
         }
       } finally {

@@ -90,12 +90,13 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
       });
     },
 
-    async *read(table, { key, batchSize, signal }) {
+    async *read(table, { key, batchSize, after, mark, signal }) {
       const found = await forTable(table.ref, signal, () => known(table.ref, signal));
       const names = table.columns.map((column) => column.name);
       for (const name of [...names, ...key]) checkColumn(table, found, name);
-      let at = found.past ? moment?.handle : undefined;
-      let done = 0;
+      const begun = after === undefined ? undefined : parseMark(after);
+      let at = begun ? begun.at : found.past ? moment?.handle : undefined;
+      let done = begun?.done ?? 0;
       for (let restarts = 0; ; restarts++) {
         const handle = at;
         const run = (): Promise<ResultSet> =>
@@ -105,7 +106,8 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
           );
         let result: ResultSet;
         try {
-          result = await forTable(table.ref, signal, run);
+          const kept = restarts === 0 ? begun?.result : undefined;
+          result = kept ? { ...kept, first: undefined } : await forTable(table.ref, signal, run);
         } catch (error) {
           if (handle === undefined || !isWithoutPast(error)) throw error;
           host.log({ level: "warn", event: "source-snapshot-skipped", table: table.ref.name?.join(".") });
@@ -115,6 +117,8 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
         try {
           for await (const rows of rowsOf(api, result, table, { batchSize, skip: done, signal })) {
             done += rows.length;
+            const { first: _, ...kept } = result;
+            mark?.(() => JSON.stringify({ at: handle, done, result: kept } satisfies Mark));
             yield rows;
           }
           return;
@@ -190,6 +194,20 @@ function selectOf(
   const at = handle === undefined ? "" : ` AT(STATEMENT => '${handle}')`;
   const order = key.length === 0 ? "" : ` ORDER BY ${key.map(quoted).join(", ")}`;
   return `SELECT ${names.map(quoted).join(", ")} FROM ${found.from}${at} AS t${order}`;
+}
+
+/** Where a reading can be gone on with: Snowflake keeps a result for a day. */
+interface Mark {
+  /** The statement that the table is read as at. */
+  readonly at: string | undefined;
+  readonly done: number;
+  readonly result: Omit<ResultSet, "first">;
+}
+
+function parseMark(after: string): Mark {
+  // Written by `read` above, and kept by its caller.
+  const mark: Mark = JSON.parse(after);
+  return mark;
 }
 
 interface RowOptions {

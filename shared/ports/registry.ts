@@ -162,7 +162,7 @@ export interface Registry {
 }
 
 export interface Batch {
-  /** 0-based, rising by one; the registry remembers the last that it took. */
+  /** Rising, and never used twice within a run for two batches; the registry remembers those that it took. */
   readonly seq: number;
   readonly table: string;
   readonly classes: readonly AccessClass[];

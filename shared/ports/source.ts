@@ -34,6 +34,13 @@ export interface ReadOptions {
   readonly key: readonly string[];
   /** Most rows in a batch. */
   readonly batchSize: number;
+  /** Goes on behind the batch that a mark was given with, in the same result: what another reader began. */
+  readonly after?: string | undefined;
+  /**
+   * Called before each batch, with what makes the `after` that goes on behind it, by a source whose reading can be gone on with
+   * elsewhere. Others never call it.
+   */
+  readonly mark?: ((after: () => string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 

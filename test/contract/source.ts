@@ -74,6 +74,23 @@ export function sourceContract(name: string, make: () => Promise<SourceFixture>)
       expect(second).toEqual(first);
     });
 
+    it("goes on behind any batch that it gave a mark with", async () => {
+      await using fixture = await opened(make);
+      const table = await fixture.source.describe(fixture.many, signal);
+      const marks: string[] = [];
+      const options = { key: ["n"], batchSize: 700, signal };
+      const mark = (after: () => string): void => void marks.push(after());
+      const batches: (readonly Row[])[] = [];
+      for await (const batch of fixture.source.read(table, { ...options, mark })) batches.push(batch);
+      expect([0, batches.length]).toContain(marks.length);
+      for (const i of marks.length === 0 ? [] : [0, marks.length - 2, marks.length - 1]) {
+        const after = marks[i];
+        const rest: Row[] = [];
+        for await (const batch of fixture.source.read(table, { ...options, after })) rest.push(...batch);
+        expect(rest).toEqual(batches.slice(i + 1).flat());
+      }
+    });
+
     it("reads an empty table as no rows", async () => {
       await using fixture = await opened(make);
       expect((await readAll(fixture.source, fixture.empty, "id")).flat()).toEqual([]);

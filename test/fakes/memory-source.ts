@@ -25,12 +25,13 @@ export function memorySource(tables: Record<string, MemoryTable>, ordered = true
         primaryKey: [],
       };
     },
-    async *read(table, { key, batchSize, signal }) {
+    async *read(table, { key, batchSize, after, mark, signal }) {
       const { rows } = find(table.ref.name?.join(".") ?? "");
       const text = (row: Row): string => JSON.stringify(key.map((column) => row[column]));
       const inOrder = ordered ? [...rows].sort((a, b) => (text(a) < text(b) ? -1 : 1)) : rows;
       const names = table.columns.map((column) => column.name);
-      for (let i = 0; i < inOrder.length; i += batchSize) {
+      for (let i = Number(after ?? 0); i < inOrder.length; i += batchSize) {
+        mark?.(() => String(i + batchSize));
         if (signal.aborted) throw new QuaysideError("cancelled", "Cancelled.");
         yield inOrder.slice(i, i + batchSize).map((row) => {
           const entries = names.map((name): [string, Cell] => [name, row[name] ?? null]);

@@ -1,0 +1,82 @@
+import type { PersonalKind } from "../../shared/config.ts";
+import type { Run, TableCounts } from "../../shared/ports/registry.ts";
+import type { CommitStats } from "./commit.ts";
+import type { EmbedStats } from "./embed.ts";
+import type { SavedRows } from "./known-rows.ts";
+import type { SavedRefused } from "./refused.ts";
+import type { Failure } from "./rows.ts";
+import type { Scan } from "./scan.ts";
+
+/**
+ * Where a run can be gone on with, by another process or after a crash: everything that the registry does not know. Plain data
+ * but for the slots of known rows. Nothing in it says what is in a row, but for the keys of rows that were held back.
+ */
+export interface Checkpoint {
+  readonly run: Run;
+  /** Tables that were read, in their order; the last of them perhaps in part. */
+  readonly read: readonly SavedTable[];
+  /** The table that was read in part. */
+  readonly open: OpenRead | undefined;
+  readonly refused: SavedRefused;
+  readonly embedded: EmbedStats;
+  readonly committed: CommitStats;
+  readonly replacedCharacters: number;
+  readonly redacted: readonly (readonly [PersonalKind, number])[];
+}
+
+export interface SavedTable {
+  readonly asOf: string;
+  /** Distinct rows that the registry knew before. */
+  readonly rowsKnown: number;
+  readonly counts: TableCounts;
+  readonly failures: readonly Failure[];
+  readonly ambiguous: readonly string[];
+}
+
+export interface OpenRead {
+  readonly table: string;
+  /** See `ReadOptions.after`. */
+  readonly after: string;
+  readonly known: SavedRows;
+}
+
+/** A table as this run has read it so far. */
+export interface TableRead {
+  readonly asOf: string;
+  readonly rowsKnown: number;
+  readonly scan: Scan;
+}
+
+/** What a run knows when it has just begun: it may be killed before its first pause. */
+export function firstCheckpoint(run: Run): Checkpoint {
+  return {
+    run,
+    read: [],
+    open: undefined,
+    refused: [],
+    embedded: { texts: 0, requests: 0, tokens: 0 },
+    committed: { upserts: 0, deletes: 0, sample: [], chunks: 0 },
+    replacedCharacters: 0,
+    redacted: [],
+  };
+}
+
+export function saveTable({ asOf, rowsKnown, scan }: TableRead): SavedTable {
+  const { counts, failures, ambiguous } = scan;
+  return { asOf, rowsKnown, counts: { ...counts }, failures: [...failures], ambiguous: [...ambiguous] };
+}
+
+export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): TableRead {
+  const { asOf, rowsKnown, counts, failures, ambiguous } = saved;
+  return {
+    asOf,
+    rowsKnown,
+    scan: {
+      erased,
+      counts: { ...counts },
+      failures: [...failures],
+      ambiguous: new Set(ambiguous),
+      after: undefined,
+    },
+  };
+}
