@@ -186,10 +186,16 @@ export function problemBody(error: QuaysideError, requestId: string): ProblemBod
 /** The same as a response, with the headers that its status asks for. */
 export function problemResponse(error: QuaysideError, requestId: string): Response {
   const body = problemBody(error, requestId);
-  const headers = new Headers({ "content-type": "application/problem+json" });
-  if (body.status === 401) headers.set("www-authenticate", "Bearer");
-  if (error.retryAfterMs !== undefined || body.status === 429 || body.status === 503) {
+  const headers = failureHeaders(body.status, error, "application/problem+json");
+  return new Response(JSON.stringify(body), { status: body.status, headers });
+}
+
+/** What a failure's status asks for, in whichever form its body is. */
+export function failureHeaders(status: number, error: QuaysideError, contentType: string): Headers {
+  const headers = new Headers({ "content-type": contentType });
+  if (status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.retryAfterMs !== undefined || status === 429 || status === 503) {
     headers.set("retry-after", String(Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000))));
   }
-  return new Response(JSON.stringify(body), { status: body.status, headers });
+  return headers;
 }

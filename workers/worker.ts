@@ -28,6 +28,7 @@ import { consoleSurface } from "./surfaces/console-assets.ts";
 import { demoSurface } from "./surfaces/demo.ts";
 import { httpSurface } from "./surfaces/http.ts";
 import { keysSurface } from "./surfaces/keys.ts";
+import { openaiSurface } from "./surfaces/openai.ts";
 import { openapiSurface } from "./surfaces/openapi.ts";
 import { runsSurface } from "./surfaces/runs.ts";
 import type { Surface } from "./surfaces/surface.ts";
@@ -97,18 +98,19 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
   const allowedOrigins = async (): Promise<readonly string[]> =>
     (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [];
+  const asked = {
+    principal,
+    admit: admissions.admit,
+    limiter: makeRequestLimiter(now),
+    ask,
+    retrieve,
+    builtIn: BUILT_IN_MODELS,
+    whyNot: (model: string, { config }: Admission) => providers.check(model, config),
+    host,
+  };
   const surfaces: Surface[] = [
-    httpSurface({
-      principal,
-      admit: admissions.admit,
-      limiter: makeRequestLimiter(now),
-      ask,
-      retrieve,
-      builtIn: BUILT_IN_MODELS,
-      whyNot: (model, admission) => providers.check(model, admission.config),
-      ready: (signal) => checkReady(parts, signal),
-      host,
-    }),
+    httpSurface({ ...asked, ready: (signal) => checkReady(parts, signal) }),
+    openaiSurface(asked),
     adminSurface({ principal, registry: parts.registry }),
     keysSurface({ principal, keys: parts.ledger, now }),
     widgetTokensSurface({

@@ -82,6 +82,8 @@ export type AnswerEvent =
   | { readonly type: "delta"; readonly text: string }
   /** Drop the text from this offset (UTF-16 units of the text sent so far): it failed verification. */
   | { readonly type: "retract"; readonly from: number }
+  /** The text sent so far stays, unless the model's provider declines to go on: for surfaces that can't take words back. */
+  | { readonly type: "settled" }
   | { readonly type: "done"; readonly answer: Answer };
 
 /**

@@ -60,7 +60,6 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
   "hb-d-0072": "POST /v1/erase takes {table, key} of the caller's own tenant; it can't name another's row",
 };
 const NOT_BUILT_SURFACES: Readonly<Record<string, string>> = {
-  openai: "there is no OpenAI-compatible surface yet",
   mcp: "there is no MCP surface yet",
 };
 
@@ -134,12 +133,14 @@ describe.skipIf(skip)("bad requests", () => {
     "%s",
     async (_, line) => {
       const response = await (SPECIAL[line.name] ?? send)(line);
-      await expectDocument(response);
+      await (line.surface === "openai" ? expectOpenaiError : expectDocument)(response);
       const allowed = String(line.status).split(" or ").map(Number);
       expect(allowed).toContain(response.status);
       if (line.code !== null) {
-        const { code } = await documentOf(response);
-        expect(code).toBe(IN_OUR_CODES[line.id] ?? line.code);
+        const { code, error } = await documentOf(response);
+        // The OpenAI API tells some of these by the error's type.
+        const told = error === undefined ? [code] : Object.values(z.looseObject({}).parse(error));
+        expect(told).toContain(IN_OUR_CODES[line.id] ?? line.code);
       }
       if (response.status === 405) expect(response.headers.get("allow")).toBe("POST, OPTIONS");
       if (response.status === 401) expect(response.headers.get("www-authenticate")).toBe("Bearer");
@@ -184,6 +185,15 @@ async function expectDocument(response: Response): Promise<void> {
   }
 }
 
+/** The form that clients of the OpenAI API read. */
+async function expectOpenaiError(response: Response): Promise<void> {
+  expect(response.status).not.toBe(500);
+  if (response.status < 400) return;
+  expect(response.headers.get("content-type")).toBe("application/json");
+  const { error } = await documentOf(response);
+  expect(Object.keys(z.looseObject({}).parse(error))).toEqual(["message", "type", "param", "code"]);
+}
+
 async function documentOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
   return z.record(z.string(), z.unknown()).parse(await response.clone().json());
 }
@@ -193,6 +203,7 @@ const PATHS: Readonly<Record<string, string>> = {
   ask: "/v1/ask",
   forget: "/v1/erase",
   widget: "/v1/widget/tokens",
+  openai: "/openai/v1/chat/completions",
 };
 
 function send(line: BadRequest, worker = guarded): Promise<Response> {
@@ -222,6 +233,11 @@ function bodyOf({ id, request }: BadRequest): string | Buffer<ArrayBuffer> | und
   if (request.body_b64 !== undefined) return Buffer.from(request.body_b64, "base64");
   if (request.gen_body) return request.gen_body.repeat.repeat(request.gen_body.times);
   if (!request.json_gen) return undefined;
+  const turns = request.json_gen["messages_count"];
+  if (typeof turns === "number") {
+    const messages = Array.from({ length: turns }, () => ({ role: "user", content: "x" }));
+    return JSON.stringify({ model: "quayside", messages });
+  }
   return JSON.stringify(
     Object.fromEntries(
       Object.entries(request.json_gen).map(([name, value]) => {
@@ -288,6 +304,32 @@ const SPECIAL: Readonly<Record<string, (line: BadRequest) => Promise<Response>>>
 
   widget_token_on_admin: async () => askWith(await widgetToken(), "/v1/admin/keys"),
 
+  /** A caller of its own: the limit is each caller's. */
+  async rate(line) {
+    const made = await post("/v1/admin/keys", TOKEN, { name: "rate", scopes: ["ask"], days: 1 }, demo);
+    const headers = { "content-type": "application/json", authorization: `Bearer ${String(made["key"])}` };
+    const chat = (): Promise<Response> =>
+      fetch(`${demo.url}/openai/v1/chat/completions`, {
+        method: "POST",
+        headers,
+        body: String(bodyOf(line)),
+      });
+    for (let i = 0; i < 30; i++) expect((await chat()).status).toBe(200);
+    return chat();
+  },
+
+  async down() {
+    openai.fault({ mode: "status_503" });
+    const messages = [{ role: "user", content: "Why is the berth closed?" }];
+    const response = await fetch(`${guarded.url}/openai/v1/chat/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
+      body: JSON.stringify({ model: "openai/gpt-test", messages, quayside: { cache: "bypass" } }),
+    });
+    openai.reset();
+    return response;
+  },
+
   async vector_store_down(line) {
     pinecone.fault({ mode: "query_500" });
     const response = await send(line, outside);
@@ -298,8 +340,13 @@ const SPECIAL: Readonly<Record<string, (line: BadRequest) => Promise<Response>>>
 
 const PORTAL = "https://portal.acme.example";
 
-async function post(path: string, token: string, body: unknown): Promise<Record<string, unknown>> {
-  const response = await fetch(guarded.url + path, {
+async function post(
+  path: string,
+  token: string,
+  body: unknown,
+  worker = guarded,
+): Promise<Record<string, unknown>> {
+  const response = await fetch(worker.url + path, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
     body: JSON.stringify(body),

@@ -16,6 +16,7 @@ export const CONFIG: Config = {
       title: "title",
       description: "Notices to everyone",
       filters: ["port"],
+      url: "https://port.example/notices/{id}",
       classification: "public",
       access: { allowAny: ["public"] },
     },
@@ -125,7 +126,7 @@ export async function seedRows(
           { column: "body", value: row.body },
         ],
         changedAt: "2026-11-01T08:00:00.000Z",
-        url: undefined,
+        url: table === "notices" ? `https://port.example/notices/${row.id}` : undefined,
         chunks: [
           {
             n: 0,

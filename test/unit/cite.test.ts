@@ -6,7 +6,10 @@ import { evidence } from "../fakes/ask-world.ts";
 
 /** What a reader has after these events. */
 function read(events: readonly VerifyEvent[]): string {
-  return events.reduce((text, e) => (e.type === "delta" ? text + e.text : text.slice(0, e.from)), "");
+  return events.reduce((text, e) => {
+    if (e.type === "settled") return text;
+    return e.type === "delta" ? text + e.text : text.slice(0, e.from);
+  }, "");
 }
 
 const delta = (text: string): VerifyEvent => ({ type: "delta", text });

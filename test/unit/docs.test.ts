@@ -10,6 +10,7 @@ import { adminSurface } from "../../workers/surfaces/admin.ts";
 import { demoSurface } from "../../workers/surfaces/demo.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
+import { openaiSurface } from "../../workers/surfaces/openai.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
 import { slackSurface } from "../../workers/surfaces/slack.ts";
 import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
@@ -260,18 +261,19 @@ const NO_RUNS = {
 
 /** `POST /v1/erase erase` of every documented route. */
 async function routes(): Promise<string[]> {
+  const asked = {
+    principal: never,
+    admit: never,
+    limiter: { enter: never },
+    ask: never,
+    retrieve: never,
+    builtIn: [],
+    whyNot: never,
+    host: { log: never, now: never },
+  };
   const surfaces = [
-    httpSurface({
-      principal: never,
-      admit: never,
-      limiter: { enter: never },
-      ask: never,
-      retrieve: never,
-      builtIn: [],
-      whyNot: never,
-      ready: never,
-      host: { log: never },
-    }),
+    httpSurface({ ...asked, ready: never }),
+    openaiSurface(asked),
     adminSurface({ principal: never, registry: never }),
     keysSurface({
       principal: never,

@@ -44,8 +44,11 @@ function text(answer: string, evidence: readonly Evidence[] = [LIFT]): string {
 /** What a client shows after applying every event. */
 function replay(events: readonly VerifyEvent[]): string {
   let shown = "";
+  let settled = "";
   for (const event of events) {
-    shown = event.type === "delta" ? shown + event.text : shown.slice(0, event.from);
+    if (event.type === "settled") settled = shown;
+    else shown = event.type === "delta" ? shown + event.text : shown.slice(0, event.from);
+    expect(shown.startsWith(settled)).toBe(true);
   }
   return shown;
 }
@@ -135,6 +138,10 @@ describe("counts", () => {
   });
 });
 
+function settled(events: readonly VerifyEvent[]): number {
+  return events.filter(({ type }) => type === "settled").length;
+}
+
 describe("streaming", () => {
   it("plain words pass before the sentence ends", () => {
     const verifier = makeVerifier([LIFT], QUESTION);
@@ -154,6 +161,14 @@ describe("streaming", () => {
     const events = [...verifier.push("it is old. Then it carried 345 people. "), ...verifier.end().events];
     expect(events).toContainEqual({ type: "retract", from: 10 });
     expect(replay(events)).toBe("it is old.");
+  });
+
+  it("says what is settled once a sentence stands, and not while it may fall", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    expect(settled(verifier.push("it is old"))).toBe(0);
+    expect(settled(verifier.push(". Then"))).toBe(1);
+    expect(settled(verifier.push(" it carried 345 people. "))).toBe(0);
+    expect(settled(verifier.end().events)).toBe(0);
   });
 
   it("gives the same text however it is cut", () => {

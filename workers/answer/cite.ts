@@ -86,7 +86,10 @@ export function makeCiter(evidenceCount: number): Citer {
 
   return {
     push: (events) =>
-      events.flatMap((event) => (event.type === "delta" ? take(event.text, false) : retract(event.from))),
+      events.flatMap((event) => {
+        if (event.type === "settled") return event;
+        return event.type === "delta" ? take(event.text, false) : retract(event.from);
+      }),
     end: () => take("", true),
     cited: () => order.map((entry) => entry.index),
     text: () => sent,

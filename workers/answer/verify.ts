@@ -15,7 +15,9 @@ import { makeClaimChecker } from "./verify-claims.ts";
 /** `from` counts UTF-16 units of the text sent so far, retractions applied. */
 export type VerifyEvent =
   | { readonly type: "delta"; readonly text: string }
-  | { readonly type: "retract"; readonly from: number };
+  | { readonly type: "retract"; readonly from: number }
+  /** Nothing that was sent so far is retracted. */
+  | { readonly type: "settled" };
 
 export interface Verified {
   /** The text that stands, trimmed at both ends. */
@@ -115,7 +117,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     if (failed !== undefined) {
       removed.push({ text: sentenceText.trim(), why: failed });
       failed = undefined;
-    }
+    } else if (sent.length > sentenceFrom) events.push({ type: "settled" });
     sentenceFrom = sent.length;
     spaceBefore = space;
     sentenceText = "";

@@ -70,9 +70,11 @@ export function makeWriter(evidence: readonly Evidence[], question: string, lang
   let opening: string | undefined = "";
 
   /** Candidates again as soon as one has its number, so that a reader can follow `[1]` while the text still runs. */
-  const render = (events: readonly VerifyEvent[]): AnswerEvent[] => {
+  const render = (sent: readonly VerifyEvent[]): AnswerEvent[] => {
     const cited = citer.cited();
-    if (events.length === 0 || cited.length <= shownCited) return [...events];
+    // Until a row is cited all of it may go: see reasonNot.
+    const events = sent.filter(({ type }) => type !== "settled" || cited.length > 0);
+    if (events.length === 0 || cited.length <= shownCited) return events;
     shownCited = cited.length;
     const numbered = candidates.map((citation, i) => ({ ...citation, marker: cited.indexOf(i) + 1 }));
     return [{ type: "evidence", citations: numbered }, ...events];

@@ -1,23 +1,19 @@
 import * as z from "zod/mini";
-import { limitsOf, type Limits } from "../../shared/config.ts";
-import type { AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
+import type { Limits } from "../../shared/config.ts";
+import type { Ask, Principal, Question } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { Retrieve } from "../answer/retrieve.ts";
-import type { RequestLimiter } from "../auth/limits.ts";
 import type { Admission } from "../tenant/api.ts";
 import { describeModels, describeStatus, describeTables } from "./about.ts";
 import { modelsSchema, readySchema, statusSchema, tablesSchema } from "./about.ts";
 import { invalid, parseBody, readJson, text, visibleText } from "./body.ts";
-import { answerJson, answerSchema, matchJson, searchSchema } from "./render.ts";
-import { eventStream } from "./sse.ts";
+import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
+import { answerJson, answerSchema, apiWire, matchJson, searchSchema } from "./render.ts";
+import { streamAnswer, wholeAnswer, type Asking } from "./sse.ts";
 import type { Call, Route, Surface } from "./surface.ts";
 
-export interface HttpDeps {
-  /** Verifies the caller. @throws QuaysideError `unauthenticated`, `origin_not_allowed`, `identity_unavailable`. */
-  readonly principal: (request: Request) => Promise<Principal>;
-  readonly admit: (principal: Principal, signal: AbortSignal) => Promise<Admission>;
-  readonly limiter: RequestLimiter;
+export interface HttpDeps extends EnterDeps {
   readonly ask: Ask;
   readonly retrieve: Retrieve;
   /** Ids of the built-in answerers. */
@@ -130,67 +126,27 @@ export function httpSurface(deps: HttpDeps): Surface {
   };
 }
 
-/** @throws QuaysideError `forbidden`. */
-function requireAsk(principal: Principal): void {
-  if (!principal.scopes.includes("ask")) {
-    throw new QuaysideError("forbidden", "The credential does not carry the scope ask.");
-  }
-}
-
-/** A verified caller, counted in. Call `leave` once, however the request ends. */
-async function enter(
-  deps: HttpDeps,
-  request: Request,
-): Promise<{
-  readonly principal: Principal;
-  readonly admission: Admission;
-  readonly limits: Limits;
-  readonly leave: () => void;
-}> {
-  const principal = await deps.principal(request);
-  const admission = await deps.admit(principal, request.signal);
-  const limits = limitsOf(admission.config);
-  return { principal, admission, limits, leave: deps.limiter.enter(principal, limits) };
-}
-
 async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
   const { request } = call;
   const { principal, limits, leave } = await enter(deps, request);
-  let handedOn = false;
   try {
     const format = formatOf(request.headers.get("accept"));
     const body = parseBody(askBody, await readJson(request, limits.bodyBytes));
     const question = questionOf(body, limits);
     const streaming = format === "stream" || (format !== "json" && body.stream === true);
-    const gone = new AbortController();
-    const deadlineMs = streaming ? limits.streamTimeoutMs : limits.totalTimeoutMs;
-    const signal = AbortSignal.any([request.signal, gone.signal, AbortSignal.timeout(deadlineMs)]);
-    const events = deps.ask(question, principal, signal)[Symbol.asyncIterator]();
-    if (!streaming) return Response.json(await collect(events));
-    // Failures up to here still have a status of their own.
-    const first = await events.next();
-    if (first.done === true) throw new QuaysideError("internal", "An answer without events.");
-    handedOn = true;
-    return eventStream(first.value, events, {
-      requestId: call.requestId,
-      cancel: () => gone.abort(),
-      failed({ code }) {
-        // A reader who leaves is no failure of ours.
-        const level = code === "cancelled" ? "info" : "warn";
-        deps.host.log({ level, event: "stream-failed", requestId: call.requestId, code });
-      },
+    const asking: Asking = {
+      ask: (signal) => deps.ask(question, principal, signal),
+      call,
+      timeoutMs: streaming ? limits.streamTimeoutMs : limits.totalTimeoutMs,
       closed: leave,
-    });
-  } finally {
-    if (!handedOn) leave();
+    };
+    return streaming
+      ? await streamAnswer(asking, apiWire(call.requestId), deps.host)
+      : Response.json(answerJson(await wholeAnswer(asking)));
+  } catch (error) {
+    leave();
+    throw error;
   }
-}
-
-async function collect(events: AsyncIterator<AnswerEvent>): Promise<unknown> {
-  for (let event = await events.next(); event.done !== true; event = await events.next()) {
-    if (event.value.type === "done") return answerJson(event.value.answer);
-  }
-  throw new QuaysideError("internal", "An answer without an end.");
 }
 
 async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
@@ -245,14 +201,6 @@ function questionOf(body: z.infer<typeof askBody>, limits: Limits): Question {
 function cellsOf(body: z.infer<typeof scope> | undefined): Readonly<Record<string, string>> | undefined {
   const cells = Object.entries(body ?? {}).map(([column, value]) => [column, String(value)] as const);
   return cells.length === 0 ? undefined : Object.fromEntries(cells);
-}
-
-/** @throws QuaysideError `question_too_long`; the limit counts code points. */
-function requireLength(question: string, most: number): void {
-  // Never more code points than UTF-16 units: most questions need no counting.
-  if (question.length > most && Array.from(question).length > most) {
-    throw new QuaysideError("question_too_long", `A question has at most ${most} characters.`);
-  }
 }
 
 /** What the caller takes: one of the two, or either. @throws QuaysideError `not_acceptable`. */

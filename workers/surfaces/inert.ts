@@ -1,3 +1,5 @@
+import type { Config } from "../../shared/config.ts";
+
 /**
  * Text of an answer, made safe to hand to a client that renders Markdown, HTML, chat mark-up or diagrams and that may load
  * what it links to: a model that was talked into it, or a row's author, could send data out through an image or a link
@@ -106,4 +108,10 @@ function withoutAddresses(text: string, hosts: readonly string[]): string {
     )
     .replace(/\bmailto:/gi, "mailto[:]")
     .replace(/\bwww\./gi, "www[.]");
+}
+
+/** Hosts that the configured tables' rows link to: the only ones that an answer may lead to. */
+export function linkHosts(config: Config): readonly string[] {
+  const urls = Object.values(config.tables).flatMap(({ url }) => url ?? []);
+  return [...new Set(urls.flatMap((url) => URL.parse(url.replaceAll(/\{[^{}]*\}/g, "x"))?.hostname ?? []))];
 }

@@ -1,4 +1,6 @@
 import * as z from "zod/mini";
+import { problemBody } from "../problem.ts";
+import type { Wire } from "./sse.ts";
 import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
 
@@ -58,6 +60,32 @@ export const answerSchema = z.object({
   }),
   timings: z.object({ total_ms: z.number(), retrieve_ms: z.number(), first_token_ms: z.number() }),
 });
+
+function line(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** Events of `POST /v1/ask`. */
+export function apiWire(requestId: string): Wire {
+  return {
+    frame(event) {
+      switch (event.type) {
+        case "evidence":
+          return line("evidence", { citations: event.citations.map(citationJson) });
+        case "delta":
+          return line("delta", { text: event.text });
+        case "retract":
+          return line("retract", { from: event.from });
+        case "settled":
+          // Whoever can take words back need not know.
+          return "";
+        case "done":
+          return line("done", answerJson(event.answer));
+      }
+    },
+    failure: (error) => line("error", problemBody(error, requestId)),
+  };
+}
 
 export const matchSchema = z.object({
   id: z.string(),

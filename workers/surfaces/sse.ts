@@ -1,7 +1,8 @@
-import type { AnswerEvent } from "../../shared/ports/answer.ts";
-import type { QuaysideError } from "../../shared/ports/errors.ts";
-import { coded, problemBody } from "../problem.ts";
-import { answerJson, citationJson } from "./render.ts";
+import type { Answer, AnswerEvent } from "../../shared/ports/answer.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
+import { coded } from "../problem.ts";
+import type { Call } from "./surface.ts";
 
 /**
  * A comment goes out after this much silence. Proxies would wait far longer (15 s is customary), but a reader who has left is
@@ -10,8 +11,16 @@ import { answerJson, citationJson } from "./render.ts";
  */
 const BEAT_MS = 300;
 
+/** How a surface writes an answer's events. */
+export interface Wire {
+  /** One event; empty for nothing. */
+  frame(event: AnswerEvent): string;
+  /** The failure that ended the stream. */
+  failure(error: QuaysideError): string;
+}
+
 export interface StreamOptions {
-  readonly requestId: string;
+  readonly wire: Wire;
   /** The reader has left: stop the work. */
   cancel(): void;
   /** Told of the failure that ended the stream. */
@@ -22,21 +31,23 @@ export interface StreamOptions {
 
 /**
  * An answer as server-sent events. Whatever has come together while the last write was under way goes out in one write.
- * A failure after the first event is an `error` event, and then the end: nothing that was cut short looks complete.
+ * A failure after the first event is told, and then the end: nothing that was cut short looks complete.
  */
-export function eventStream(
+function eventStream(
   first: AnswerEvent,
   rest: AsyncIterator<AnswerEvent>,
-  options: StreamOptions,
+  { wire, ...options }: StreamOptions,
 ): Response {
   const encoder = new TextEncoder();
-  let pending = frame(first);
+  let pending = wire.frame(first);
   let ended = false;
   let wake: (() => void) | undefined;
   let beat: ReturnType<typeof setInterval> | undefined;
   let silent = true;
 
   const add = (text: string): void => {
+    // A reader that waits is not woken for nothing: it would not be asked again.
+    if (text === "") return;
     pending += text;
     wake?.();
   };
@@ -44,12 +55,12 @@ export function eventStream(
     try {
       for (let event = await rest.next(); event.done !== true; event = await rest.next()) {
         silent = false;
-        add(frame(event.value));
+        add(wire.frame(event.value));
       }
     } catch (thrown) {
       const error = coded(thrown);
       options.failed(error);
-      add(`event: error\ndata: ${JSON.stringify(problemBody(error, options.requestId))}\n\n`);
+      add(wire.failure(error));
     } finally {
       ended = true;
       clearInterval(beat);
@@ -92,15 +103,49 @@ export function eventStream(
   });
 }
 
-function frame(event: AnswerEvent): string {
-  switch (event.type) {
-    case "evidence":
-      return `event: evidence\ndata: ${JSON.stringify({ citations: event.citations.map(citationJson) })}\n\n`;
-    case "delta":
-      return `event: delta\ndata: ${JSON.stringify({ text: event.text })}\n\n`;
-    case "retract":
-      return `event: retract\ndata: ${JSON.stringify({ from: event.from })}\n\n`;
-    case "done":
-      return `event: done\ndata: ${JSON.stringify(answerJson(event.answer))}\n\n`;
+/** What a request for an answer comes with. */
+export interface Asking {
+  /** Asks; `signal` ends the work. */
+  readonly ask: (signal: AbortSignal) => AsyncIterable<AnswerEvent>;
+  readonly call: Call;
+  readonly timeoutMs: number;
+  /** The answer is over, however it ended. Not called when nothing but an exception comes of the request. */
+  readonly closed: () => void;
+}
+
+/**
+ * An answer, streamed. Failures before the first event are thrown: they still have a status of their own.
+ * @throws what `ask` throws.
+ */
+export async function streamAnswer(
+  { ask, call, timeoutMs, closed }: Asking,
+  wire: Wire,
+  host: Pick<Host, "log">,
+): Promise<Response> {
+  const gone = new AbortController();
+  const signal = AbortSignal.any([call.request.signal, gone.signal, AbortSignal.timeout(timeoutMs)]);
+  const events = ask(signal)[Symbol.asyncIterator]();
+  const first = await events.next();
+  if (first.done === true) throw new QuaysideError("internal", "An answer without events.");
+  return eventStream(first.value, events, {
+    wire,
+    cancel: () => gone.abort(),
+    failed({ code }) {
+      // A reader who leaves is no failure of ours.
+      const level = code === "cancelled" ? "info" : "warn";
+      host.log({ level, event: "stream-failed", requestId: call.requestId, code });
+    },
+    closed,
+  });
+}
+
+/** The same, whole. @throws what `ask` throws. */
+export async function wholeAnswer({ ask, call, timeoutMs, closed }: Asking): Promise<Answer> {
+  const signal = AbortSignal.any([call.request.signal, AbortSignal.timeout(timeoutMs)]);
+  for await (const event of ask(signal)) {
+    if (event.type !== "done") continue;
+    closed();
+    return event.answer;
   }
+  throw new QuaysideError("internal", "An answer without an end.");
 }
