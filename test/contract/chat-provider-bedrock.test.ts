@@ -172,8 +172,10 @@ describe("bedrock", () => {
 
   it("reads the same wherever the stream is split", async () => {
     const whole = said("A hinge") + said(" pin [1] — pièce.") + stopped("end_turn") + USAGE;
-    for (let at = 1; at < whole.length; at++) {
-      const events = await readHeld([whole.slice(0, at), whole.slice(at)]);
+    const splits = Array.from({ length: whole.length - 1 }, (_, i) => i + 1);
+    // Side by side: each waits a little for more to come.
+    const answers = await Promise.all(splits.map((at) => readHeld([whole.slice(0, at), whole.slice(at)])));
+    for (const events of answers) {
       const text = events.map((event) => (event.type === "text-delta" ? event.text : "")).join("");
       expect(text).toBe("A hinge pin [1] — pièce.");
       expect(events.at(-1)).toMatchObject({ reason: "stop", usage: { inputTokens: 120 } });

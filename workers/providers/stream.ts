@@ -2,6 +2,7 @@ import { aborted, failureIn } from "../../shared/http.ts";
 import type { ChatEvent, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import { readEvents, type SseEvent } from "../../shared/sse.ts";
+import { gathered } from "./gather.ts";
 
 /**
  * What providers that stream events have in common: the contract of `ChatProvider.stream`, over a protocol that is a
@@ -33,6 +34,9 @@ export interface Framing {
 }
 
 const SSE: Framing = { contentType: "text/event-stream", events: readEvents };
+
+/** A screen shows nothing sooner: tokens that come within a frame of each other are told together. */
+const FRAME_MS = 16;
 
 /** An answer of 8,000 tokens is about 2 MB on the wire, one event a token. */
 const MAX_STREAM_BYTES = 8 * 1024 * 1024;
@@ -68,7 +72,9 @@ export async function* chatEvents(
       const message = `${peer} answered with something other than an event stream.`;
       throw new QuaysideError("provider_reported_error", message);
     }
-    for await (const events of framing.events(response.body, MAX_STREAM_BYTES, signal)) {
+    // The first words are not kept waiting.
+    const body = gathered(response.body, () => (started ? FRAME_MS : 0));
+    for await (const events of framing.events(body, MAX_STREAM_BYTES, signal)) {
       try {
         for (const event of events) {
           const before = reading.text.length;
