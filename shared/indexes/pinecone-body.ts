@@ -1,7 +1,7 @@
 import type { IndexEntry } from "../ports/vector-index.ts";
 
 /**
- * Upsert requests as bytes. A float32 becomes a double in JavaScript, and JSON prints all its 17 digits; seven decimals
+ * Requests that carry vectors as bytes. A float32 becomes a double in JavaScript, and JSON prints all its 17 digits; seven decimals
  * are half the bytes and a third of the time, and move a cosine by less than 1e-6.
  */
 
@@ -57,6 +57,23 @@ function metadataOf(entry: IndexEntry): Readonly<Record<string, string>> {
   return metadata;
 }
 
+/** A query by vector; ids and scores come back, no metadata and no values. */
+export function queryBody(
+  vector: Float32Array,
+  topK: number,
+  filter: Readonly<Record<string, unknown>>,
+  namespace: string,
+): Uint8Array<ArrayBuffer> {
+  const rest = { topK, filter, namespace, includeMetadata: false, includeValues: false };
+  const tail = encoder.encode(`],${JSON.stringify(rest).slice(1)}`);
+  const out = new Uint8Array(VECTOR.byteLength + vector.length * NUMBER_BYTES + tail.byteLength);
+  out.set(VECTOR, 0);
+  const at = writeNumbers(vector, out, VECTOR.byteLength);
+  out.set(tail, at);
+  return out.subarray(0, at + tail.byteLength);
+}
+
+const VECTOR = encoder.encode('{"vector":[');
 const HEAD = encoder.encode('{"vectors":[');
 const ID = encoder.encode('{"id":');
 const VALUES = encoder.encode(',"values":[');

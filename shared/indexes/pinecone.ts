@@ -5,7 +5,7 @@ import { hash128 } from "../ids.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import type { Filter, Match, VectorIndex } from "../ports/vector-index.ts";
-import { cellField, upsertBodies } from "./pinecone-body.ts";
+import { cellField, queryBody, upsertBodies } from "./pinecone-body.ts";
 
 /**
  * Pinecone, dense vectors, through its SDK. Each tenant's space is a namespace of its own; the access class and the table
@@ -128,12 +128,14 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       const filters = filtersOf(filter);
       if (filters.length === 0) return [];
       await checkLengths([vector], signal);
-      const values = Array.from(vector, (x) => Math.round(x * 1e7) / 1e7);
+      const { namespace } = await locate(signal);
+      // As with an upsert: the SDK checks and prints a query of its own, the bytes sent are ours.
       const answers = await inParallel(filters, concurrency, (part) =>
         call(
-          (index) => index.query({ vector: values, topK, filter: part, includeMetadata: false }),
+          (index) => index.query({ vector: [1], topK, filter: part }),
           READ,
           signal,
+          queryBody(vector, topK, part, namespace),
         ),
       );
       return best(

@@ -1,7 +1,7 @@
 import { isStopWord } from "../../shared/analysis.ts";
 import type { Citation } from "../../shared/ports/answer.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
-import { foldText, sentencesOf, wordsOf } from "./understand-text.ts";
+import { foldText, sentencesOf, wordsOf, type Sentence, type Word } from "./understand-text.ts";
 import { cellNumber, datesOf, isoOf, numbersOf } from "./understand-values.ts";
 import { cellText } from "./verify-claims.ts";
 import type { VerifyEvent } from "./verify.ts";
@@ -10,6 +10,9 @@ import type { VerifyEvent } from "./verify.ts";
 const EXCERPT_LENGTH = 360;
 /** Most JSON that the cells of one citation take beyond those that the answer used, in UTF-16 units. */
 const CELLS_LENGTH = 8000;
+
+/** A longer cell is no date, whatever it begins with. */
+const LONGEST_DATE = 30;
 
 /** `[2]`, `[2, 5]`, `[2;5]` */
 const MARKER = /\[(\d{1,6}(?:\s*[,;]\s*\d{1,6})*)\]/g;
@@ -96,15 +99,22 @@ export function makeCiter(evidenceCount: number): Citer {
   };
 }
 
+/** What is claimed of rows, taken apart once for all the rows that it is held against. */
+export interface Claims {
+  readonly stems: ReadonlySet<string>;
+  /** Whether a cell's value is said, in whichever writing of numbers and dates. */
+  says(value: string): boolean;
+}
+
 /** A citation as the answer carries it. `claims` are the sentences that name it, in the answer's words. */
-export function citationOf(item: Evidence, marker: number, claims: string): Citation {
+export function citationOf(item: Evidence, marker: number, claims: Claims): Citation {
   return {
     marker,
     id: item.row,
     table: item.table,
     key: item.key,
     title: item.title,
-    excerpt: excerptOf(item.text, claims),
+    excerpt: excerptOf(item, claims.stems),
     cells: cellsOf(item.cells, claims),
     asOf: item.asOf,
     changedAt: item.changedAt,
@@ -129,18 +139,35 @@ export function citationsOf(
     const item = evidence[index];
     if (!item) return [];
     const claims = sentences.filter((sentence) => sentence.includes(`[${i + 1}]`)).join("\n");
-    return [citationOf(item, i + 1, claims.replace(MARKER, " "))];
+    return [citationOf(item, i + 1, claimsOf(claims.replace(MARKER, " ")))];
   });
 }
 
+/** A sentence of a passage, with the stems of what it says. */
+interface Said extends Sentence {
+  readonly stems: ReadonlySet<string>;
+}
+
+/** A passage is held against the question, and against the answer once it is cited. */
+const passages = new WeakMap<Evidence, readonly Said[]>();
+
+function saidIn(item: Evidence): readonly Said[] {
+  const before = passages.get(item);
+  if (before) return before;
+  const said = sentencesOf(item.text).map((sentence) => ({
+    ...sentence,
+    stems: stemsOf(wordsOf(sentence.text)),
+  }));
+  passages.set(item, said);
+  return said;
+}
+
 /** The sentence that says most of what is claimed, and its neighbours while they fit. */
-function excerptOf(text: string, claims: string): string {
-  const sentences = sentencesOf(text);
-  const wanted = stemsOf(claims);
+function excerptOf(item: Evidence, wanted: ReadonlySet<string>): string {
+  const sentences = saidIn(item);
   let best = 0;
   let bestScore = -1;
-  for (const [i, sentence] of sentences.entries()) {
-    const stems = stemsOf(sentence.text);
+  for (const [i, { stems }] of sentences.entries()) {
     let score = 0;
     for (const stem of stems) if (wanted.has(stem)) score += /\d/.test(stem) ? 2 : 1;
     // Among equals the one that says it with fewer words.
@@ -148,14 +175,14 @@ function excerptOf(text: string, claims: string): string {
     if (score > bestScore) [best, bestScore] = [i, score];
   }
   const first = sentences[best];
-  if (!first) return cut(text);
+  if (!first) return cut(item.text);
   let end = first.start + first.text.length;
   for (const next of sentences.slice(best + 1)) {
     const to = next.start + next.text.length;
     if (to - first.start > EXCERPT_LENGTH / 2) break;
     end = to;
   }
-  return cut(text.slice(first.start, end));
+  return cut(item.text.slice(first.start, end));
 }
 
 function cut(text: string): string {
@@ -164,47 +191,50 @@ function cut(text: string): string {
   return `${head.slice(0, Math.max(head.lastIndexOf(" "), EXCERPT_LENGTH / 2)).toWellFormed()}…`;
 }
 
-function stemsOf(text: string): ReadonlySet<string> {
+function stemsOf(words: readonly Word[]): ReadonlySet<string> {
   const stems = new Set<string>();
-  for (const word of wordsOf(text)) {
+  for (const word of words) {
     if (!isStopWord(word.folded, "en") && !isStopWord(word.folded, "fr")) stems.add(word.stem);
   }
   return stems;
 }
 
 /** The cells that the claims use, then the others in column order while they fit. */
-function cellsOf(cells: readonly EvidenceCell[], claims: string): readonly EvidenceCell[] {
-  const says = valuesSaid(claims);
+function cellsOf(cells: readonly EvidenceCell[], claims: Claims): readonly EvidenceCell[] {
   const used: EvidenceCell[] = [];
   const others: EvidenceCell[] = [];
-  for (const cell of cells) (says(cellText(cell.value)) ? used : others).push(cell);
   let room = CELLS_LENGTH;
-  return [
-    ...used,
-    ...others.filter((cell) => {
-      room -= cell.column.length + cellText(cell.value).length;
-      return room >= 0;
-    }),
-  ];
+  for (const cell of cells) {
+    const value = cellText(cell.value);
+    if (claims.says(value)) used.push(cell);
+    else {
+      room -= cell.column.length + value.length;
+      if (room >= 0) others.push(cell);
+    }
+  }
+  return [...used, ...others];
 }
 
-/** Whether a text says a cell's value, in whichever writing of numbers and dates. */
-function valuesSaid(claims: string): (value: string) => boolean {
-  const folded = foldText(claims);
-  const words = ` ${wordsOf(claims)
-    .map((word) => word.folded)
-    .join(" ")} `;
+export function claimsOf(text: string): Claims {
+  const words = wordsOf(text);
+  const folded = foldText(text);
+  const said = ` ${words.map((word) => word.folded).join(" ")} `;
   const numbers = new Set(numbersOf(folded).flatMap((mention) => mention.values.map(Math.abs)));
   const dates = new Set(datesOf(folded).map(isoOf));
-  return (value) => {
-    if (value.trim() === "") return false;
-    const number = cellNumber(value);
-    if (number !== undefined) return numbers.has(Math.abs(number));
-    const [date] = datesOf(foldText(value.slice(0, 10)));
-    if (date && value.length <= 30) return dates.has(isoOf(date));
-    const said = wordsOf(value.slice(0, 200))
-      .map((word) => word.folded)
-      .join(" ");
-    return said !== "" && words.includes(` ${said} `);
+  return {
+    stems: stemsOf(words),
+    says(value) {
+      if (value.trim() === "") return false;
+      const number = cellNumber(value);
+      if (number !== undefined) return numbers.has(Math.abs(number));
+      if (value.length <= LONGEST_DATE) {
+        const [date] = datesOf(foldText(value.slice(0, 10)));
+        if (date) return dates.has(isoOf(date));
+      }
+      const spoken = wordsOf(value.slice(0, 200))
+        .map((word) => word.folded)
+        .join(" ");
+      return spoken !== "" && said.includes(` ${spoken} `);
+    },
   };
 }

@@ -21,16 +21,31 @@ export function foldText(text: string): string {
 
 const WORD = /[\p{L}\p{N}\p{M}]+/gu;
 
+/** Rows and questions are made of the same words: each is folded and stemmed once, as long as no more than these are known. */
+const MOST_KNOWN = 4096;
+const LONGEST_KNOWN = 32;
+const known = new Map<string, Pick<Word, "folded" | "stem">>();
+
+function formsOf(raw: string): Pick<Word, "folded" | "stem"> {
+  const before = known.get(raw);
+  if (before) return before;
+  const folded = foldText(raw);
+  const forms = { folded, stem: stem(folded, "en") };
+  if (known.size >= MOST_KNOWN) known.clear();
+  if (raw.length <= LONGEST_KNOWN) known.set(raw, forms);
+  return forms;
+}
+
 /** Every run of letters and digits, in order. */
 export function wordsOf(text: string): Word[] {
   const out: Word[] = [];
   for (const match of text.matchAll(WORD)) {
-    const folded = foldText(match[0]);
+    const { folded, stem } = formsOf(match[0]);
     if (folded === "") continue;
     out.push({
       raw: match[0],
       folded,
-      stem: stem(folded, "en"),
+      stem,
       start: match.index,
       end: match.index + match[0].length,
     });

@@ -1,7 +1,7 @@
 import type { Answer, AnswerEvent, Citation } from "../../shared/ports/answer.ts";
 import type { FinishReason } from "../../shared/ports/chat-provider.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
-import { citationOf, citationsOf, makeCiter } from "./cite.ts";
+import { citationOf, citationsOf, claimsOf, makeCiter } from "./cite.ts";
 import { NEEDS_TOTAL_LINE, NO_EVIDENCE_LINE } from "./prompt.ts";
 import type { Settled } from "./usage.ts";
 import { makeVerifier, type VerifyEvent } from "./verify.ts";
@@ -64,7 +64,8 @@ export function writeNothing(language: "en" | "fr"): WriterEnd {
 export function makeWriter(evidence: readonly Evidence[], question: string, language: "en" | "fr"): Writer {
   const verifier = makeVerifier(evidence, question);
   const citer = makeCiter(evidence.length);
-  const candidates = evidence.map((item) => citationOf(item, 0, question));
+  const asked = claimsOf(question);
+  const candidates = evidence.map((item) => citationOf(item, 0, asked));
   let shownCited = 0;
   // The first words, until it is clear that they are no signal of ours.
   let opening: string | undefined = "";

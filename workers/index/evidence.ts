@@ -172,6 +172,7 @@ export function confirmHits(
     const inWidest = new Set(
       hits.filter((hit) => served.get(hit.row)?.[0]?.view === hit.view).map((hit) => hit.row),
     );
+    const textOf = chunkTexts(sql, hits, served);
     for (const hit of hits) {
       if (evidence.length === limit) return evidence;
       const versions = served.get(hit.row) ?? [];
@@ -181,8 +182,7 @@ export function confirmHits(
       if (hit.view !== widest.view && inWidest.has(hit.row)) continue;
       const chunks = shown.get(hit.row) ?? new Set<number>();
       const chunk =
-        chunkText(sql, widest.rec, hit.n) ??
-        (hit.view === widest.view ? undefined : chunkText(sql, widest.rec, 0));
+        textOf(widest.rec, hit.n) ?? (hit.view === widest.view ? undefined : textOf(widest.rec, 0));
       if (!chunk || chunks.has(chunk.n) || chunks.size === MAX_CHUNKS_PER_ROW) continue;
       shown.set(hit.row, chunks.add(chunk.n));
       evidence.push(toEvidence(widest, chunk.n, chunk.text, hit.score));
@@ -191,23 +191,38 @@ export function confirmHits(
   return evidence;
 }
 
-function chunkText(
+interface ChunkText {
+  readonly n: number;
+  readonly text: string;
+}
+
+/** The passages that a page of hits may show, in one query: the chunk that was hit, and the first, in each row's widest view. */
+function chunkTexts(
   sql: SqlStorage,
-  rec: number,
-  n: number,
-): { readonly n: number; readonly text: string } | undefined {
-  const [own] = sql
-    .exec<{ n: number; text: string }>(
-      "SELECT e.n AS n, p.text AS text FROM entry e JOIN passage p ON p.no = e.no WHERE e.rec = ? AND e.n = ?",
-      rec,
-      n,
-    )
-    .toArray();
-  if (own) return own;
-  const [outside] = sql
-    .exec<{ text: string | null }>("SELECT texts ->> ? AS text FROM texts WHERE rec = ?", `$[${n}]`, rec)
-    .toArray();
-  return typeof outside?.text === "string" ? { n, text: outside.text } : undefined;
+  hits: readonly Hit[],
+  served: ReadonlyMap<string, readonly ServedVersion[]>,
+): (rec: number, n: number) => ChunkText | undefined {
+  const wanted = hits.flatMap(({ row, view, n }): (readonly [number, number])[] => {
+    const widest = served.get(row)?.[0];
+    if (!widest) return [];
+    return view === widest.view
+      ? [[widest.rec, n]]
+      : [
+          [widest.rec, n],
+          [widest.rec, 0],
+        ];
+  });
+  const texts = new Map<string, ChunkText>();
+  if (wanted.length > 0) {
+    const rows = sql.exec<{ rec: number; n: number; text: string | null }>(
+      `SELECT w.value ->> 0 AS rec, w.value ->> 1 AS n, coalesce(p.text, t.texts ->> ('$[' || (w.value ->> 1) || ']')) AS text
+       FROM json_each(?) w LEFT JOIN entry e ON e.rec = w.value ->> 0 AND e.n = w.value ->> 1
+       LEFT JOIN passage p ON p.no = e.no LEFT JOIN texts t ON t.rec = w.value ->> 0`,
+      JSON.stringify(wanted),
+    );
+    for (const { rec, n, text } of rows) if (text !== null) texts.set(`${rec}.${n}`, { n, text });
+  }
+  return (rec, n) => texts.get(`${rec}.${n}`);
 }
 
 /**

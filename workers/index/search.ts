@@ -55,16 +55,13 @@ function denseOutside(
   return [...near, ...rest.map(({ chunk, rec }) => ({ chunk, rec, score: floor }))];
 }
 
-/** The live chunks that stored ids name, within the filter. */
+/** The live chunks that stored ids name, within the filter. One row of JSON: hundreds of rows cost more than their look-up. */
 function storedChunks(sql: SqlStorage, hits: Near["hits"], filter: SqlFilter): ChunkScore[] {
-  const named = hits.flatMap(({ id, score }) => {
-    const [, stored, n] = /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id) ?? [];
-    return stored === undefined ? [] : [[stored, Number(n), score] as const];
-  });
-  return sql
-    .exec<{ chunk: number; rec: number; score: number }>(
-      `SELECT e.no AS chunk, e.rec AS rec, w.value ->> 2 AS score FROM json_each(?) w
-       JOIN rec r ON r.stored = w.value ->> 0 JOIN entry e ON e.rec = r.no AND e.n = w.value ->> 1
+  const named = hits.map(({ id }) => /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id)?.slice(1) ?? []);
+  const { found } = sql
+    .exec<{ found: string }>(
+      `SELECT json_group_array(json_array(w.key, e.no, e.rec)) AS found FROM json_each(?) w
+       JOIN rec r ON r.stored = w.value ->> 0 JOIN entry e ON e.rec = r.no AND e.n = CAST(w.value ->> 1 AS INTEGER)
        WHERE e.live = 1 AND e.class IN (SELECT value FROM json_each(?))
        AND (? IS NULL OR e.tbl IN (SELECT value FROM json_each(?)))
        AND (? IS NULL OR e.rec IN (SELECT value FROM json_each(?)))`,
@@ -72,7 +69,9 @@ function storedChunks(sql: SqlStorage, hits: Near["hits"], filter: SqlFilter): C
       filter.classes,
       ...[filter.tables, filter.tables, filter.recs, filter.recs].map((list) => list ?? null),
     )
-    .toArray();
+    .one();
+  const rows: readonly (readonly [at: number, chunk: number, rec: number])[] = JSON.parse(found);
+  return rows.map(([at, chunk, rec]) => ({ chunk, rec, score: hits[at]?.score ?? 0 }));
 }
 
 /**
