@@ -146,14 +146,37 @@ describe("streaming", () => {
   it("plain words pass before the sentence ends", () => {
     const verifier = makeVerifier([LIFT], QUESTION);
     expect(verifier.push("the lift is quite old and ")).toEqual([
-      { type: "delta", text: "the lift is quite old" },
+      { type: "delta", text: "the lift is quite old and" },
     ]);
   });
 
   it("a number waits until it is whole", () => {
     const verifier = makeVerifier([LIFT], QUESTION);
     expect(replay(verifier.push("built in 19"))).toBe("built in");
-    expect(replay(verifier.push("87 by hand "))).toBe(" 1987 by");
+    expect(replay(verifier.push("87 by hand "))).toBe(" 1987 by hand");
+  });
+
+  it("the letters of a plain word pass before it ends", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    expect(["The li", "ft is ol", "d "].map((piece) => replay(verifier.push(piece)))).toEqual([
+      "The li",
+      "ft is ol",
+      "d",
+    ]);
+  });
+
+  it("a word that turns into an unsupported identifier is taken back with its sentence", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    verifier.push("It is old. It is of type zx");
+    const events = verifier.push("900 and good. ");
+    expect(events[0]).toEqual({ type: "retract", from: "It is old.".length });
+    expect(verifier.end().text).toBe("It is old.");
+  });
+
+  it("a capital inside a sentence and the name of a month wait until they are whole", () => {
+    const verifier = makeVerifier([LIFT], QUESTION);
+    expect(replay(verifier.push("it came in may"))).toBe("it came in");
+    expect(replay(makeVerifier([LIFT], QUESTION).push("it came from Mart"))).toBe("it came from");
   });
 
   it("a failing sentence is retracted from where it began", () => {

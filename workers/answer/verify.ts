@@ -52,6 +52,10 @@ const LONGEST_RUN = 12;
 const MARKERS = /\[(\d{1,6}(?:\s*[,;]\s*\d{1,6})*)\]/g;
 const OPEN_MARKER = /\[\d{1,6}(?:\s*[,;]\s*\d{1,6})*\s*[,;]?$/;
 
+/** A word that is plain so far. One with a capital is a name, unless a sentence begins with it. */
+const BEGUN = /^\p{Ll}+(?=\s*$)/u;
+const BEGUN_INITIAL = /^\p{Lu}?\p{Ll}+(?=\s*$)/u;
+
 /** Verifies a finished text in one go. */
 export function verifyText(text: string, evidence: readonly Evidence[], question: string): Verified {
   const verifier = makeVerifier(evidence, question);
@@ -70,6 +74,8 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   // White space is sent with the word after it, so that nothing has to be tidied up when that word goes.
   let space = "";
   let buffer = "";
+  // How much of the buffer's word is sent already.
+  let early = 0;
   let scanned = 0;
   let openMarker = "";
   let held: Unit[] = [];
@@ -81,21 +87,36 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   let afterColon = false;
   let stopSeen = false;
 
+  const send = (text: string): void => {
+    if (text === "") return;
+    sent += text;
+    const last = events.at(-1);
+    if (last?.type === "delta") events[events.length - 1] = { type: "delta", text: last.text + text };
+    else events.push({ type: "delta", text });
+  };
+
   const emit = (unit: Unit): void => {
     if (unit.body !== "") {
-      const lead = sent === "" || unit.glued === true ? "" : space;
-      sent += lead + unit.body;
-      const last = events.at(-1);
-      if (last?.type === "delta")
-        events[events.length - 1] = { type: "delta", text: last.text + lead + unit.body };
-      else events.push({ type: "delta", text: lead + unit.body });
+      const lead = early > 0 || sent === "" || unit.glued === true ? "" : space;
+      send(lead + unit.body.slice(early));
+      early = 0;
       space = unit.space;
     } else if (unit.space.includes("\n")) space = unit.space;
+  };
+
+  /** Sends the letters of a word that has only begun: a reader need not wait for its end where it is no claim so far. */
+  const emitBegun = (): void => {
+    if (failed !== undefined || held.length > 0 || openMarker !== "") return;
+    const [begun = ""] = (words === 0 || afterColon ? BEGUN_INITIAL : BEGUN).exec(buffer) ?? [];
+    if (begun.length <= early || monthOf(foldText(begun)) !== undefined) return;
+    send((early > 0 || sent === "" ? "" : space) + begun.slice(early));
+    early = begun.length;
   };
 
   const fail = (why: Removal["why"]): void => {
     failed = why;
     held = [];
+    early = 0;
     if (sent.length > sentenceFrom) {
       sent = sent.slice(0, sentenceFrom);
       events.push({ type: "retract", from: sentenceFrom });
@@ -208,6 +229,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
       events = [];
       buffer += text;
       drain(false);
+      emitBegun();
       return events;
     },
     end() {
