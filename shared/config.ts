@@ -178,6 +178,10 @@ function makeSchemas() {
     /** Largest share of rows that may fail before a run stops. */
     failedShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
     maxCostUsd: z.optional(z.number().check(z.minimum(0))),
+    /** Most rows that a run inside the Worker reads before it writes down where it is and goes on with the next alarm. */
+    sliceRows: z.optional(positive),
+    /** Most milliseconds that it works before that. */
+    sliceMs: z.optional(positive),
   });
 
   /** A system that tells when tables have changed: `kind` chooses how it signs, the rest is the same for all. */
@@ -337,6 +341,8 @@ export const DEFAULT_LIMITS = {
   deleteShare: 0.3,
   failedShare: 0.01,
   maxCostUsd: 50,
+  sliceRows: 50_000,
+  sliceMs: 60_000,
 } as const satisfies Required<z.infer<Schemas["limits"]>>;
 
 export type Limits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number };

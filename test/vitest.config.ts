@@ -53,7 +53,13 @@ export default defineConfig({
             // The sources, not the build that wrangler.toml names: demo mode is on here.
             main: "workers/main.ts",
             wrangler: { configPath: "wrangler.toml" },
-            miniflare: { bindings: { QUAYSIDE_TOKEN: "test-token" } },
+            miniflare: {
+              bindings: {
+                QUAYSIDE_TOKEN: "test-token",
+                SERVICENOW_BASE_URL: "https://servicenow.example.com",
+                SERVICENOW_TOKEN: "servicenow-token",
+              },
+            },
           }),
         ],
         define: { QUAYSIDE_DEMO: "true" },

@@ -1,5 +1,6 @@
 import type { Ledger } from "./tenant/ledger.ts";
 import type { Shard } from "./index/shard.ts";
+import type { Runner } from "./runner/runner.ts";
 import type { Thread } from "./thread/thread.ts";
 
 /** Replaced at build time: "true" only under `npm start` and in tests; a deploy drops what it guards. */
@@ -19,6 +20,7 @@ export interface Env {
   readonly CACHE: KVNamespace;
   readonly LEDGER: DurableObjectNamespace<Ledger>;
   readonly SHARD: DurableObjectNamespace<Shard>;
+  readonly RUNNER: DurableObjectNamespace<Runner>;
   readonly THREAD: DurableObjectNamespace<Thread>;
   readonly [secret: string]: unknown;
 }

@@ -5,6 +5,7 @@ import type { ChatProvider } from "../shared/ports/chat-provider.ts";
 import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Factory, Host } from "../shared/ports/host.ts";
+import type { Source } from "../shared/ports/source.ts";
 import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
 import { isDense } from "../shared/space.ts";
 import type { Providers } from "./answer/route.ts";
@@ -30,6 +31,22 @@ const EMBEDDERS: Readonly<Record<string, Line<Embedder>>> = {
 /** Indexes outside the shards; `embedded` is the shard itself. */
 const INDEXES: Readonly<Record<string, Line<VectorIndex>>> = {
   pinecone: { load: async () => (await import("../shared/indexes/pinecone.ts")).pinecone },
+};
+
+/** Sources that are read by fetch alone; the Worker reads those whose secrets it has. */
+const SOURCES: Readonly<Record<string, Line<Source>>> = {
+  snowflake: {
+    needs: [["SNOWFLAKE_TOKEN"], ["SNOWFLAKE_PRIVATE_KEY"]],
+    load: async () => (await import("../ingest/sources/snowflake.ts")).makeSnowflakeSource,
+  },
+  bigquery: {
+    needs: [["GOOGLE_APPLICATION_CREDENTIALS_JSON"]],
+    load: async () => (await import("../ingest/sources/bigquery.ts")).makeBigQuerySource,
+  },
+  servicenow: {
+    needs: [["SERVICENOW_TOKEN"]],
+    load: async () => (await import("../ingest/sources/servicenow.ts")).makeServiceNowSource,
+  },
 };
 
 const PROVIDERS: Readonly<Record<string, Line<ChatProvider>>> = {
@@ -134,6 +151,17 @@ export function makeIndexes(
   };
 }
 
+/** Whether the Worker can read sources of a kind: it has the adapter and the secrets. */
+export function isReadable(kind: string, host: Host): boolean {
+  const line = ownEntry(SOURCES, kind);
+  return line !== undefined && missingOf(line, host).length === 0;
+}
+
+/** @throws QuaysideError `not_configured` for a kind that only Node can read, `config_invalid`. */
+export async function openSource(settings: Config["sources"][string], host: Host): Promise<Source> {
+  return (await lineOf(SOURCES, settings.kind, "source").load())(settings, host);
+}
+
 /** The providers that an environment's secrets open. */
 export function makeProviders(host: Host): Providers {
   // Made once: some keep a signed or fetched token. None holds a connection.
@@ -173,7 +201,7 @@ export function makeProviders(host: Host): Providers {
 }
 
 /** What is not set of the set of secrets that lacks least. */
-function missingOf(line: Line<ChatProvider>, host: Host): readonly string[] {
+function missingOf(line: Line<unknown>, host: Host): readonly string[] {
   const missing = (line.needs ?? [[]]).map((set) => set.filter((name) => host.secret(name) === undefined));
   return missing.sort((a, b) => a.length - b.length)[0] ?? [];
 }

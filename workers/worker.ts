@@ -5,6 +5,7 @@ import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Host, LogEvent } from "../shared/ports/host.ts";
 import type { Recheck } from "../shared/ports/registry.ts";
+import type { Source } from "../shared/ports/source.ts";
 import type { SearchIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
@@ -21,7 +22,17 @@ import { makeRequestLimiter } from "./auth/limits.ts";
 import { makeChatSurfaces } from "./chat.ts";
 import type { Env } from "./env.ts";
 import { makeIdentity, type Identity } from "./identity.ts";
-import { BUILT_IN_MODELS, makeEmbedders, makeIndexes, makeProviders, webhookOf } from "./registry.ts";
+import {
+  BUILT_IN_MODELS,
+  isReadable,
+  makeEmbedders,
+  makeIndexes,
+  makeProviders,
+  openSource,
+  webhookOf,
+  type Indexes,
+} from "./registry.ts";
+import type { RunnerApi } from "./runner/api.ts";
 import { makeRuns, type Runs } from "./runs.ts";
 import { adminSurface } from "./surfaces/admin.ts";
 import { consoleSurface } from "./surfaces/console-assets.ts";
@@ -57,6 +68,7 @@ interface Parts {
   readonly identity: Identity;
   /** Of the deployment's own tenant. */
   readonly ledger: LedgerApi;
+  readonly ledgerOf: (tenant: string) => LedgerApi;
   readonly registry: (tenant: string) => TenantRegistry;
   readonly runs: Runs;
   readonly shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>;
@@ -173,6 +185,7 @@ function makeParts(env: Env): Parts {
       config: (signal) => admissions.config(tenant, signal),
     }),
     ledger: ledger(tenant),
+    ledgerOf: ledger,
     registry: (of) =>
       makeTenantRegistry({
         tenant: of,
@@ -181,10 +194,45 @@ function makeParts(env: Env): Parts {
         outside: (space) => indexes.outside(of, space),
         answers: makeErasableCache(env.CACHE, ANSWERS),
       }),
-    runs: makeRuns({ ledger, readable: () => false, wake: async () => undefined }),
+    runs: makeRuns({
+      ledger,
+      readable: (kind) => isReadable(kind, host),
+      wake: (of) =>
+        overRpc<RunnerApi>(() => env.RUNNER.get(env.RUNNER.idFromName(of)), "registry_unavailable").wake(of),
+    }),
     shardOf,
     index: indexes.search,
     embedder: makeEmbedders(host),
+  };
+}
+
+/** What a runner works with. */
+export interface Edge {
+  readonly host: Host;
+  readonly ledger: (tenant: string) => LedgerApi;
+  readonly registry: (tenant: string) => TenantRegistry;
+  /** Adapters that are lent this host. */
+  readonly adapters: (host: Host) => {
+    readonly embedders: (config: Config) => Promise<Embedder>;
+    readonly outside: Indexes["outside"];
+    readonly isReadable: (kind: string) => boolean;
+    readonly openSource: (settings: Config["sources"][string]) => Promise<Source>;
+  };
+}
+
+/** The write path inside the Worker. */
+export function makeEdge(env: Env): Edge {
+  const { host, registry, shardOf, ledgerOf } = makeParts(env);
+  return {
+    host,
+    ledger: ledgerOf,
+    registry,
+    adapters: (lent) => ({
+      embedders: makeEmbedders(lent),
+      outside: makeIndexes(lent, shardOf).outside,
+      isReadable: (kind) => isReadable(kind, lent),
+      openSource: (settings) => openSource(settings, lent),
+    }),
   };
 }
 

@@ -4,14 +4,19 @@ import { makeTenantRegistry, type TenantRegistry } from "../../workers/tenant/re
 import { overRpc } from "../../workers/tenant/rpc.ts";
 import { seedRows } from "../fakes/seed-rows.ts";
 
-/** The tenant's registry in this Worker's own objects, with the small warehouse in it. */
-export async function seed(): Promise<TenantRegistry> {
+/** The tenant's registry in this Worker's own objects. */
+export function ownRegistry(): TenantRegistry {
   const tenant = "default";
-  const registry = makeTenantRegistry({
+  return makeTenantRegistry({
     tenant,
     ledger: overRpc<LedgerApi>(() => env.LEDGER.get(env.LEDGER.idFromName(tenant)), "registry_unavailable"),
     shard: (name) => overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable"),
   });
+}
+
+/** The same, with the small warehouse in it. */
+export async function seed(): Promise<TenantRegistry> {
+  const registry = ownRegistry();
   await seedRows(registry);
   return registry;
 }

@@ -17,7 +17,7 @@ const BACKOFF_MS = [0, 60_000, 300_000] as const;
 const SEEN_MS = 24 * 3_600_000;
 /** Ended runs that are kept. */
 const HISTORY = 500;
-/** Failures that the same run may not meet again. */
+/** Failures that the same run may not meet again; `cancelled` is a holder that was interrupted, not the run. */
 const PASSING: ReadonlySet<string> = new Set([
   "source_unavailable",
   "embedder_unavailable",
@@ -25,6 +25,7 @@ const PASSING: ReadonlySet<string> = new Set([
   "registry_unavailable",
   "rate_limited",
   "deadline_exceeded",
+  "cancelled",
 ]);
 
 interface RequestRow {

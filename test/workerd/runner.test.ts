@@ -1,0 +1,251 @@
+import { env } from "cloudflare:workers";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Config } from "../../shared/config.ts";
+import { spaceOf } from "../../shared/space.ts";
+import worker from "../../workers/main.ts";
+import type { LedgerApi, RunRecord } from "../../workers/tenant/api.ts";
+import { overRpc } from "../../workers/tenant/rpc.ts";
+import { call, post, ownRegistry } from "./seed.ts";
+
+/** Runs inside the Worker: a warehouse that is reached by fetch, read slice by slice, alarm by alarm. */
+
+const CONFIG: Config = {
+  name: "runner",
+  limits: { sliceRows: 20, deleteShare: 1 },
+  sources: {
+    desk: { kind: "servicenow", pageSize: 10, tables: { incident: { fields: ["sys_id", "short"] } } },
+  },
+  tables: {
+    incident: {
+      source: "desk",
+      key: ["sys_id"],
+      title: "short",
+      classification: "public",
+      access: { allowAny: ["public"] },
+      schedule: "1h",
+    },
+  },
+  demo: { users: { guest: { label: "Guest", groups: [] } }, examples: [] },
+};
+const SPACE = spaceOf("local/lexical-v1/384", "embedded");
+
+const registry = ownRegistry();
+const stub = () => env.LEDGER.getByName("default");
+const ledger = overRpc<LedgerApi>(stub, "registry_unavailable");
+const runner = () => env.RUNNER.getByName("default");
+const sql = (statement: string): Promise<void> =>
+  runInDurableObject(stub(), (_, state) => void state.storage.sql.exec(statement));
+
+/** Records of the table `incident`, in the order of their ids. */
+let incidents: { sys_id: string; short: string }[] = [];
+let calls = 0;
+/** Called before each answer, with the number of the call. */
+let onCall: (n: number) => Promise<void> | void = () => undefined;
+
+const field = (element: string) => ({
+  sys_id: element,
+  name: "incident",
+  element,
+  internal_type: "string",
+});
+
+/** ServiceNow's Table API, as far as the source uses it: signed in, paged behind an id. */
+async function serviceNow(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const request = new Request(input, init);
+  const url = new URL(request.url);
+  if (url.origin !== "https://servicenow.example.com")
+    throw new Error(`no call was expected to ${url.origin}`);
+  calls += 1;
+  await onCall(calls);
+  if (request.headers.get("authorization") !== "Bearer servicenow-token") {
+    return Response.json({ error: { message: "User Not Authenticated" } }, { status: 401 });
+  }
+  const query = url.searchParams.get("sysparm_query") ?? "";
+  const after = /sys_id>([^^]*)/.exec(query)?.[1] ?? "";
+  const table = url.pathname.split("/").at(-1);
+  const all: { sys_id: string }[] =
+    table === "sys_db_object"
+      ? [{ sys_id: "1", name: "incident", label: "Incident" } as { sys_id: string }]
+      : table === "sys_dictionary"
+        ? [field("short"), field("sys_id")]
+        : incidents;
+  const found = all.filter(({ sys_id }) => sys_id > after);
+  const from = Number(url.searchParams.get("sysparm_offset"));
+  const page = found.slice(from, from + Number(url.searchParams.get("sysparm_limit")));
+  const shown =
+    url.searchParams.get("sysparm_display_value") === "all"
+      ? page.map((record) =>
+          Object.fromEntries(
+            Object.entries(record).map(([name, value]) => [name, { value, display_value: value }]),
+          ),
+        )
+      : page;
+  return Response.json({ result: shown }, { headers: { "x-total-count": String(found.length) } });
+}
+
+function records(count: number): typeof incidents {
+  return Array.from({ length: count }, (_, i) => ({
+    sys_id: `id${String(i).padStart(4, "0")}`,
+    short: `pump ${i} leaks`,
+  }));
+}
+
+/** Rows go, change and come. */
+function edit(): void {
+  incidents.splice(10, 15);
+  incidents[0] = { sys_id: "id0000", short: "hose burst on the quay" };
+  incidents.push({ sys_id: "id9999", short: "gangway light out" });
+}
+
+/** Fires alarms until the run has ended; one that dies fires again, as the platform has it. */
+async function untilEnded(id: string): Promise<RunRecord> {
+  for (let i = 0; i < 200; i++) {
+    await runDurableObjectAlarm(runner()).catch(() => false);
+    const run = await ledger.run(id);
+    if (run && !["queued", "running"].includes(run.state)) return run;
+    await overRpc<{ wake(tenant: string): Promise<void> }>(runner, "registry_unavailable")
+      .wake("default")
+      .catch(() => undefined);
+  }
+  throw new Error("the run does not end");
+}
+
+async function ask(): Promise<string> {
+  const response = await call("/v1/ingest/runs", {
+    method: "POST",
+    headers: { authorization: "Bearer test-token", "content-type": "application/json" },
+    body: "{}",
+  });
+  const { run_id: id }: { run_id: string } = await response.json();
+  return id;
+}
+
+async function indexed(): Promise<readonly unknown[]> {
+  const rows: unknown[] = [];
+  const { signal } = new AbortController();
+  for await (const page of registry.known({ space: SPACE }, "incident", signal)) rows.push(...page);
+  return rows;
+}
+
+async function search(query: string): Promise<string[]> {
+  const response = await post("/v1/search", { query, top_k: 1 }, "guest");
+  const { matches }: { matches: { id: string }[] } = await response.json();
+  return matches.map(({ id }) => id);
+}
+
+beforeEach(async () => {
+  vi.spyOn(globalThis, "fetch").mockImplementation(serviceNow);
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+  await ledger.publishConfig(CONFIG);
+  await sql("DELETE FROM requests; DELETE FROM runs; DELETE FROM seen");
+  await sql(`INSERT OR REPLACE INTO asked VALUES ('incident', ${Date.now()})`);
+  calls = 0;
+  onCall = () => undefined;
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("a run inside the Worker", () => {
+  it("reads the warehouse slice by slice, and what it publishes is found", async () => {
+    incidents = records(60);
+    const run = await untilEnded(await ask());
+    expect(run).toMatchObject({
+      state: "published",
+      host: "edge",
+      tables: [{ table: "incident", read: 60, added: 60, changed: 0, deleted: 0, unchanged: 0, failed: 0 }],
+    });
+    // A slice of 20 rows, thrice, and the catalogue each time.
+    expect(calls).toBeGreaterThan(9);
+    expect(await search("pump 17 leaks")).toEqual(["incident:id0017"]);
+  });
+
+  it("is begun by the clock, and finds what changed since", async () => {
+    edit();
+    await sql(`UPDATE asked SET at = ${Date.now() - 3_600_000}`);
+    await sql(`UPDATE served SET as_of = '2026-01-01T00:00:00Z'`);
+    await worker.scheduled();
+    const [waiting] = await ledger.runs(1);
+    const run = await untilEnded(waiting?.id ?? "");
+    expect(run).toMatchObject({
+      state: "published",
+      trigger: "cron",
+      tables: [{ read: 46, added: 1, changed: 1, deleted: 15, unchanged: 44 }],
+    });
+    expect(await search("hose burst on the quay")).toEqual(["incident:id0000"]);
+    expect(await search("pump 12 leaks")).not.toEqual(["incident:id0012"]);
+  });
+
+  it("is one run when its alarm fires twice at once, or an hour late", async () => {
+    const id = await ask();
+    await Promise.all([runDurableObjectAlarm(runner()), runDurableObjectAlarm(runner())]);
+    await sql(`UPDATE runs SET lease_until = ${Date.now() - 3_600_000}`);
+    expect(await untilEnded(id)).toMatchObject({ state: "unchanged" });
+    expect((await ledger.runs(50)).length).toBe(1);
+    expect(await ledger.next("edge")).toEqual({ run: undefined, readyAt: undefined });
+  });
+
+  it("gives way to whoever takes its lease over, and then runs again", async () => {
+    const id = await ask();
+    await runDurableObjectAlarm(runner());
+    expect(await ledger.run(id)).toMatchObject({ state: "running" });
+    await sql("UPDATE runs SET lease_until = 0");
+    const other = await ledger.begin(
+      { tenant: "default", tables: ["incident"], space: SPACE, trigger: "cli" },
+      crypto.randomUUID(),
+    );
+    await runDurableObjectAlarm(runner());
+    expect(await ledger.run(other.id)).toMatchObject({ state: "running" });
+    expect(await ledger.run(id)).toMatchObject({ state: "queued" });
+    await ledger.abandon(other, "done");
+    await sql("UPDATE requests SET not_before = 0");
+    expect(await untilEnded(id)).toMatchObject({ state: "unchanged" });
+  });
+
+  it("ends when it is cancelled, and publishes nothing of it", async () => {
+    incidents.push({ sys_id: "idzzzz", short: "never to be seen" });
+    const id = await ask();
+    await runDurableObjectAlarm(runner());
+    await ledger.cancel(id);
+    await runDurableObjectAlarm(runner());
+    expect(await ledger.run(id)).toMatchObject({ state: "cancelled" });
+    expect(await search("never to be seen")).not.toEqual(["incident:idzzzz"]);
+    incidents.pop();
+  });
+
+  it("fails with the code of what stopped it, and serves what was served", async () => {
+    incidents = [];
+    expect(await untilEnded(await ask())).toMatchObject({ state: "failed", reason: "guard_stopped" });
+    expect(await search("hose burst on the quay")).toEqual(["incident:id0000"]);
+  });
+});
+
+describe("a Worker that is killed", () => {
+  it("at any of 20 points of a run ends with the index of one that was not", async () => {
+    await ledger.publishConfig({ ...CONFIG, limits: { ...CONFIG.limits, sliceRows: 10 } });
+    // Two states of the warehouse, and the index that a run that nobody disturbs makes of each.
+    const states: { readonly incidents: typeof incidents; readonly index: readonly unknown[] }[] = [];
+    for (const change of [() => (incidents = records(55)), edit]) {
+      change();
+      await untilEnded(await ask());
+      states.push({ incidents: structuredClone(incidents), index: await indexed() });
+    }
+    for (let point = 1; point <= 20; point++) {
+      const wanted = states[point % 2 === 0 ? 1 : 0];
+      incidents = structuredClone(wanted?.incidents ?? []);
+      const id = await ask();
+      let killed = false;
+      const from = calls;
+      onCall = async (n) => {
+        if (killed || n - from < point) return;
+        killed = true;
+        await runInDurableObject(runner(), (_, state) => state.abort("killed"));
+      };
+      expect(await untilEnded(id)).toMatchObject({ state: "published" });
+      expect(killed).toBe(true);
+      expect(await indexed()).toEqual(wanted?.index);
+    }
+  }, 60_000);
+});
