@@ -39,6 +39,8 @@ export interface RequestOptions extends StreamOptions {
   readonly deadlineMs?: number;
   /** How often to try again; default 0. Only for calls that may be repeated without a second effect. */
   readonly retries?: number;
+  /** Whether a 429 that says how long to wait is thrown at once, for a caller who makes all its calls wait. */
+  readonly throwLimits?: boolean;
   /** Most bytes of a body that are read, after content decoding; default 8 MiB. */
   readonly maxBytes?: number;
   /** 0 to 1, for the jitter; default `Math.random`. */
@@ -60,10 +62,20 @@ const ERROR_BODY_BYTES = 64 * 1024;
 const RETRY_BASE_MS = 200;
 const RETRY_CAP_MS = 2000;
 
-type Outcome =
-  | { readonly response: Response }
-  /** `again`: another attempt may succeed. */
-  | { readonly failure: QuaysideError; readonly again: boolean };
+/** A 2xx answer, read to its end. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** `again`: another attempt may succeed. */
+interface Failed {
+  readonly failure: QuaysideError;
+  readonly again: boolean;
+}
+
+type Outcome<T> = Failed | { readonly response: T };
 
 /**
  * Calls and reads the whole body, so that a body that breaks off is tried again like any other failure.
@@ -76,6 +88,18 @@ export async function request(
   input: RequestInput,
   options: RequestOptions,
 ): Promise<Response> {
+  const { status, headers, bytes } = await requestBytes(host, url, input, options);
+  const empty = status === 204 || status === 205;
+  return new Response(empty ? null : bytes, { status, headers });
+}
+
+/** `request` for whoever reads the bytes: a Response would copy them. @throws as `request`. */
+export async function requestBytes(
+  host: Outward,
+  url: string | URL | Request,
+  input: RequestInput,
+  options: RequestOptions,
+): Promise<WholeAnswer> {
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
   const endsAt = host.now() + deadlineMs;
   const deadline = deadlineSignal(input.signal, deadlineMs);
@@ -85,7 +109,9 @@ export async function request(
       if ("response" in outcome) return outcome.response;
       const { failure } = outcome;
       const waitMs = failure.retryAfterMs ?? backoff(attempt, options.random ?? Math.random);
-      const more = outcome.again && attempt < (options.retries ?? 0) && host.now() + waitMs < endsAt;
+      const told = failure.code === "rate_limited" && failure.retryAfterMs !== undefined;
+      const again = outcome.again && !(told && options.throwLimits === true);
+      const more = again && attempt < (options.retries ?? 0) && host.now() + waitMs < endsAt;
       if (!more) throw failure;
       host.log({ level: "warn", event: "http-retried", code: failure.code, attempt: attempt + 1, waitMs });
       await (options.sleep ?? sleep)(waitMs, deadline.signal);
@@ -193,7 +219,7 @@ async function attemptWhole(
   url: string | URL | Request,
   input: RequestInput,
   options: RequestOptions,
-): Promise<Outcome> {
+): Promise<Outcome<WholeAnswer>> {
   const outcome = await attemptHeaders(host, url, input, options);
   if ("failure" in outcome) return outcome;
   const { status, headers } = outcome.response;
@@ -205,8 +231,7 @@ async function attemptWhole(
       const failure = new QuaysideError(code, `${options.peer} sent more than ${max} bytes.`);
       return { failure, again: false };
     }
-    const empty = status === 204 || status === 205;
-    return { response: new Response(empty ? null : body.bytes, { status, headers }) };
+    return { response: { status, headers, bytes: body.bytes } };
   } catch (cause) {
     if (input.signal.aborted) return { failure: aborted(input.signal), again: false };
     const message = `${options.peer} broke off in the middle of its answer.`;
@@ -219,7 +244,7 @@ async function attemptHeaders(
   url: string | URL | Request,
   input: RequestInput,
   options: StreamOptions,
-): Promise<Outcome> {
+): Promise<Outcome<Response>> {
   const { signal } = input;
   if (signal.aborted) return { failure: aborted(signal), again: false };
   let response: Response;
@@ -243,7 +268,7 @@ async function attemptHeaders(
   return own ? { failure: own, again: false } : ofStatus(response, body, host.now(), options);
 }
 
-function ofStatus(response: Response, body: string, now: number, options: StreamOptions): Outcome {
+function ofStatus(response: Response, body: string, now: number, options: StreamOptions): Failed {
   const { peer, codes } = options;
   const { status } = response;
   const detail = { cause: { status, body }, retryAfterMs: retryAfter(response.headers, now) };
@@ -285,25 +310,26 @@ async function readUpTo(
 ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly truncated: boolean }> {
   const reader = response.body?.getReader();
   if (!reader) return { bytes: new Uint8Array(), truncated: false };
-  const chunks: Uint8Array[] = [];
+  // As long as the header says, or doubled as it fills: a list of chunks would hold a large body twice.
+  const announced = Math.max(0, Number(response.headers.get("content-length") ?? 0) || 0);
+  let bytes = new Uint8Array(Math.min(announced, max));
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    chunks.push(value);
-    length += value.byteLength;
-    if (length > max) {
+    const part = value.subarray(0, max - length);
+    if (length + part.byteLength > bytes.byteLength) {
+      const larger = new Uint8Array(Math.max(length + part.byteLength, Math.min(max, length * 2)));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(part, length);
+    length += part.byteLength;
+    if (part.byteLength < value.byteLength) {
       // What cancelling a body that is too large answers is of no interest.
       reader.cancel().catch(() => undefined);
-      break;
+      return { bytes, truncated: true };
     }
   }
-  const bytes = new Uint8Array(Math.min(length, max));
-  let at = 0;
-  for (const chunk of chunks) {
-    const part = chunk.subarray(0, max - at);
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return { bytes, truncated: length > max };
+  return { bytes: bytes.subarray(0, length), truncated: false };
 }

@@ -1,4 +1,3 @@
-import { storedId } from "../../shared/ids.ts";
 import type {
   AccessClass,
   Batch,
@@ -8,6 +7,7 @@ import type {
   TableCounts,
 } from "../../shared/ports/registry.ts";
 import type { IndexEntry, VectorIndex } from "../../shared/ports/vector-index.ts";
+import { makeHasher } from "../../shared/sha256.ts";
 import { cellText } from "./cells.ts";
 import type { Work } from "./embed.ts";
 import type { Gone } from "./scan.ts";
@@ -58,9 +58,9 @@ const BATCH_BYTES = 1_500_000;
 const BATCH_ROWS = 1000;
 /** Batches handed over but not yet committed; more, and reading waits. */
 const QUEUE = 2;
-const BEAT_MS = 5000;
+export const BEAT_MS = 5000;
 const DELETE_IDS = 1000;
-const SAMPLE = 2000;
+const SAMPLE = 200;
 
 interface Open {
   readonly table: string;
@@ -75,6 +75,10 @@ export function makeCommitter(options: CommitterOptions): Committer {
   const { registry, index, words, run, signal } = options;
   const { upserts = 0, deletes = 0, sample = [], chunks = 0 } = options.before ?? {};
   const stats = { upserts, deletes, sample: [...sample], chunks };
+  const hasher = makeHasher();
+  /** As `storedId` of shared/ids.ts, which waits for WebCrypto: too long for each of a million rows. */
+  const storedId = (row: string, view: string, n: number): string =>
+    `${hasher.hash128(`${view}\u0000${row}`)}.${n}`;
   let open: Open | undefined;
   let seq = options.firstSeq ?? 0;
   let queued: Promise<void>[] = [];
@@ -103,7 +107,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
   const deleteIds = async (store: VectorIndex, views: readonly Gone[]): Promise<void> => {
     const ids: string[] = [];
     for (const { row, view, chunks, from } of views) {
-      for (let n = from ?? 0; n < chunks; n++) ids.push(await storedId(row, view, n));
+      for (let n = from ?? 0; n < chunks; n++) ids.push(storedId(row, view, n));
     }
     for (let i = 0; i < ids.length; i += DELETE_IDS) {
       stats.deletes += 1;
@@ -118,7 +122,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
       const cells = Object.fromEntries(kept.map(({ column, value }) => [column, cellText(value)] as const));
       for (const { n, text, vector } of row.chunks) {
         if (!vector) continue;
-        const id = await storedId(row.row, row.view, n);
+        const id = storedId(row.row, row.view, n);
         entries.push({ id, vector, table: batch.table, accessClass: row.accessClass, text, cells });
         remember(id);
       }

@@ -38,8 +38,8 @@ export interface EmbedStats {
 
 export interface EmbedPoolOptions {
   readonly embedder: Embedder;
-  /** Calls under way at once. */
-  readonly concurrency: number;
+  /** How many calls may be under way now. */
+  readonly concurrency: () => number;
   readonly maxCostUsd: number;
   /** What the run has come to before; counted on, and against the cap. */
   readonly before?: EmbedStats | undefined;
@@ -60,6 +60,9 @@ interface Waiting {
   readonly slots: readonly Slot[];
 }
 
+/** Vectors that one call asks for: larger calls wait longer, and each holds its answer in memory. */
+const CALL_BYTES = 6 * 1024 * 1024;
+
 /** Memory for texts embedded earlier in the run, vectors and texts together, in each of two generations. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
@@ -71,6 +74,10 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   let recent = new Map<string, Slot>();
   let older = new Map<string, Slot>();
   const cacheEntries = Math.max(1000, Math.floor(CACHE_BYTES / (embedder.dimensions * 4 + 2500)));
+  const perCall = Math.max(
+    1,
+    Math.min(embedder.maxBatch, Math.floor(CALL_BYTES / (embedder.dimensions * 4))),
+  );
   const waiting: Waiting[] = [];
   const underWay: Promise<void>[] = [];
   let texts: string[] = [];
@@ -116,7 +123,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
       slots = [];
       tokens = 0;
     }
-    if (underWay.length >= options.concurrency) await underWay.shift();
+    while (underWay.length >= options.concurrency()) await underWay.shift();
     await deliver();
   };
 
@@ -129,7 +136,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
         continue;
       }
       const cost = estimateTokens(text);
-      if (texts.length >= embedder.maxBatch || tokens + cost > embedder.maxBatchTokens) await dispatch();
+      if (texts.length >= perCall || tokens + cost > embedder.maxBatchTokens) await dispatch();
       const slot: Slot = { outcome: undefined };
       own.push(slot);
       recent.set(text, slot);
@@ -143,7 +150,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
     }
     waiting.push({ work, slots: own });
     // Rows whose texts were all seen before need no call, but must not pile up behind one that does.
-    if (waiting.length > embedder.maxBatch * 4) await dispatch();
+    if (waiting.length > perCall * (options.concurrency() + 4)) await dispatch();
     else if (waiting.length === 1) await deliver();
   };
 

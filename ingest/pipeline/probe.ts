@@ -55,9 +55,9 @@ export function probed(
           },
         );
         checked.catch(() => undefined);
-        const { vectors, inputTokens } = await together;
+        const { vectors, ...told } = await together;
         await checked;
-        return { vectors: vectors.slice(PROBES.length), inputTokens };
+        return { ...told, vectors: vectors.slice(PROBES.length) };
       }
       checked ??= alone(signal);
       checked.catch(() => undefined);

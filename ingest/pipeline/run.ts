@@ -15,11 +15,12 @@ import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import { isDense, spaceOf } from "../../shared/space.ts";
 import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead } from "./checkpoint.ts";
 import { CHUNK_TOKENS } from "./chunk.ts";
-import { makeCommitter } from "./commit.ts";
+import { BEAT_MS, makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
 import { stopAt, tableGuards, type GuardLimits } from "./guards.ts";
 import { makeKnownRows, type KnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
+import { makePace, paced } from "./pace.ts";
 import { probed } from "./probe.ts";
 import { readBack } from "./read-back.ts";
 import { render } from "./render.ts";
@@ -108,7 +109,8 @@ export type Slice =
   | { readonly paused: Checkpoint };
 
 const SLICE_BATCHES = 1_000_000;
-const EMBED_CONCURRENCY = 4;
+/** Embedding calls under way at most: each holds its texts' vectors and their answer. */
+const MOST_CALLS = 8;
 /** Least that `render` cuts to. */
 const MIN_CHUNK_TOKENS = 64;
 const ABANDON_MS = 5000;
@@ -148,9 +150,13 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       now: deps.now,
       signal,
     });
+    const tablesRead = new Map<string, TableRead>();
+    const counts = (): TableCounts[] => [...tablesRead.values()].map(({ scan }) => ({ ...scan.counts }));
+    const beat = (): Promise<void> => committer.beat(counts);
+    const pace = makePace({ most: MOST_CALLS, now: deps.now, wait: beating(deps.wait, beat), signal });
     const pool = makeEmbedPool({
-      embedder: probed(embedder, (vectors) => registry.probe(run, vectors, signal)),
-      concurrency: EMBED_CONCURRENCY,
+      embedder: probed(paced(embedder, pace), (vectors) => registry.probe(run, vectors, signal)),
+      concurrency: () => pace.limit,
       maxCostUsd: limits.maxCostUsd,
       before: resume?.embedded,
       onReady: (work) => committer.add(work),
@@ -169,9 +175,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
     };
 
     const erased = await registry.erased(signal);
-    const tablesRead = new Map<string, TableRead>();
     for (const saved of resume?.read ?? []) tablesRead.set(saved.counts.table, restoreTable(saved, erased));
-    const counts = (): TableCounts[] => [...tablesRead.values()].map(({ scan }) => ({ ...scan.counts }));
     /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
     const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
       await pool.drain();
@@ -206,7 +210,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         for (const change of batch) {
           for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
         }
-        await committer.beat(counts);
+        await beat();
         options.onProgress?.({ counts: { ...scan.counts }, expected, ...spent(pool, embedder) });
       }
       if (scan.after !== undefined) {
@@ -289,6 +293,16 @@ export function renderChange(
     return { table: table.name, row, accessClass, bytes, surplus, state, shorter };
   };
   return views.map((view) => make(view, longest));
+}
+
+/** Waits, and keeps the run's lease meanwhile. */
+function beating(wait: IngestDeps["wait"], beat: () => Promise<void>): IngestDeps["wait"] {
+  return async (ms, signal) => {
+    for (let left = ms; left > 0; left -= BEAT_MS) {
+      await wait(Math.min(left, BEAT_MS), signal);
+      await beat();
+    }
+  };
 }
 
 /** The limits that apply, flags before configuration. */

@@ -1,10 +1,11 @@
 import type OpenAI from "openai";
 import * as z from "zod/mini";
-import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
+import { aborted, failureIn, requestBytes, sdkInput, type RequestOptions } from "../http.ts";
 import type { Embedder } from "../ports/embedder.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import { estimateTokens } from "../tokens.ts";
+import { takeVectors } from "./openai-body.ts";
 
 /**
  * Embeddings of OpenAI, or of any host that speaks its protocol (`baseUrl`, `secret`, `dimensions`, `price`).
@@ -73,7 +74,8 @@ export const openaiEmbedder: Factory<Embedder> = (settings, host) => {
   const baseURL = fromEnv ?? given.baseUrl ?? "https://api.openai.com/v1";
   const maxInputTokens = given.maxInputTokens ?? 8192;
 
-  async function client(options: RequestOptions): Promise<OpenAI> {
+  /** Vectors go past the SDK, into `taken`. */
+  async function client(options: RequestOptions, most: number, taken: Taken): Promise<OpenAI> {
     // On first use: a program that never embeds never runs the SDK.
     const { default: Client } = await import("openai");
     return new Client({
@@ -83,7 +85,13 @@ export const openaiEmbedder: Factory<Embedder> = (settings, host) => {
       project: null,
       maxRetries: 0,
       logLevel: "off",
-      fetch: (url, init) => request(host, url, sdkInput(init), options),
+      fetch: async (url, init) => {
+        const { status, headers, bytes } = await requestBytes(host, url, sdkInput(init), options);
+        const { rest, vectors } = takeVectors(bytes, Number(dimensions), most);
+        taken.vectors = vectors;
+        taken.restMs = restMs(headers);
+        return new Response(rest, { status, headers });
+      },
     });
   }
 
@@ -104,7 +112,8 @@ export const openaiEmbedder: Factory<Embedder> = (settings, host) => {
           throw tooLong(`Text ${i + 1} of ${texts.length} is longer than ${maxInputTokens} tokens.`);
         }
       }
-      const sdk = await client(callOptions(purpose, texts.length, dimensions));
+      const taken: Taken = { vectors: [], restMs: undefined };
+      const sdk = await client(callOptions(purpose, texts.length, dimensions), texts.length, taken);
       // A host that lost a vector, or sent none, is asked again; someone who waits for an answer is not kept.
       for (let left = purpose === "query" ? 0 : 2; ; left--) {
         try {
@@ -119,8 +128,9 @@ export const openaiEmbedder: Factory<Embedder> = (settings, host) => {
             { signal },
           );
           return {
-            vectors: vectorsOf(created, texts.length, dimensions),
+            vectors: vectorsOf(created, taken.vectors, texts.length, dimensions),
             inputTokens: created.usage?.prompt_tokens,
+            ...(taken.restMs === undefined ? {} : { restMs: taken.restMs }),
           };
         } catch (error) {
           if (signal.aborted) throw aborted(signal);
@@ -142,6 +152,8 @@ function callOptions(purpose: "document" | "query", texts: number, dimensions: n
     codes: { unavailable: "embedder_unavailable", rejected: "embedder_rejected" },
     deadlineMs: purpose === "query" ? 8000 : 120_000,
     retries: purpose === "query" ? 1 : 6,
+    // An ingest has other calls under way, which have to wait as well.
+    throwLimits: purpose === "document",
     // Base64 takes 5.4 bytes a number; a host that ignores the encoding prints up to 25.
     maxBytes: 64 * 1024 + texts * (dimensions * 25 + 256),
     failure: (status, body) =>
@@ -158,6 +170,29 @@ function callOptions(purpose: "document" | "query", texts: number, dimensions: n
   };
 }
 
+interface Taken {
+  vectors: readonly Float32Array[];
+  restMs: number | undefined;
+}
+
+/** How long to wait when nothing is left of what may be asked: OpenAI's `x-ratelimit-…` headers. Undefined while there is. */
+function restMs(headers: Headers): number | undefined {
+  const waits = ["requests", "tokens"].flatMap((what) => {
+    const left = headers.get(`x-ratelimit-remaining-${what}`);
+    return left === "0" ? [duration(headers.get(`x-ratelimit-reset-${what}`) ?? "")] : [];
+  });
+  return waits.length === 0 ? undefined : Math.max(...waits);
+}
+
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+
+/** `6m0s`, `1.5s`, `250ms` in milliseconds; 0 for anything else. */
+function duration(text: string): number {
+  if (!/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) return 0;
+  const parts = Array.from(text.matchAll(/([\d.]+)(h|ms|m|s)/g));
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ""] ?? 0), 0);
+}
+
 /** The part of the answer that is read; hosts that speak the protocol may leave `usage` out. */
 interface Created {
   readonly data: readonly { readonly index: number; readonly embedding: unknown }[];
@@ -165,11 +200,17 @@ interface Created {
 }
 
 /** In the order asked for: by `index`, whatever order they came in. */
-function vectorsOf(created: Created, count: number, dimensions: number): Float32Array[] {
+function vectorsOf(
+  created: Created,
+  taken: readonly Float32Array[],
+  count: number,
+  dimensions: number,
+): Float32Array[] {
   const vectors = Array.from<Float32Array | undefined>({ length: count });
   if (created.data.length !== count) throw unreadable(`${created.data.length} vectors for ${count} texts`);
   for (const { index, embedding } of created.data) {
-    const vector = decode(embedding);
+    const vector = typeof embedding === "number" ? taken[embedding] : decode(embedding);
+    if (!vector) throw unreadable("a number instead of a vector");
     if (vector.length !== dimensions) {
       const message = `${PEER} gives vectors of ${vector.length}, not ${dimensions}: check the model and its dimensions.`;
       throw new QuaysideError("embedder_rejected", message);

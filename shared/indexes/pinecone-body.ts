@@ -20,13 +20,21 @@ interface Encoded {
   readonly metadata: Uint8Array;
 }
 
+/** One upsert request. */
+export interface UpsertBody {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many records it holds: what Pinecone says that it took. */
+  readonly records: number;
+}
+
 /** The entries' requests, in order. Of each record, 4 bytes a dimension, the id and the metadata's JSON count as size. */
 export function* upsertBodies(
   entries: readonly IndexEntry[],
   namespace: string,
-): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+): Generator<UpsertBody, void, undefined> {
   let batch: Encoded[] = [];
   let bytes = 0;
+  const scratch: Scratch = { bytes: new Uint8Array(0) };
   for (const entry of entries) {
     const encoded = {
       entry,
@@ -35,14 +43,14 @@ export function* upsertBodies(
     };
     const size = entry.vector.length * 4 + encoded.id.byteLength + encoded.metadata.byteLength;
     if (batch.length === MAX_RECORDS || (batch.length > 0 && bytes + size > MAX_BYTES)) {
-      yield write(batch, namespace);
+      yield { bytes: write(batch, namespace, scratch), records: batch.length };
       batch = [];
       bytes = 0;
     }
     batch.push(encoded);
     bytes += size;
   }
-  if (batch.length > 0) yield write(batch, namespace);
+  if (batch.length > 0) yield { bytes: write(batch, namespace, scratch), records: batch.length };
 }
 
 /** The metadata fields that queries filter on, beside `class` and `table`: one for each cell, under its own prefix. */
@@ -85,13 +93,19 @@ const ZERO = 48;
 /** `-0.1234567,` is the longest number of a unit vector. */
 const NUMBER_BYTES = 11;
 
-function write(batch: readonly Encoded[], namespace: string): Uint8Array<ArrayBuffer> {
+/** Where requests are written: how long one is shows only then, and taking room for the longest each time is most of the cost. */
+interface Scratch {
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+function write(batch: readonly Encoded[], namespace: string, scratch: Scratch): Uint8Array<ArrayBuffer> {
   const tail = encoder.encode(`],"namespace":${JSON.stringify(namespace)}}`);
   let capacity = HEAD.byteLength + tail.byteLength;
   for (const { entry, id, metadata } of batch) {
     capacity += 32 + id.byteLength + metadata.byteLength + entry.vector.length * NUMBER_BYTES;
   }
-  const out = new Uint8Array(capacity);
+  if (scratch.bytes.byteLength < capacity) scratch.bytes = new Uint8Array(capacity);
+  const out = scratch.bytes;
   let at = 0;
   const put = (bytes: Uint8Array): void => {
     out.set(bytes, at);
@@ -109,7 +123,7 @@ function write(batch: readonly Encoded[], namespace: string): Uint8Array<ArrayBu
     out[at++] = 125;
   }
   put(tail);
-  return out.subarray(0, at);
+  return out.slice(0, at);
 }
 
 /** The ASCII digits of 0000 to 9999: dividing digit by digit takes twice as long. */

@@ -5,7 +5,7 @@ import { hash128 } from "../ids.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import type { Filter, Match, VectorIndex } from "../ports/vector-index.ts";
-import { cellField, queryBody, upsertBodies } from "./pinecone-body.ts";
+import { cellField, queryBody, upsertBodies, type UpsertBody } from "./pinecone-body.ts";
 
 /**
  * Pinecone, dense vectors, through its SDK. Each tenant's space is a namespace of its own; the access class and the table
@@ -88,12 +88,12 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     return target;
   }
 
-  /** One data plane call. `body` replaces what the SDK would print. */
+  /** One data plane call. `body` replaces what the SDK would print. @throws `index_unavailable` when not all of it was taken. */
   async function call<T>(
     work: (index: Index) => Promise<T>,
     options: RequestOptions,
     signal: AbortSignal,
-    body?: Uint8Array<ArrayBuffer>,
+    body?: Partial<UpsertBody> & Pick<UpsertBody, "bytes">,
   ): Promise<T> {
     const { host: url, namespace } = await locate(signal);
     const { Index } = await import("./pinecone-sdk.ts");
@@ -103,8 +103,16 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       {
         apiKey: String(apiKey),
         maxRetries: 0,
-        fetchApi: (input, init) =>
-          request(host, input, { ...sdkInput(init), ...(body ? { body } : {}), signal }, options),
+        fetchApi: async (input, init) => {
+          if (!body) return request(host, input, { ...sdkInput(init), signal }, options);
+          const sent = { ...sdkInput(init), body: body.bytes, signal };
+          const response = await request(host, input, sent, options);
+          if (body.records === undefined) return response;
+          const { upsertedCount }: { readonly upsertedCount?: number } = await response.clone().json();
+          if (upsertedCount === undefined || upsertedCount === body.records) return response;
+          const message = `${PEER} took ${upsertedCount} of ${body.records} records.`;
+          throw new QuaysideError("index_unavailable", message);
+        },
       },
     );
     return settle(work(index), signal);
@@ -131,12 +139,9 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       const { namespace } = await locate(signal);
       // As with an upsert: the SDK checks and prints a query of its own, the bytes sent are ours.
       const answers = await inParallel(filters, concurrency, (part) =>
-        call(
-          (index) => index.query({ vector: [1], topK, filter: part }),
-          READ,
-          signal,
-          queryBody(vector, topK, part, namespace),
-        ),
+        call((index) => index.query({ vector: [1], topK, filter: part }), READ, signal, {
+          bytes: queryBody(vector, topK, part, namespace),
+        }),
       );
       return best(
         answers.flatMap(({ matches }) => matches),

@@ -36,4 +36,6 @@ export interface Embeddings {
   readonly vectors: readonly Float32Array[];
   /** Tokens billed for the call; undefined when the provider does not say. */
   readonly inputTokens: number | undefined;
+  /** Milliseconds to wait before the next call, where the provider says that nothing is left until then. */
+  readonly restMs?: number;
 }

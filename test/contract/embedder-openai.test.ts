@@ -81,14 +81,19 @@ describe("openai embedder", () => {
     expect(subject.stub.exchanges).toHaveLength(1);
   });
 
-  it.each(["status_429_retry_after_ms", "status_500", "status_503", "reset", "json_truncated"])(
-    "%s twice: tried again",
-    async (mode) => {
-      subject.stub.fault({ mode, calls: 2 });
-      expect(await failureCode(subject.embedder.embed(["one"], "document", signal))).toBeUndefined();
-      expect(subject.stub.exchanges).toHaveLength(3);
-    },
-  );
+  it("a limit that says how long it lasts is waited for by a question, and told to an ingest", async () => {
+    subject.stub.fault({ mode: "status_429_retry_after_ms", calls: 2 });
+    expect(await failureCode(subject.embedder.embed(["one"], "document", signal))).toBe("rate_limited");
+    expect(subject.stub.exchanges).toHaveLength(1);
+    expect(await failureCode(subject.embedder.embed(["one"], "query", signal))).toBeUndefined();
+    expect(subject.stub.exchanges).toHaveLength(3);
+  });
+
+  it.each(["status_500", "status_503", "reset", "json_truncated"])("%s twice: tried again", async (mode) => {
+    subject.stub.fault({ mode, calls: 2 });
+    expect(await failureCode(subject.embedder.embed(["one"], "document", signal))).toBeUndefined();
+    expect(subject.stub.exchanges).toHaveLength(3);
+  });
 
   it.each(["partial_batch", "nan_vector", "json_garbage"])(
     "%s: asked again, and never taken",
