@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   erase: () => import("./commands/erase.ts"),
   keys: () => import("./commands/keys.ts"),
   models: () => import("./commands/models.ts"),
+  budgets: () => import("./commands/budgets.ts"),
   doctor: () => import("./commands/doctor.ts"),
   manifest: () => import("./commands/manifest.ts"),
 };

@@ -47,6 +47,10 @@ export function crossCheck(config: Config): Violation[] {
       if (!known) add(`webhooks.${id}.tables`, `no indexed table "${table}"`);
     }
   }
+  for (const id of Object.keys(config.budgets?.models ?? {})) {
+    if (!Object.hasOwn(config.models?.register ?? {}, id))
+      add(`budgets.models.${id}`, `"${id}" is not in models.register`);
+  }
   for (const [i, e] of (config.demo?.examples ?? []).entries()) {
     if (!config.demo?.users[e.as]) add(`demo.examples.${i}.as`, `no demo user "${e.as}"`);
   }

@@ -35,6 +35,7 @@ import {
 import type { RunnerApi } from "./runner/api.ts";
 import { makeRuns, type Runs } from "./runs.ts";
 import { adminSurface } from "./surfaces/admin.ts";
+import { budgetsSurface } from "./surfaces/budgets.ts";
 import { consoleSurface } from "./surfaces/console-assets.ts";
 import { demoSurface } from "./surfaces/demo.ts";
 import { httpSurface } from "./surfaces/http.ts";
@@ -103,6 +104,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     providers,
     health: makeModelHealth(() => host.now()),
     host,
+    calls: parts.ledgerOf,
     defer,
     sleep,
     random: Math.random,
@@ -124,6 +126,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     httpSurface({ ...asked, ready: (signal) => checkReady(parts, signal) }),
     openaiSurface(asked),
     adminSurface({ principal, registry: parts.registry }),
+    budgetsSurface({ principal, ledger: parts.ledgerOf }),
     keysSurface({ principal, keys: parts.ledger, now }),
     widgetTokensSurface({
       apiKey: identity.apiKey,

@@ -9,7 +9,7 @@ import { makeAsk } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { makeModelHealth } from "../../workers/answer/health.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
-import type { Admission } from "../../workers/tenant/api.ts";
+import type { Admission, CallRequest, CallStart, Spent, Telling } from "../../workers/tenant/api.ts";
 
 /** Everything around `ask` as plain data in memory: change it between questions. */
 export interface World {
@@ -26,7 +26,15 @@ export interface World {
   readonly queries: Query[];
   readonly logs: LogEvent[];
   readonly waits: number[];
-  /** Registry, index and cache calls, in order. */
+  /** What the ledger answers before a model is asked; leave to ask any while undefined. */
+  start: ((request: CallRequest) => CallStart | undefined) | undefined;
+  /** Who else is at the same answer; nobody while undefined. */
+  joining: ((telling: Telling | undefined) => Promise<CallStart | undefined>) | undefined;
+  readonly calls: CallRequest[];
+  readonly spent: (readonly Spent[])[];
+  /** What goes on after the answer's last byte. */
+  readonly deferred: Promise<unknown>[];
+  /** Registry, ledger, index and cache calls, in order. */
   readonly trips: string[];
 }
 
@@ -171,7 +179,20 @@ export function makeWorld(
       },
       health: makeModelHealth(() => world.now),
       host: { now: () => world.now, log: (event) => void world.logs.push(event) },
-      defer: () => undefined,
+      calls: () => ({
+        async startCall(request, telling) {
+          world.trips.push("start-call");
+          world.calls.push(request);
+          const joined = await world.joining?.(telling);
+          if (joined) return joined;
+          return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
+        },
+        async settleCall(_id, spent) {
+          world.trips.push("settle-call");
+          world.spent.push(spent);
+        },
+      }),
+      defer: (work) => void world.deferred.push(work),
       async sleep(ms) {
         world.waits.push(ms);
       },
@@ -183,6 +204,11 @@ export function makeWorld(
     evidence: [BERTH, CAFE],
     holds: true,
     cached: new Map(),
+    start: undefined,
+    joining: undefined,
+    calls: [],
+    spent: [],
+    deferred: [],
     queries: [],
     logs: [],
     waits: [],

@@ -50,14 +50,16 @@ describe("ask: the exact cache", () => {
     const { answer } = await tell(world);
     expect(answer?.cache).toBe("evidence");
     const afresh = ["admit", "cache-get", "confirm", "admit-fresh", "retrieve"];
-    expect(world.trips).toEqual([...afresh, "cache-get", "cache-put"]);
+    await Promise.all(world.deferred);
+    expect(world.trips).toEqual([...afresh, "start-call", "cache-get", "cache-put", "settle-call"]);
   });
 
   it("is passed by on request, both ways", async () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
     const { answer } = await tell(world, { cache: "bypass" });
     expect(answer?.cache).toBe("bypass");
-    expect(world.trips).toEqual(["admit", "retrieve"]);
+    expect(world.trips).toEqual(["admit", "retrieve", "start-call", "settle-call"]);
+    expect(world.calls[0]?.flight).toBeUndefined();
     expect(world.cached.size).toBe(0);
   });
 
@@ -127,7 +129,10 @@ describe("ask: the evidence cache", () => {
     expect(answer?.id).not.toBe(first.answer?.id);
     expect(text).toBe(GOOD);
     expect(model.requests).toHaveLength(1);
-    expect(world.trips).toEqual(["admit", "cache-get", "retrieve", "cache-get", "cache-put"]);
+    await Promise.all(world.deferred);
+    const trips = ["admit", "cache-get", "retrieve", "start-call", "cache-get", "cache-put", "settle-call"];
+    expect(world.trips).toEqual(trips);
+    expect(world.spent.at(-1)).toEqual([]);
   });
 
   it("is followed by an exact hit for that caller, which ends when the first answer does", async () => {

@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, parseConfig } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { PROBLEMS } from "../../workers/problem.ts";
 import { adminSurface } from "../../workers/surfaces/admin.ts";
+import { budgetsSurface } from "../../workers/surfaces/budgets.ts";
 import { demoSurface } from "../../workers/surfaces/demo.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
@@ -275,6 +276,7 @@ async function routes(): Promise<string[]> {
     httpSurface({ ...asked, ready: never }),
     openaiSurface(asked),
     adminSurface({ principal: never, registry: never }),
+    budgetsSurface({ principal: never, ledger: never }),
     keysSurface({
       principal: never,
       keys: { addKey: never, keys: never, revokeKey: never },

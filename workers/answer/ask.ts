@@ -7,8 +7,9 @@ import type { Admission } from "../tenant/api.ts";
 import { askedOf, evidenceKeyParts, generateInput, keyParts, routeOf, type Asked } from "./asked.ts";
 import type { AnswerKeys } from "./cache-key.ts";
 import { jittered } from "./cache.ts";
+import { openCall, type CallDeps } from "./call.ts";
 import { anew, finished, logAnswer, NOT_MADE, type Made } from "./finish.ts";
-import { generate, type GenerateDeps } from "./generate.ts";
+import type { GenerateEvent } from "./generate.ts";
 import { fitEvidence } from "./prompt.ts";
 import { standalone, within, type Retrieve } from "./retrieve.ts";
 import { preferred, whyOf } from "./route.ts";
@@ -17,15 +18,13 @@ import { makeWriter, writeNothing, type Written } from "./write.ts";
 /** Finished answers live this long unless the configuration says otherwise. */
 const DEFAULT_TTL_SECONDS = 3600;
 
-export interface AskDeps extends GenerateDeps {
+export interface AskDeps extends CallDeps {
   /** What the caller may see, as the ledger decides; memoised up to 5 s unless `fresh`. */
   readonly admit: (principal: Principal, signal: AbortSignal, fresh?: boolean) => Promise<Admission>;
   readonly retrieve: Retrieve;
   readonly recheck: (admission: Admission) => Promise<Recheck>;
   readonly cache: AnswerCache;
   readonly keys: AnswerKeys;
-  /** Lets work go on after the answer's last byte. */
-  readonly defer: (work: Promise<unknown>) => void;
 }
 
 /** The whole read path. See `docs/` for its picture; it reads top to bottom here. */
@@ -79,9 +78,14 @@ export function makeAsk(deps: AskDeps): Ask {
     }
 
     const route = routeOf(asked, evidence, deps.providers);
-    if (question.cache !== "bypass") {
-      const key = await deps.keys.evidenceKeyOf(evidenceKeyParts(asked, preferred(route), evidence));
-      const entry = await deps.cache.get(key);
+    const flight =
+      question.cache === "bypass"
+        ? undefined
+        : await deps.keys.evidenceKeyOf(evidenceKeyParts(asked, preferred(route), evidence));
+    const call = openCall(deps, principal, generateInput(asked, route, text, evidence), flight);
+    if (flight !== undefined) {
+      const entry = await deps.cache.get(flight);
+      if (entry || question.cache === "only") call.drop();
       if (entry) {
         // These rows have just been confirmed, and the answer rests on nothing else.
         keep(deps, keys, entry.answer, evidence, entry.until);
@@ -89,24 +93,32 @@ export function makeAsk(deps: AskDeps): Ask {
         return;
       }
       if (question.cache === "only") throw missed();
-      keys.push(key);
+      keys.push(flight);
     }
 
-    const writer = makeWriter(evidence, text, asked.language);
-    yield { type: "evidence", citations: writer.candidates() };
-    let made: Partial<Made> = {};
-    for await (const event of generate(generateInput(asked, route, text, evidence), signal, deps)) {
-      if (event.type === "start") {
-        const why = whyOf(route, event.attempts, event.model);
-        const firstTokenMs = deps.host.now() - startedAt;
-        made = { model: event.model, attempts: event.attempts, why, firstTokenMs };
-      } else if (event.type === "text") yield* writer.push(event.text);
-      else {
-        const { events, written } = writer.finish(event.reason, event.usage);
-        yield* events;
-        yield done(written, { ...made, served: event.served });
+    const write = async function* (generated: AsyncIterable<GenerateEvent>): AsyncGenerator<AnswerEvent> {
+      const writer = makeWriter(evidence, text, asked.language);
+      yield { type: "evidence", citations: writer.candidates() };
+      let made: Partial<Made> = {};
+      for await (const event of generated) {
+        if (event.type === "start") {
+          const why = whyOf(route, event.attempts, event.model);
+          const firstTokenMs = deps.host.now() - startedAt;
+          made = { model: event.model, attempts: event.attempts, why, firstTokenMs };
+        } else if (event.type === "text") yield* writer.push(event.text);
+        else {
+          const { events, written } = writer.finish(event.reason, event.usage);
+          yield* events;
+          yield done(written, { ...made, served: event.served });
+        }
       }
-    }
+    };
+    const retell = (answer: Answer): Answer => {
+      const own = anew(asked, answer, "evidence", answer.route.why, retrieveMs, deps.host.now());
+      logAnswer(deps.host, own);
+      return { ...own, attempts: answer.attempts };
+    };
+    yield* call.events(write, retell, signal);
   };
 }
 

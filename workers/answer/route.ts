@@ -96,14 +96,20 @@ function ownEntry<T>(record: Readonly<Record<string, T>> | undefined, name: stri
 
 export interface Attempt {
   readonly model: string;
-  /** `ok`, why the model was passed over (`not_permitted`, `not_available`, `too_expensive`, `too_slow`, `circuit_open`), or the code of the failure. */
+  /** `ok`, why the model was passed over (`not_permitted`, `not_available`, `too_expensive`, `too_slow`, `budget_exhausted`, `circuit_open`), or the code of the failure. */
   readonly outcome: string;
 }
 
 interface Candidate {
   readonly model: string;
-  /** Why it is passed over: may not receive the rows, is not available here, or is more than the route's rule allows. */
-  readonly barred: "not_permitted" | "not_available" | "too_expensive" | "too_slow" | undefined;
+  /** Why it is passed over: may not receive the rows, is not available here, is more than the route's rule allows, or has no budget left. */
+  readonly barred:
+    | "not_permitted"
+    | "not_available"
+    | "too_expensive"
+    | "too_slow"
+    | "budget_exhausted"
+    | undefined;
 }
 
 /** Who may write the answer. */
@@ -158,6 +164,16 @@ export function modelsOfRule({ models }: RouteConfig["rules"][number]): string[]
 
 function presetWhy({ auto }: ModelChoice): string {
   return auto ? "the default" : "as requested";
+}
+
+/** The same, with those barred whose budget is used up. */
+export function affordable(route: Route, models: readonly string[]): Route {
+  const candidates = route.candidates.map((candidate): Candidate =>
+    candidate.barred === undefined && !models.includes(candidate.model)
+      ? { model: candidate.model, barred: "budget_exhausted" }
+      : candidate,
+  );
+  return { ...route, candidates };
 }
 
 /** The candidate that is asked first. */

@@ -12,15 +12,21 @@ import type {
 } from "../../shared/ports/registry.ts";
 import type {
   Admission,
+  CallRequest,
+  CallStart,
   ErasureOutcome,
   LedgerApi,
   Publication,
   RunHost,
   RunTrigger,
   ShardPublished,
+  Spent,
   StoredKey,
+  Telling,
   TenantStatus,
 } from "./api.ts";
+import { makeCalls, type Calls } from "./calls.ts";
+import { budgetLines, createBudgetSchema, resetAt } from "./ledger-budgets.ts";
 import {
   completeErasure,
   countErasures,
@@ -74,11 +80,19 @@ export class Ledger extends DurableObject implements LedgerApi {
   /** Read from storage on first use; forgotten by whatever changes it. */
   #config: PublishedConfig | undefined;
   #served: Served | undefined;
+  readonly #calls: Calls;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     createLedgerSchema(this.#sql);
+    createBudgetSchema(this.#sql);
+    this.#calls = makeCalls({
+      sql: this.#sql,
+      change: (change) => ctx.storage.transactionSync(change),
+      budgets: () => this.#configured().config.budgets,
+      now: () => Date.now(),
+    });
   }
 
   admit(principal: Principal): Promise<Admission> {
@@ -262,6 +276,21 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   revokeKey(tenant: string, id: string): Promise<boolean> {
     return this.#change(() => revokeKeyById(this.#sql, tenant, id, Date.now()));
+  }
+
+  startCall(request: CallRequest, telling: Telling | undefined): Promise<CallStart> {
+    return coded(() => this.#calls.start(request, telling));
+  }
+
+  settleCall(id: string, spent: readonly Spent[]): Promise<void> {
+    return coded(() => this.#calls.settle(id, spent));
+  }
+
+  budgets(): ReturnType<LedgerApi["budgets"]> {
+    return this.#change(() => ({
+      resetsAt: new Date(resetAt(Date.now())).toISOString(),
+      lines: budgetLines(this.#sql, this.#configured().config.budgets, Date.now()),
+    }));
   }
 
   #publication(run: Run, tables: readonly PublishedTable[]): Publication {

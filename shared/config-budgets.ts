@@ -1,0 +1,19 @@
+import * as z from "zod/mini";
+
+/** The configuration's part about money. */
+export function budgetsSchema() {
+  const cap = z.strictObject({
+    /** Input and output together. */
+    tokensPerDay: z.optional(z.number().check(z.int(), z.minimum(0))),
+    usdPerDay: z.optional(z.number().check(z.minimum(0))),
+  });
+  return z.strictObject({
+    tenant: z.optional(cap),
+    /** Each caller by itself, unless `principals` names it. */
+    principal: z.optional(cap),
+    principals: z.optional(z.record(z.string(), cap)),
+    /** The members of a group together. */
+    groups: z.optional(z.record(z.string(), cap)),
+    models: z.optional(z.record(z.string(), cap)),
+  });
+}

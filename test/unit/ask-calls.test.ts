@@ -1,0 +1,221 @@
+import { describe, expect, it, vi } from "vitest";
+import type { AnswerEvent } from "../../shared/ports/answer.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import { makeTelling } from "../../workers/answer/telling.ts";
+import type { CallStart, Telling } from "../../workers/tenant/api.ts";
+import { ADMISSION, PRINCIPAL, QUESTION, makeWorld, tell, type World } from "../fakes/ask-world.ts";
+import { saying, scriptedProvider, type ScriptedProvider } from "../fakes/scripted-provider.ts";
+
+const GOOD = "The east berth is closed until 14 March 2026 [1].";
+
+describe("ask: one call to the ledger before a model, one after", () => {
+  it("asks, warm, the cache, the index, the ledger and the model, and settles and keeps afterwards", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    await tell(world);
+    const before = ["admit", "cache-get", "retrieve", "start-call", "cache-get"];
+    expect(world.trips).toEqual([...before, "cache-put", "cache-put", "settle-call"]);
+  });
+
+  it("names the caller, and the most that each model may spend", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD), "b/two": saying(GOOD) });
+    await tell(world, { model: "a/one", fallbacks: ["b/two", "local/compose"], maxOutputTokens: 500 });
+    const [call] = world.calls;
+    expect(call).toMatchObject({ subject: "u", groups: [] });
+    expect(call?.calls.map(({ model }) => model)).toEqual(["a/one", "b/two", "local/compose"]);
+    const [first, , free] = call?.calls ?? [];
+    const input = (first?.tokens ?? 0) - 500;
+    expect(input).toBeGreaterThan(100);
+    // 1 and 10 dollars a million tokens.
+    expect(first?.nanoUsd).toBe(input * 1000 + 500 * 10_000);
+    expect(free).toMatchObject({ tokens: 0, nanoUsd: 0 });
+  });
+
+  it("settles what the model says that it used", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    await tell(world);
+    expect(world.spent).toEqual([[{ model: "a/one", tokens: 120, nanoUsd: 300_000 }]]);
+  });
+
+  it("settles before the end of the answer is fetched: a caller that has it does not come back", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    for await (const event of world.ask(QUESTION, PRINCIPAL, new AbortController().signal)) {
+      if (event.type === "done") expect(world.spent).toHaveLength(1);
+    }
+    expect(world.spent).toHaveLength(1);
+  });
+
+  it("settles an estimate of what was sent and received when the answer broke off", async () => {
+    const world = makeWorld({
+      "a/one": scriptedProvider([{ say: GOOD }, { fail: "provider_bad_response" }]),
+    });
+    await tell(world, { model: "a/one" });
+    expect(world.spent[0]?.[0]?.tokens).toBeGreaterThan(100);
+    expect(world.spent[0]?.[0]?.tokens).toBeLessThan(1000);
+  });
+
+  it("settles nothing when no model began", async () => {
+    const world = makeWorld({ "a/one": scriptedProvider([{ fail: "provider_rejected" }]) });
+    await tell(world, { model: "a/one" });
+    expect(world.spent).toEqual([[]]);
+  });
+
+  it("does not ask the ledger for a built-in answerer", async () => {
+    const world = makeWorld({ "local/quote": saying(GOOD) });
+    await tell(world, { model: "local/quote" });
+    expect(world.calls).toEqual([]);
+  });
+
+  it("answers from the cache although the budget is spent", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    await tell(world);
+    world.start = () => {
+      throw new QuaysideError("budget_exhausted", "spent", { retryAfterMs: 5000 });
+    };
+    world.admission = { ...ADMISSION, generation: 5 };
+    expect((await tell(world)).answer?.cache).toBe("evidence");
+    expect((await tell(world, { maxOutputTokens: 9 })).failure).toBe("budget_exhausted");
+  });
+
+  it("asks the next model when the first one's budget is spent, says so, and keeps nothing", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD), "b/two": saying(GOOD) });
+    world.start = () => ({ type: "lead", models: ["b/two"] });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer?.attempts).toEqual([
+      { model: "a/one", outcome: "budget_exhausted" },
+      { model: "b/two", outcome: "ok" },
+    ]);
+    expect(world.cached.size).toBe(0);
+  });
+
+  it("gives back what it was granted after it had left", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    const leave = new AbortController();
+    world.start = () => {
+      leave.abort();
+      return undefined;
+    };
+    expect((await tell(world, {}, leave.signal)).failure).toBe("cancelled");
+    await Promise.all(world.deferred);
+    expect(world.trips.at(-1)).toBe("settle-call");
+    expect(world.spent).toEqual([[]]);
+  });
+});
+
+/** A ledger's flights in miniature: whoever asks while another is at it hears that one. */
+function coalescing(world: World): void {
+  let leading: Telling | undefined;
+  world.joining = async (telling): Promise<CallStart | undefined> => {
+    if (leading) {
+      try {
+        return { type: "follow", events: await leading() };
+      } catch {
+        leading = undefined;
+      }
+    }
+    leading = telling;
+    return undefined;
+  };
+}
+
+/** A model that speaks once it is let. */
+function held(text: string): { readonly model: ScriptedProvider; readonly speak: () => void } {
+  const gate = Promise.withResolvers<void>();
+  const inner = saying(text);
+  return {
+    speak: () => gate.resolve(),
+    model: {
+      ...inner,
+      async *stream(request, signal) {
+        await gate.promise;
+        yield* inner.stream(request, signal);
+      },
+    },
+  };
+}
+
+describe("ask: the same question at the same time", () => {
+  it("is put to a model once, and told to all", async () => {
+    const { model, speak } = held(GOOD);
+    const world = makeWorld({ "a/one": model });
+    world.admission = {
+      ...ADMISSION,
+      config: { ...ADMISSION.config, limits: { firstTokenTimeoutMs: 5000 } },
+    };
+    coalescing(world);
+    const asking = Array.from({ length: 10 }, () => tell(world));
+    await vi.waitFor(() => expect(world.trips.filter((trip) => trip === "cache-get")).toHaveLength(20));
+    speak();
+    const told = await Promise.all(asking);
+    expect(model.requests).toHaveLength(1);
+    expect(told.map(({ text, answer }) => [text, answer?.text])).toEqual(told.map(() => [GOOD, GOOD]));
+    expect(told.map(({ answer }) => answer?.cache)).toEqual(["miss", ...told.slice(1).map(() => "evidence")]);
+    expect(new Set(told.map(({ answer }) => answer?.id)).size).toBe(10);
+    expect(told.slice(1).every(({ answer }) => answer?.usage.costUsd === 0)).toBe(true);
+    expect(told[3]?.events.map(({ type }) => type)).toEqual(told[0]?.events.map(({ type }) => type));
+  });
+
+  it("goes on by itself when whoever asked first is gone, and takes back the words that it heard", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    const told = makeTelling();
+    told.push({ type: "delta", text: "The east " });
+    told.end(false);
+    let first = true;
+    world.joining = async () => {
+      if (!first) return undefined;
+      first = false;
+      return { type: "follow", events: await told.join() };
+    };
+    const { text, answer, events } = await tell(world);
+    expect(answer?.cache).toBe("miss");
+    expect(text).toBe(GOOD);
+    expect(events.map(({ type }) => type)).toContain("retract");
+    expect(world.calls).toHaveLength(2);
+    expect(world.calls[1]?.flight).toBe(world.calls[0]?.flight);
+  });
+
+  it("is not shared by a question that passes the cache by", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    await tell(world, { cache: "bypass" });
+    expect(world.calls[0]?.flight).toBeUndefined();
+  });
+
+  it("is named by the rows: another row is another answer", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    await tell(world);
+    world.cached.clear();
+    world.evidence = world.evidence.slice(0, 1);
+    await tell(world);
+    world.cached.clear();
+    await tell(world);
+    const names = world.calls.map(({ flight }) => flight);
+    expect(names[0]).not.toBe(names[1]);
+    expect(names[1]).toBe(names[2]);
+  });
+});
+
+function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return new Response(stream).text();
+}
+
+describe("telling", () => {
+  const DELTA: AnswerEvent = { type: "delta", text: "é" };
+
+  it("tells everything from the beginning, whenever somebody joins", async () => {
+    const told = makeTelling();
+    const early = textOf(await told.join());
+    told.push(DELTA);
+    const middle = textOf(await told.join());
+    told.push({ type: "retract", from: 0 });
+    told.end(true);
+    const all = '{"type":"delta","text":"é"}\n{"type":"retract","from":0}\n';
+    expect(await Promise.all([early, middle, textOf(await told.join())])).toEqual([all, all, all]);
+  });
+
+  it("fails where the answer came to nothing", async () => {
+    const told = makeTelling();
+    const early = textOf(await told.join());
+    told.push(DELTA);
+    told.end(false);
+    await expect(early).rejects.toThrow();
+  });
+});

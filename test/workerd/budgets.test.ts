@@ -1,0 +1,275 @@
+import { env } from "cloudflare:workers";
+import { runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import type { Config } from "../../shared/config.ts";
+import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { CallRequest, CallStart, LedgerApi, Telling } from "../../workers/tenant/api.ts";
+import { overRpc } from "../../workers/tenant/rpc.ts";
+
+const MODEL = "a/one";
+
+interface Opened {
+  readonly ledger: LedgerApi;
+  readonly sql: (statement: string) => Promise<void>;
+}
+
+async function open(budgets: Config["budgets"]): Promise<Opened> {
+  const stub = env.LEDGER.getByName(crypto.randomUUID());
+  const ledger = overRpc<LedgerApi>(() => stub, "registry_unavailable");
+  await ledger.publishConfig({
+    name: "test",
+    sources: { local: { kind: "none" } },
+    tables: {
+      news: { source: "local", key: ["id"], classification: "public", access: { allowAny: ["public"] } },
+    },
+    ...(budgets ? { budgets } : {}),
+  });
+  return {
+    ledger,
+    sql: (statement) => runInDurableObject(stub, (_, state) => void state.storage.sql.exec(statement)),
+  };
+}
+
+let next = 0;
+function request(tokens: number, more: Partial<CallRequest> = {}): CallRequest {
+  next += 1;
+  const calls = [{ model: MODEL, tokens, nanoUsd: tokens * 1000 }];
+  return { id: `call-${next}`, subject: "ana", groups: ["ops"], calls, flight: undefined, ...more };
+}
+
+/** The models that may be asked, or the code of the refusal. */
+async function start(
+  ledger: LedgerApi,
+  asked: CallRequest,
+  telling?: Telling,
+): Promise<readonly string[] | string> {
+  try {
+    const started = await ledger.startCall(asked, telling);
+    return started.type === "lead" ? started.models : "follow";
+  } catch (error) {
+    if (error instanceof QuaysideError) return error.code;
+    throw error;
+  }
+}
+
+async function spent(ledger: LedgerApi, scope: string): Promise<number | undefined> {
+  return (await ledger.budgets()).lines.find((line) => line.scope === scope)?.tokens;
+}
+
+async function refusal(ledger: LedgerApi, asked: CallRequest): Promise<unknown> {
+  return ledger.startCall(asked, undefined).catch((error: unknown) => error);
+}
+
+describe("budgets", () => {
+  it("never spend over the cap and refuse nobody while money is left: 1,000 at once", async () => {
+    const cap = 50_000;
+    const { ledger } = await open({ tenant: { tokensPerDay: cap } });
+    let committed = 0;
+    let most = 0;
+    let largest = 0;
+    const refused: number[] = [];
+    // Each holds 100 and uses 20 to 100, so that much of what is held comes back.
+    const one = async (i: number): Promise<void> => {
+      const asked = request(100);
+      const models = await start(ledger, asked);
+      if (models === "budget_exhausted") {
+        refused.push(i);
+        return;
+      }
+      expect(models).toEqual([MODEL]);
+      const tokens = 20 + ((i * 37) % 81);
+      committed += tokens;
+      most = Math.max(most, committed);
+      largest = Math.max(largest, tokens);
+      await ledger.settleCall(asked.id, [{ model: MODEL, tokens, nanoUsd: tokens * 1000 }]);
+    };
+    await Promise.all(Array.from({ length: 1000 }, (_, i) => one(i)));
+    expect(most).toBeLessThanOrEqual(cap);
+    expect(await spent(ledger, "tenant")).toBe(committed);
+    expect(refused.length).toBeGreaterThan(0);
+    // What is left would not have paid for one more.
+    expect(cap - committed).toBeLessThan(100);
+    expect((await ledger.budgets()).lines[0]).toMatchObject({
+      scope: "tenant",
+      heldTokens: 0,
+      heldNanoUsd: 0,
+    });
+  }, 60_000);
+
+  it("refuse nobody of 100 at once when there is exactly enough", async () => {
+    const { ledger } = await open({ tenant: { usdPerDay: 0.01 } });
+    const codes = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const asked = request(100);
+        const models = await start(ledger, asked);
+        await ledger.settleCall(asked.id, asked.calls);
+        return models;
+      }),
+    );
+    expect(codes.filter((code) => code === "budget_exhausted")).toEqual([]);
+    expect((await ledger.budgets()).lines[0]).toMatchObject({
+      nanoUsd: 10_000_000,
+      nanoUsdPerDay: 10_000_000,
+    });
+    expect(await start(ledger, request(1))).toBe("budget_exhausted");
+  });
+
+  it.each<[string, Config["budgets"], Partial<CallRequest>]>([
+    ["a caller's own", { principal: { tokensPerDay: 100 } }, { subject: "ben" }],
+    ["a named caller's", { principals: { ana: { tokensPerDay: 100 } } }, { subject: "ben" }],
+    ["a group's", { groups: { ops: { tokensPerDay: 100 } } }, { groups: ["hr"] }],
+    [
+      "a model's",
+      { models: { [MODEL]: { tokensPerDay: 100 } } },
+      { calls: [{ model: "b/two", tokens: 100, nanoUsd: 0 }] },
+    ],
+  ])("%s is spent by whom it is for, and by nobody else", async (_, budgets, other) => {
+    const { ledger } = await open(budgets);
+    const first = request(100);
+    expect(await start(ledger, first)).toEqual([MODEL]);
+    await ledger.settleCall(first.id, first.calls);
+    expect(await start(ledger, request(1))).toBe("budget_exhausted");
+    expect(await start(ledger, request(100, other))).not.toBe("budget_exhausted");
+  });
+
+  it("a named caller's stands in the place of each caller's", async () => {
+    const { ledger } = await open({
+      principal: { tokensPerDay: 10 },
+      principals: { ana: { tokensPerDay: 100 } },
+    });
+    expect(await start(ledger, request(100))).toEqual([MODEL]);
+    expect(await start(ledger, request(100, { subject: "ben" }))).toBe("budget_exhausted");
+  });
+
+  it("say when they are there again", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 10 } });
+    const error = await refusal(ledger, request(11));
+    const reset = (Math.floor(Date.now() / 86_400_000) + 1) * 86_400_000 - Date.now();
+    expect(error).toMatchObject({ code: "budget_exhausted" });
+    expect(error instanceof QuaysideError && Math.abs((error.retryAfterMs ?? 0) - reset)).toBeLessThan(5000);
+  });
+
+  it("leave out a stand-in that is spent, and the preferred model when only the stand-in may be paid", async () => {
+    const { ledger } = await open({ models: { [MODEL]: { tokensPerDay: 10 } } });
+    const other = { model: "b/two", tokens: 50, nanoUsd: 0 };
+    const own = { model: MODEL, tokens: 50, nanoUsd: 0 };
+    const free = { model: "local/compose", tokens: 0, nanoUsd: 0 };
+    expect(await start(ledger, request(0, { calls: [other, own] }))).toEqual(["b/two"]);
+    expect(await start(ledger, request(0, { calls: [own, other, free] }))).toEqual([
+      "b/two",
+      "local/compose",
+    ]);
+  });
+
+  it("wait for what others hold, and take it in the order of arrival", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 100 } });
+    const first = request(100);
+    await start(ledger, first);
+    const order: string[] = [];
+    const waiting = ["b", "c"].map(async (name) => {
+      const asked = request(50);
+      await start(ledger, asked);
+      order.push(name);
+    });
+    await ledger.settleCall(first.id, []);
+    await Promise.all(waiting);
+    expect(order).toEqual(["b", "c"]);
+  });
+
+  it("hold once for a repeated call, and count a repeated settlement once", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 100 } });
+    const asked = request(60);
+    expect(await start(ledger, asked)).toEqual([MODEL]);
+    expect(await start(ledger, asked)).toEqual([MODEL]);
+    await ledger.settleCall(asked.id, asked.calls);
+    await ledger.settleCall(asked.id, asked.calls);
+    expect(await spent(ledger, "tenant")).toBe(60);
+  });
+
+  it("free what nobody settled, and still count it when it comes late", async () => {
+    const { ledger, sql } = await open({ tenant: { tokensPerDay: 100 } });
+    const lost = request(100);
+    await start(ledger, lost);
+    await sql("UPDATE holds SET until = 0");
+    const after = request(40);
+    expect(await start(ledger, after)).toEqual([MODEL]);
+    await ledger.settleCall(after.id, after.calls);
+    await ledger.settleCall(lost.id, [{ model: MODEL, tokens: 30, nanoUsd: 0 }]);
+    expect(await spent(ledger, "tenant")).toBe(70);
+    expect((await ledger.budgets()).lines[0]).toMatchObject({ heldTokens: 0 });
+  });
+
+  it("begin anew with the day", async () => {
+    const { ledger, sql } = await open({ tenant: { tokensPerDay: 100 } });
+    const asked = request(100);
+    await start(ledger, asked);
+    await ledger.settleCall(asked.id, asked.calls);
+    expect(await start(ledger, request(1))).toBe("budget_exhausted");
+    await sql("UPDATE spending SET day = '2026-01-01'");
+    expect(await start(ledger, request(100))).toEqual([MODEL]);
+  });
+
+  it("where there are none, what is spent is counted all the same", async () => {
+    const { ledger } = await open(undefined);
+    const asked = request(60);
+    expect(await start(ledger, asked)).toEqual([MODEL]);
+    await ledger.settleCall(asked.id, asked.calls);
+    expect((await ledger.budgets()).lines.map(({ scope, tokens }) => [scope, tokens])).toEqual([
+      ["tenant", 60],
+      [`model:${MODEL}`, 60],
+    ]);
+  });
+});
+
+/** A telling that says these lines. */
+function telling(...lines: string[]): Telling {
+  return async () => new Blob(lines).stream();
+}
+
+async function heard(started: CallStart): Promise<string> {
+  return started.type === "follow" ? new Response(started.events).text() : started.type;
+}
+
+describe("answers that are being written already", () => {
+  it("are told to whoever asks the same, and cost nothing more", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 100 } });
+    const leader = request(100, { flight: "k" });
+    expect(await start(ledger, leader, telling("one\n", "two\n"))).toEqual([MODEL]);
+    const followers = await Promise.all(
+      Array.from({ length: 5 }, () => ledger.startCall(request(100, { flight: "k" }), telling())),
+    );
+    expect(await Promise.all(followers.map(heard))).toEqual(Array.from({ length: 5 }, () => "one\ntwo\n"));
+  });
+
+  it("have one leader however many ask at once", async () => {
+    const { ledger } = await open(undefined);
+    const started = await Promise.all(
+      Array.from({ length: 20 }, () => ledger.startCall(request(1, { flight: "k" }), telling("x"))),
+    );
+    expect(started.filter(({ type }) => type === "lead")).toHaveLength(1);
+  });
+
+  it("are not told for another key, without one, or once they have ended", async () => {
+    const { ledger } = await open(undefined);
+    const leader = request(1, { flight: "k" });
+    await start(ledger, leader, telling("x"));
+    expect(await start(ledger, request(1, { flight: "other" }), telling())).toEqual([MODEL]);
+    expect(await start(ledger, request(1), telling())).toEqual([MODEL]);
+    await ledger.settleCall(leader.id, []);
+    expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
+  });
+
+  it("are begun anew when the leader is gone", async () => {
+    const { ledger } = await open(undefined);
+    await start(ledger, request(1, { flight: "k" }), async () => {
+      throw new Error("gone");
+    });
+    expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
+  });
+
+  it("are begun anew when the leader does not answer", async () => {
+    const { ledger } = await open(undefined);
+    await start(ledger, request(1, { flight: "k" }), () => new Promise(() => undefined));
+    expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
+  });
+});

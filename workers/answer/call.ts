@@ -1,0 +1,199 @@
+import { base64url } from "../../shared/ids.ts";
+import type { Answer, AnswerEvent, Principal } from "../../shared/ports/answer.ts";
+import type { Usage } from "../../shared/ports/chat-provider.ts";
+import { estimateTokens } from "../../shared/tokens.ts";
+import type { CallCost, CallRequest, CallStart, LedgerApi, Spent } from "../tenant/api.ts";
+import { generate, type GenerateDeps, type GenerateEvent, type GenerateInput } from "./generate.ts";
+import { within } from "./retrieve.ts";
+import { affordable, modelConfig } from "./route.ts";
+import { listen, makeTelling } from "./telling.ts";
+
+/**
+ * One call to models: within the day's budgets, once for everybody who asks the same at the same time. The ledger is asked once
+ * before it and told once after it; built-in answerers cost nothing and are asked without it.
+ */
+export interface ModelCall {
+  /** No model is needed after all. */
+  drop(): void;
+  /**
+   * The answer's events: as `write` makes them, or as somebody else's call tells them.
+   * @throws QuaysideError `budget_exhausted`, and whatever `write` throws.
+   */
+  events(
+    write: (generated: AsyncIterable<GenerateEvent>) => AsyncIterable<AnswerEvent>,
+    retell: (answer: Answer) => Answer,
+    signal: AbortSignal,
+  ): AsyncGenerator<AnswerEvent>;
+}
+
+export interface CallDeps extends GenerateDeps {
+  readonly calls: (tenant: string) => Pick<LedgerApi, "startCall" | "settleCall">;
+  /** Lets work go on after the answer's last byte. */
+  readonly defer: (work: Promise<unknown>) => void;
+}
+
+/** Estimates of input are raised by this before they are held: what is held must not be less than what is billed. */
+const MARGIN = 1.2;
+const MARGIN_TOKENS = 64;
+
+/** @param flight names the answer, when it may be shared: the key of the evidence cache. */
+export function openCall(
+  deps: CallDeps,
+  principal: Principal,
+  input: GenerateInput,
+  flight: string | undefined,
+): ModelCall {
+  const { builtIn } = deps.providers;
+  const callable = input.route.candidates.flatMap(({ model, barred }) =>
+    barred === undefined ? [model] : [],
+  );
+  if (callable.every((model) => builtIn.includes(model))) {
+    return {
+      drop: () => undefined,
+      events: async function* (write, _retell, signal) {
+        yield* write(generate(input, signal, deps));
+      },
+    };
+  }
+
+  const ledger = deps.calls(principal.tenant);
+  const inputTokens = inputTokensOf(input);
+  const costOf = (model: string, tokensIn: number, tokensOut: number): CallCost => {
+    if (builtIn.includes(model)) return { model, tokens: 0, nanoUsd: 0 };
+    const { price } = modelConfig(input.config, model);
+    const nanoUsd = Math.ceil((tokensIn * price.input + tokensOut * price.output) * 1000);
+    return { model, tokens: tokensIn + tokensOut, nanoUsd };
+  };
+  const held = Math.ceil(inputTokens * MARGIN) + MARGIN_TOKENS;
+  const calls = callable.map((model) => costOf(model, held, outputTokensOf(input, model)));
+  const { subject, groups } = principal;
+  const begin = (shared: string | undefined): Begun => {
+    const id = base64url(crypto.getRandomValues(new Uint8Array(12)));
+    const telling = makeTelling();
+    const request: CallRequest = { id, subject, groups, calls, flight: shared };
+    const started = ledger.startCall(request, shared === undefined ? undefined : telling.join);
+    // Whoever waits for it hears of a failure; if nobody does, it is of no interest.
+    started.catch(() => undefined);
+    return { id, telling, started };
+  };
+  const first = begin(flight);
+
+  /** Gives back what is held, if anything is by the time that the ledger answers. */
+  const drop = ({ id, telling, started }: Begun): void => {
+    telling.end(false);
+    const settled = started.then(
+      ({ type }) => (type === "lead" ? ledger.settleCall(id, []) : undefined),
+      () => undefined,
+    );
+    deps.defer(settled.catch(() => undefined));
+  };
+
+  async function* lead(
+    { id, telling }: Begun,
+    models: readonly string[],
+    write: (generated: AsyncIterable<GenerateEvent>) => AsyncIterable<AnswerEvent>,
+    signal: AbortSignal,
+  ): AsyncGenerator<AnswerEvent> {
+    const meter = makeMeter(inputTokens, costOf);
+    let open = true;
+    const end = (whole: boolean): void => {
+      if (!open) return;
+      open = false;
+      telling.end(whole);
+      deps.defer(ledger.settleCall(id, meter.spent()).catch(() => undefined));
+    };
+    try {
+      const route = affordable(input.route, models);
+      for await (const event of write(meter.metered(generate({ ...input, route }, signal, deps)))) {
+        telling.push(event);
+        // A caller that has what it wanted never comes back for the end.
+        if (event.type === "done") end(true);
+        yield event;
+      }
+    } finally {
+      end(false);
+    }
+  }
+
+  return {
+    drop: () => drop(first),
+    async *events(write, retell, signal) {
+      let begun = first;
+      for (let shared = flight; ; shared = undefined) {
+        let start: CallStart;
+        try {
+          start = await within(begun.started, signal, "registry_unavailable");
+        } catch (error) {
+          drop(begun);
+          throw error;
+        }
+        if (start.type === "lead") {
+          yield* lead(begun, start.models, write, signal);
+          return;
+        }
+        let shown = false;
+        try {
+          for await (const event of listen(start.events, signal)) {
+            shown ||= event.type === "delta";
+            yield event.type === "done" ? { type: "done", answer: retell(event.answer) } : event;
+          }
+          return;
+        } catch (error) {
+          if (signal.aborted) throw error;
+        }
+        // Whoever wrote it is gone: the words that were heard go too, and another begins, once more for all who wait.
+        if (shown) yield { type: "retract", from: 0 };
+        begun = begin(shared);
+      }
+    },
+  };
+}
+
+interface Begun {
+  readonly id: string;
+  readonly telling: ReturnType<typeof makeTelling>;
+  readonly started: Promise<CallStart>;
+}
+
+interface Meter {
+  metered(events: AsyncIterable<GenerateEvent>): AsyncIterable<GenerateEvent>;
+  /** As billed where the provider says, else as estimated from what was sent and received. */
+  spent(): readonly Spent[];
+}
+
+function makeMeter(
+  inputTokens: number,
+  costOf: (model: string, tokensIn: number, tokensOut: number) => CallCost,
+): Meter {
+  let model: string | undefined;
+  let received = "";
+  let usage: Usage | undefined;
+  return {
+    async *metered(events) {
+      for await (const event of events) {
+        if (event.type === "start") model = event.model;
+        else if (event.type === "text") received += event.text;
+        else usage = event.usage;
+        yield event;
+      }
+    },
+    spent() {
+      if (model === undefined) return [];
+      const tokensIn = usage?.inputTokens ?? inputTokens;
+      const cost = costOf(model, tokensIn, usage?.outputTokens ?? estimateTokens(received));
+      return cost.tokens === 0 ? [] : [cost];
+    },
+  };
+}
+
+function inputTokensOf({ request }: GenerateInput): number {
+  return request.messages.reduce(
+    (sum, { content }) => sum + estimateTokens(content),
+    estimateTokens(request.system),
+  );
+}
+
+function outputTokensOf({ config, limits, maxOutputTokens }: GenerateInput, model: string): number {
+  const most = modelConfig(config, model).maxOutputTokens ?? Number.POSITIVE_INFINITY;
+  return Math.min(maxOutputTokens, limits.outputTokens, most);
+}
