@@ -252,7 +252,7 @@ export function remoteChatProviderContract(
 
     it.each([
       ["status_429_retry_after_s", 1000],
-      ["status_429_retry_after_ms", 30],
+      ["status_429_retry_after_ms", 300],
       ["status_429_far", 3_600_000],
       ["status_429_negative", undefined],
       ["status_429_garbage", undefined],

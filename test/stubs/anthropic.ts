@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
-import { modelAnswer, tokensOf } from "./obedient.ts";
+import { modelAnswer, servedModel, tokensOf } from "./obedient.ts";
 import { parseBody, runStub, sendJson, startStub, type Call, type Stub } from "./stub.ts";
 
 /**
@@ -93,16 +93,18 @@ const schema = z.strictObject({
 function messages(call: Call): void | Promise<void> {
   const parsed = parseBody(schema, call.body);
   if ("problem" in parsed) return sendJson(call, 400, error("invalid_request_error", parsed.problem));
-  const { model, messages: turns, stream } = parsed.input;
+  const { model, messages: turns, stream, system = [] } = parsed.input;
   if (turns.some(({ role }, i) => role !== (i % 2 === 0 ? "user" : "assistant"))) {
     return sendJson(call, 400, error("invalid_request_error", "messages: roles must alternate, user first"));
   }
   if (model.startsWith("missing")) return sendJson(call, 404, error("not_found_error", `model: ${model}`));
-  const prompt = turns.map(({ content }) => content).join("\n");
+  const told = typeof system === "string" ? [system] : system.map((block) => block.text);
+  const prompt = [...told, ...turns.map(({ content }) => content)].join("\n");
   const answer = answerOf(prompt, call);
   const used = { input_tokens: Math.ceil(prompt.length / 4), output_tokens: tokensOf(answer.text).length };
   const usage = call.is("usage_absurd") ? { input_tokens: 1e12, output_tokens: 1e12 } : used;
-  const message = { id: "msg_stub", type: "message", role: "assistant", model, stop_sequence: null };
+  const served = servedModel(model, call.fault);
+  const message = { id: "msg_stub", type: "message", role: "assistant", model: served, stop_sequence: null };
   if (stream !== true) {
     const content = [{ type: "text", text: answer.text }];
     return sendJson(call, 200, { ...message, content, stop_reason: answer.reason, usage });

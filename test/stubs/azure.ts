@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
-import { modelAnswer, tokensOf } from "./obedient.ts";
+import { modelAnswer, servedModel, tokensOf } from "./obedient.ts";
 import { parseBody, runStub, sendJson, startStub, type Call, type Stub } from "./stub.ts";
 
 /**
@@ -91,7 +91,12 @@ function chat(call: Call, deployment: string | undefined): void | Promise<void> 
         : "stop";
   const used = call.is("usage_absurd") ? [1e12, 1e12] : [Math.ceil(prompt.length / 4), tokens.length];
   const usage = { prompt_tokens: used[0], completion_tokens: used[1], total_tokens: 1e12 };
-  const base = { id: "chatcmpl-stub", object: "chat.completion.chunk", created: 1_795_000_000, model: name };
+  const base = {
+    id: "chatcmpl-stub",
+    object: "chat.completion.chunk",
+    created: 1_795_000_000,
+    model: servedModel(name, call.fault),
+  };
   const chunk = (choices: readonly unknown[], more: Fields = {}): string =>
     `data: ${JSON.stringify({ ...base, choices, ...more })}\n\n`;
   const delta = (fields: Fields, finish: string | null = null): string =>

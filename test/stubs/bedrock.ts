@@ -174,7 +174,10 @@ function converse(call: Call, model: string): void | Promise<void> {
   if (model.startsWith("missing")) {
     return sendJson(call, 404, { message: `Could not resolve the foundation model: ${model}` });
   }
-  const prompt = messages.flatMap(({ content }) => content.map((block) => block.text)).join("\n");
+  const told = (parsed.input.system ?? []).flatMap((block) => ("text" in block ? block.text : []));
+  const prompt = [...told, ...messages.flatMap(({ content }) => content.map((block) => block.text))].join(
+    "\n",
+  );
   const silent = ["empty_choices", "empty_content", "finish_content_filter", "tool_call_unexpected"];
   const answer = silent.some((mode) => call.is(mode)) ? "" : modelAnswer(prompt, call.fault);
   const tokens = tokensOf(answer);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
 import { inTime, makeStubKey, verifiedClaims } from "./keys.ts";
-import { modelAnswer, tokensOf } from "./obedient.ts";
+import { modelAnswer, servedModel, tokensOf } from "./obedient.ts";
 import { parseBody, sendJson, startStub, type Call, type Exchange, type Stub } from "./stub.ts";
 
 /**
@@ -90,15 +90,16 @@ function complete(call: Call): void | Promise<void> {
   }
   if (model.startsWith("missing")) return sendJson(call, 400, error("390142", `unknown model ${model}`));
   if (stream === false) return sendJson(call, 400, error("390142", "the stub only streams"));
-  const prompt = turns.map(({ content }) => content).join("\n");
+  const prompt = messages.map(({ content }) => content).join("\n");
   const silent = ["empty_choices", "empty_content", "finish_content_filter", "tool_call_unexpected"];
   const answer = silent.some((mode) => call.is(mode)) ? "" : modelAnswer(prompt, call.fault);
   const tokens = tokensOf(answer);
   const counted = call.is("usage_absurd") ? [1e12, 1e12] : [Math.ceil(prompt.length / 4), tokens.length];
   const [input = 0, output = 0] = counted;
   const usage = { prompt_tokens: input, completion_tokens: output, total_tokens: input + output };
+  const served = servedModel(model, call.fault);
   const chunk = (choices: readonly unknown[], used: unknown): string =>
-    `data: ${JSON.stringify({ id: "stub", model, choices, usage: used })}\n\n`;
+    `data: ${JSON.stringify({ id: "stub", model: served, choices, usage: used })}\n\n`;
   const finish = call.is("finish_length")
     ? { finish_reason: "length" }
     : call.is("finish_content_filter")

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
-import { modelAnswer, tokensOf } from "./obedient.ts";
+import { modelAnswer, servedModel, tokensOf } from "./obedient.ts";
 import { parseBody, sendJson, type Call } from "./stub.ts";
 
 /** Google's `streamGenerateContent`, as the Gemini API and Vertex AI serve it. Error texts quote what was sent. */
@@ -66,7 +66,8 @@ export function sendContent(call: Call, model: string, key: string): void | Prom
   if (contents.at(-1)?.role !== "user") {
     return sendJson(call, 400, googleError(400, "Please ensure that the last turn is of the user."));
   }
-  const prompt = contents.flatMap((turn) => turn.parts.map((part) => part.text)).join("\n");
+  const turns = [parsed.input.systemInstruction ?? { parts: [] }, ...contents];
+  const prompt = turns.flatMap((turn) => turn.parts.map((part) => part.text)).join("\n");
   const blocked = call.is("finish_content_filter");
   const silent =
     blocked || call.is("empty_content") || call.is("empty_choices") || call.is("tool_call_unexpected");
@@ -74,7 +75,7 @@ export function sendContent(call: Call, model: string, key: string): void | Prom
   const tokens = tokensOf(answer);
   const promptTokenCount = call.is("usage_absurd") ? 1e12 : Math.ceil(prompt.length / 4);
   const candidatesTokenCount = call.is("usage_absurd") ? 1e12 : tokens.length;
-  const base = { modelVersion: model, responseId: "stub" };
+  const base = { modelVersion: servedModel(model, call.fault), responseId: "stub" };
   const chunk = (
     fields: Readonly<Record<string, unknown>>,
     usage: Readonly<Record<string, number>>,

@@ -27,6 +27,11 @@ export function modelAnswer(prompt: string, fault: Fault | undefined): string {
   return best ? `${best.line.replace(/[.\s]+$/, "")} [${best.row}].` : "NO_EVIDENCE";
 }
 
+/** The model that a response names: another one under the fault `wrong_model_echo`. */
+export function servedModel(model: string, fault: Fault | undefined): string {
+  return fault?.mode === "wrong_model_echo" ? "another-model-2026-11-01" : model;
+}
+
 /** The pieces that a model would send one by one; joined they are the text. */
 export function tokensOf(text: string): string[] {
   return text.match(/\s*\S{1,6}|\s+$/gu) ?? [];

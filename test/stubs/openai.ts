@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
-import { modelAnswer, tokensOf, wordsOf } from "./obedient.ts";
+import { modelAnswer, servedModel, tokensOf, wordsOf } from "./obedient.ts";
 import { parseBody, runStub, sendJson, startStub, type Call, type Stub } from "./stub.ts";
 
 /**
@@ -82,7 +82,7 @@ function chat(call: Call): void | Promise<void> {
   const { messages } = input;
   const answer = answerOf(messages, call);
   const id = "chatcmpl-stub";
-  const base = { id, created: 1_795_000_000, model: input.model };
+  const base = { id, created: 1_795_000_000, model: servedModel(input.model, call.fault) };
   const usage = usageOf(call, promptText(messages), answer.text, "prompt_tokens", "completion_tokens");
   if (input.stream !== true) {
     const message = { role: "assistant", content: answer.text, refusal: null };
@@ -134,7 +134,7 @@ function responses(call: Call): void | Promise<void> {
     id: "resp_stub",
     object: "response",
     created_at: 1_795_000_000,
-    model: input.model,
+    model: servedModel(input.model, call.fault),
     status,
     error: null,
     incomplete_details: status === "in_progress" ? null : incomplete,

@@ -253,7 +253,7 @@ function read(request: IncomingMessage): Promise<string> {
 const RETRY_AFTER: Readonly<Record<string, () => Record<string, string>>> = {
   status_429_retry_after_s: () => ({ "retry-after": "1" }),
   status_429_retry_after_date: () => ({ "retry-after": new Date(Date.now() + 1000).toUTCString() }),
-  status_429_retry_after_ms: () => ({ "retry-after-ms": "30" }),
+  status_429_retry_after_ms: () => ({ "retry-after-ms": "300" }),
   status_429_far: () => ({ "retry-after": "3600" }),
   status_429_negative: () => ({ "retry-after": "-5" }),
   status_429_garbage: () => ({ "retry-after": "soon" }),

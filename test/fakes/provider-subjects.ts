@@ -1,0 +1,120 @@
+import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
+import { anthropic } from "../../workers/providers/anthropic.ts";
+import { azure } from "../../workers/providers/azure.ts";
+import { bedrock } from "../../workers/providers/bedrock.ts";
+import { openaiCompatible } from "../../workers/providers/compatible.ts";
+import { cortex } from "../../workers/providers/cortex.ts";
+import { gemini } from "../../workers/providers/gemini.ts";
+import { openai } from "../../workers/providers/openai.ts";
+import { vertex } from "../../workers/providers/vertex.ts";
+import { ANTHROPIC_STUB_KEY, startAnthropic } from "../stubs/anthropic.ts";
+import { AZURE_STUB_KEY, startAzure } from "../stubs/azure.ts";
+import { BEDROCK_STUB, startBedrock } from "../stubs/bedrock.ts";
+import { startCortex } from "../stubs/cortex.ts";
+import { GEMINI_STUB_KEY, startGemini } from "../stubs/gemini.ts";
+import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
+import type { Stub } from "../stubs/stub.ts";
+import { startVertex, VERTEX_STUB } from "../stubs/vertex.ts";
+import { secretHost } from "./secret-host.ts";
+
+/** Every provider that calls a service, each before a stub of its own. */
+
+export interface ProviderSubject {
+  readonly name: string;
+  readonly stub: Stub;
+  /** @param url of the service, default the stub's. @param network default the real one. */
+  provider(url?: string, network?: typeof fetch): ChatProvider;
+}
+
+type Secrets = Readonly<Record<string, string>>;
+
+function subject(
+  name: string,
+  stub: Stub,
+  make: (host: ReturnType<typeof secretHost>, url: string) => ChatProvider,
+  secrets: (url: string) => Secrets,
+): ProviderSubject {
+  return {
+    name,
+    stub,
+    provider(url = stub.url, network = fetch) {
+      const host = secretHost(secrets(url));
+      return make({ ...host, fetch: (input, init) => network(input, init) }, url);
+    },
+  };
+}
+
+const openaiSecrets = (url: string): Secrets => ({
+  OPENAI_API_KEY: OPENAI_STUB_KEY,
+  OPENAI_BASE_URL: `${url}/v1`,
+});
+
+/** All of them, started; dispose of their stubs. */
+export async function startProviderSubjects(): Promise<readonly ProviderSubject[]> {
+  const cortexStub = await startCortex();
+  const vertexStub = await startVertex();
+  return [
+    subject("openai, chat", await startOpenai(), (host) => openai({ api: "chat" }, host), openaiSecrets),
+    subject(
+      "openai, responses",
+      await startOpenai(),
+      (host) => openai({ api: "responses" }, host),
+      openaiSecrets,
+    ),
+    subject(
+      "compatible",
+      await startOpenai(),
+      (host, url) => openaiCompatible({ baseUrl: `${url}/v1`, secret: "KEY" }, host),
+      () => ({ KEY: OPENAI_STUB_KEY }),
+    ),
+    subject(
+      "anthropic",
+      await startAnthropic(),
+      (host) => anthropic({}, host),
+      (url) => ({ ANTHROPIC_API_KEY: ANTHROPIC_STUB_KEY, ANTHROPIC_BASE_URL: url }),
+    ),
+    subject(
+      "gemini",
+      await startGemini(),
+      (host) => gemini({}, host),
+      (url) => ({ GEMINI_API_KEY: GEMINI_STUB_KEY, GEMINI_BASE_URL: url }),
+    ),
+    subject(
+      "vertex",
+      vertexStub,
+      (host) => vertex({}, host),
+      (url) => ({
+        GOOGLE_APPLICATION_CREDENTIALS_JSON: vertexStub.credentials,
+        VERTEX_LOCATION: VERTEX_STUB.location,
+        VERTEX_BASE_URL: url,
+      }),
+    ),
+    subject(
+      "azure",
+      await startAzure(),
+      (host) => azure({}, host),
+      (url) => ({ AZURE_OPENAI_API_KEY: AZURE_STUB_KEY, AZURE_OPENAI_ENDPOINT: url }),
+    ),
+    subject(
+      "bedrock",
+      await startBedrock(),
+      (host) => bedrock({}, host),
+      (url) => ({
+        AWS_REGION: BEDROCK_STUB.region,
+        AWS_ACCESS_KEY_ID: BEDROCK_STUB.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: BEDROCK_STUB.secretAccessKey,
+        BEDROCK_BASE_URL: url,
+      }),
+    ),
+    subject(
+      "cortex",
+      cortexStub,
+      (host) => cortex({}, host),
+      (url) => ({
+        SNOWFLAKE_ACCOUNT: cortexStub.account,
+        SNOWFLAKE_TOKEN: cortexStub.token,
+        SNOWFLAKE_BASE_URL: url,
+      }),
+    ),
+  ];
+}
