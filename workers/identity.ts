@@ -18,6 +18,8 @@ export interface Identity {
   readonly widgetTokens: WidgetTokens;
   /** Users of chat platforms, whose requests a surface verifies itself. */
   readonly directory: Directory;
+  /** Identity providers whose access tokens are taken. */
+  readonly issuers: readonly string[];
 }
 
 export interface IdentitySettings {
@@ -63,6 +65,7 @@ export function makeIdentity({ host, tenant, ledger, config }: IdentitySettings)
     apiKey: (request) => authenticate(request, [bearer([{ ...keys, verify: keys.identify }])]),
     widgetTokens: widget,
     directory,
+    issuers: issuer === undefined ? [] : [issuer],
   };
 }
 

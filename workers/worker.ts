@@ -14,6 +14,7 @@ import { makeErasableCache } from "./answer/cache-erase.ts";
 import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
 import { makeModelHealth } from "./answer/health.ts";
+import { makeReadRow } from "./answer/read-row.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { modelsBehind, presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
@@ -40,6 +41,7 @@ import { consoleSurface } from "./surfaces/console-assets.ts";
 import { demoSurface } from "./surfaces/demo.ts";
 import { httpSurface } from "./surfaces/http.ts";
 import { keysSurface } from "./surfaces/keys.ts";
+import { mcpSurface } from "./surfaces/mcp.ts";
 import { openaiSurface } from "./surfaces/openai.ts";
 import { openapiSurface } from "./surfaces/openapi.ts";
 import { runsSurface } from "./surfaces/runs.ts";
@@ -125,6 +127,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   const surfaces: Surface[] = [
     httpSurface({ ...asked, ready: (signal) => checkReady(parts, signal) }),
     openaiSurface(asked),
+    mcpSurface({ ...asked, readRow: makeReadRow(recheck), issuers: identity.issuers }),
     adminSurface({ principal, registry: parts.registry }),
     budgetsSurface({ principal, ledger: parts.ledgerOf }),
     keysSurface({ principal, keys: parts.ledger, now }),

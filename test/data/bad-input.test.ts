@@ -52,6 +52,8 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
   "hb-d-0031": "there are no budgets yet",
   "hb-d-0035": "POST /v1/ask takes no idempotency key; ingest runs will",
   "hb-d-0061": "there is no widget page yet",
+  "hb-d-0052": "test/e2e/mcp.test.ts decides it: an issuer is needed",
+  "hb-d-0058": "this server keeps no sessions, so a session's id means nothing (MCP 2026-07-28)",
   "hb-d-0064": "the clock can't be set from outside: test/workerd/identity.test.ts decides it",
   "hb-d-0065": "there is no widget page yet",
   "hb-d-0066": "there is no widget page yet",
@@ -59,10 +61,6 @@ const NOT_BUILT: Readonly<Record<string, string>> = {
   "hb-d-0068": "there are no re-ingest runs over HTTP yet",
   "hb-d-0072": "POST /v1/erase takes {table, key} of the caller's own tenant; it can't name another's row",
 };
-const NOT_BUILT_SURFACES: Readonly<Record<string, string>> = {
-  mcp: "there is no MCP surface yet",
-};
-
 /** What a line says in the contract's own fields: `provider` is the front of `model`, an index is a list of tables. */
 const IN_OUR_FIELDS: Readonly<Record<string, Record<string, unknown>>> = {
   "hb-d-0004": { question: "x", tables: ["tenant-b-main"] },
@@ -73,8 +71,19 @@ const IN_OUR_FIELDS: Readonly<Record<string, Record<string, unknown>>> = {
   "hb-d-0033": { question: "Why is the berth closed?", model: "openai/gpt-test" },
   "hb-d-0034": { question: "Why is the berth closed?", model: "openai/gpt-test" },
 };
+const PING = { jsonrpc: "2.0", id: 1, method: "ping" };
+Object.assign(IN_OUR_FIELDS, {
+  "hb-d-0056": { ...PING, method: "tools/call", params: { name: "fetch", arguments: { id: "pay:7" } } },
+  "hb-d-0057": PING,
+  "hb-d-0059": PING,
+});
 /** Codes that the contract folds into another one. */
-const IN_OUR_CODES: Readonly<Record<string, string>> = { "hb-d-0023": "unknown_model" };
+const IN_OUR_CODES: Readonly<Record<string, string | number>> = {
+  "hb-d-0023": "unknown_model",
+  // Arguments of the wrong type are told to the model, which can mend them (MCP 2025-11-25, "Tools: error handling").
+  "hb-d-0054": "isError",
+  "hb-d-0056": "not_found",
+};
 
 const TOKEN = "a-token-for-these-tests";
 /** Enough for thousands of requests; everything else is the default. */
@@ -133,14 +142,11 @@ describe.skipIf(skip)("bad requests", () => {
     "%s",
     async (_, line) => {
       const response = await (SPECIAL[line.name] ?? send)(line);
-      await (line.surface === "openai" ? expectOpenaiError : expectDocument)(response);
+      await (EXPECT[line.surface] ?? expectDocument)(response);
       const allowed = String(line.status).split(" or ").map(Number);
       expect(allowed).toContain(response.status);
       if (line.code !== null) {
-        const { code, error } = await documentOf(response);
-        // The OpenAI API tells some of these by the error's type.
-        const told = error === undefined ? [code] : Object.values(z.looseObject({}).parse(error));
-        expect(told).toContain(IN_OUR_CODES[line.id] ?? line.code);
+        expect(await toldBy(response)).toContain(IN_OUR_CODES[line.id] ?? line.code);
       }
       if (response.status === 405) expect(response.headers.get("allow")).toBe("POST, OPTIONS");
       if (response.status === 401) expect(response.headers.get("www-authenticate")).toBe("Bearer");
@@ -163,7 +169,7 @@ describe.skipIf(skip)("hostile JSON bodies", () => {
 });
 
 function reasonNot(line: BadRequest): string | undefined {
-  return NOT_BUILT[line.id] ?? NOT_BUILT_SURFACES[line.surface];
+  return NOT_BUILT[line.id];
 }
 
 /** Nothing is ever a 500, every problem is a problem document, and it names the request as the header does. */
@@ -194,8 +200,34 @@ async function expectOpenaiError(response: Response): Promise<void> {
   expect(Object.keys(z.looseObject({}).parse(error))).toEqual(["message", "type", "param", "code"]);
 }
 
+/** JSON-RPC's own errors, and problem documents for what comes before it. */
+async function expectRpc(response: Response): Promise<void> {
+  if (response.headers.get("content-type") === "application/problem+json") return expectDocument(response);
+  expect(response.status).not.toBe(500);
+  expect(await documentOf(response)).toMatchObject({ jsonrpc: "2.0" });
+}
+
+const EXPECT: Readonly<Record<string, (response: Response) => Promise<void>>> = {
+  openai: expectOpenaiError,
+  mcp: expectRpc,
+};
+
+/** Codes and kinds by which an answer says what is wrong. */
+async function toldBy(response: Response): Promise<readonly unknown[]> {
+  const { code, error, result } = await documentOf(response);
+  if (error !== undefined) return Object.values(z.looseObject({}).parse(error));
+  if (result === undefined) return [code];
+  const { isError, content } = z
+    .object({ isError: z.boolean(), content: z.array(z.object({ text: z.string() })) })
+    .parse(result);
+  return [isError ? "isError" : "", content[0]?.text.split(":")[0]];
+}
+
 async function documentOf(response: Response): Promise<Readonly<Record<string, unknown>>> {
-  return z.record(z.string(), z.unknown()).parse(await response.clone().json());
+  const text = await response.clone().text();
+  // MCP of 2025 answers in a stream of one event.
+  const json = /^data: (.+)$/m.exec(text)?.[1] ?? text;
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(json));
 }
 
 /** Paths of the surfaces that the lines name. */
@@ -204,11 +236,13 @@ const PATHS: Readonly<Record<string, string>> = {
   forget: "/v1/erase",
   widget: "/v1/widget/tokens",
   openai: "/openai/v1/chat/completions",
+  mcp: "/mcp",
 };
 
 function send(line: BadRequest, worker = guarded): Promise<Response> {
   const { request } = line;
   const headers = new Headers(request.headers);
+  if (line.surface === "mcp") headers.set("content-type", "application/json");
   const restricted = request.auth === "user:restricted";
   // Nobody but a demo user lacks an operator's scopes here.
   const asDemo = restricted || (line.surface === "forget" && request.auth === "user");

@@ -11,6 +11,7 @@ import { budgetsSurface } from "../../workers/surfaces/budgets.ts";
 import { demoSurface } from "../../workers/surfaces/demo.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
+import { mcpSurface } from "../../workers/surfaces/mcp.ts";
 import { openaiSurface } from "../../workers/surfaces/openai.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
 import { slackSurface } from "../../workers/surfaces/slack.ts";
@@ -275,6 +276,7 @@ async function routes(): Promise<string[]> {
   const surfaces = [
     httpSurface({ ...asked, ready: never }),
     openaiSurface(asked),
+    mcpSurface({ ...asked, readRow: never, issuers: [] }),
     adminSurface({ principal: never, registry: never }),
     budgetsSurface({ principal: never, ledger: never }),
     keysSurface({
