@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { Host, LogEvent } from "../shared/ports/host.ts";
+import { nodeFetch } from "./node-fetch.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 /**
- * The host that Node programs lend to adapters: global fetch, secrets from an environment, warnings and errors as JSON lines.
+ * The host that Node programs lend to adapters: fetch, secrets from an environment, warnings and errors as JSON lines.
  * @param env e.g. `process.env`, with what `readDevVars` found under it.
  * @param options `level`: the least level that is logged, default `warn`; `write`: where a line goes, default stderr.
  */
@@ -16,7 +17,7 @@ export function nodeHost(
   // oxlint-disable-next-line no-console -- the default log of a program is its stderr
   const write = options.write ?? ((line: string) => console.error(line));
   return {
-    fetch: (input, init) => fetch(input, init),
+    fetch: nodeFetch,
     secret: (name) => {
       const value = env[name];
       return value === undefined || value === "" ? undefined : value;
