@@ -2,6 +2,7 @@ import type { Index } from "@pinecone-database/pinecone";
 import * as z from "zod/mini";
 import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
 import { hash128 } from "../ids.ts";
+import { inParallel, slices } from "./parallel.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import type { Filter, Match, VectorIndex } from "../ports/vector-index.ts";
@@ -239,31 +240,6 @@ function best(matches: readonly { readonly id: string; readonly score?: number }
     if (score !== undefined && Number.isFinite(score) && !byId.has(id)) byId.set(id, { id, score });
   }
   return [...byId.values()].sort((a, b) => b.score - a.score).slice(0, topK);
-}
-
-function* slices<T>(list: readonly T[], size: number): Generator<readonly T[], void, undefined> {
-  for (let at = 0; at < list.length; at += size) yield list.slice(at, at + size);
-}
-
-/** Results in order; at most `limit` at work, and items are taken (and so made) only when there is room. */
-async function inParallel<T, R>(
-  items: Iterable<T>,
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const iterator = items[Symbol.iterator]();
-  let taken = 0;
-  const worker = async (): Promise<void> => {
-    for (;;) {
-      const { done, value } = iterator.next();
-      if (done) return;
-      const at = taken++;
-      results[at] = await work(value);
-    }
-  };
-  await Promise.all(Array.from({ length: limit }, worker));
-  return results;
 }
 
 /** The SDK's failure as ours. */

@@ -11,6 +11,8 @@ export interface Host {
   readonly fetch: typeof fetch;
   /** The secret or setting named in the environment, e.g. `OPENAI_API_KEY`; undefined when unset or empty. */
   secret(name: string): string | undefined;
+  /** What the platform binds to the program under this name, e.g. `AI`; undefined where there is nothing, or no platform. */
+  binding?(name: string): unknown;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   log(event: LogEvent): void;
