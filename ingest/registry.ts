@@ -21,11 +21,17 @@ const SOURCES: Readonly<Record<string, Load<Source>>> = {
 const EMBEDDERS: Readonly<Record<string, Load<Embedder>>> = {
   local: async () => (await import("../shared/embedders/local.ts")).localEmbedder,
   openai: async () => (await import("../shared/embedders/openai.ts")).openaiEmbedder,
+  compatible: async () => (await import("../shared/embedders/compatible.ts")).compatibleEmbedder,
+  "workers-ai": async () => (await import("../shared/embedders/workers-ai.ts")).workersAiEmbedder,
+  gemini: async () => (await import("../shared/embedders/gemini.ts")).geminiEmbedder,
+  pinecone: async () => (await import("../shared/embedders/pinecone-inference.ts")).pineconeEmbedder,
+  cortex: async () => (await import("../shared/embedders/cortex.ts")).cortexEmbedder,
 };
 
 /** Indexes outside the registry; `embedded` is the registry itself. */
 const INDEXES: Readonly<Record<string, Load<VectorIndex>>> = {
   pinecone: async () => (await import("../shared/indexes/pinecone.ts")).pinecone,
+  vectorize: async () => (await import("../shared/indexes/vectorize.ts")).vectorize,
 };
 
 export const EMBEDDED = "embedded";

@@ -32,6 +32,8 @@ export interface StreamOptions {
    * Undefined keeps the default. `body` is at most 64 KiB of text, possibly not JSON.
    */
   readonly failure?: (status: number, body: string, headers: Headers) => QuaysideError | undefined;
+  /** How long the body of a 429 asks to wait, in milliseconds, for a peer that sends no Retry-After; undefined when it does not. */
+  readonly waitMs?: (body: string) => number | undefined;
 }
 
 export interface RequestOptions extends StreamOptions {
@@ -273,8 +275,12 @@ function ofStatus(response: Response, body: string, now: number, options: Stream
   const { status } = response;
   const detail = { cause: { status, body }, retryAfterMs: retryAfter(response.headers, now) };
   if (status === 429) {
+    const retryAfterMs = detail.retryAfterMs ?? options.waitMs?.(body);
     return {
-      failure: new QuaysideError("rate_limited", `${peer} is limiting our calls.`, detail),
+      failure: new QuaysideError("rate_limited", `${peer} is limiting our calls.`, {
+        ...detail,
+        retryAfterMs,
+      }),
       again: true,
     };
   }

@@ -26,11 +26,19 @@ interface Line<Port> {
 const EMBEDDERS: Readonly<Record<string, Line<Embedder>>> = {
   local: { load: async () => (await import("../shared/embedders/local.ts")).localEmbedder },
   openai: { load: async () => (await import("../shared/embedders/openai.ts")).openaiEmbedder },
+  compatible: { load: async () => (await import("../shared/embedders/compatible.ts")).compatibleEmbedder },
+  "workers-ai": { load: async () => (await import("../shared/embedders/workers-ai.ts")).workersAiEmbedder },
+  gemini: { load: async () => (await import("../shared/embedders/gemini.ts")).geminiEmbedder },
+  pinecone: {
+    load: async () => (await import("../shared/embedders/pinecone-inference.ts")).pineconeEmbedder,
+  },
+  cortex: { load: async () => (await import("../shared/embedders/cortex.ts")).cortexEmbedder },
 };
 
 /** Indexes outside the shards; `embedded` is the shard itself. */
 const INDEXES: Readonly<Record<string, Line<VectorIndex>>> = {
   pinecone: { load: async () => (await import("../shared/indexes/pinecone.ts")).pinecone },
+  vectorize: { load: async () => (await import("../shared/indexes/vectorize.ts")).vectorize },
 };
 
 /** Sources that are read by fetch alone; the Worker reads those whose secrets it has. */

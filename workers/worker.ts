@@ -282,6 +282,9 @@ function cacheSecret(host: Host): string {
   return `quayside answer cache ${token ?? crypto.randomUUID()}`;
 }
 
+/** What adapters may take of what is bound; storage is not among it. */
+const BINDINGS: readonly string[] = ["AI", "VECTORIZE"];
+
 function makeHost(env: Env): Host {
   return {
     fetch: (input, init) => fetch(input, init),
@@ -289,6 +292,7 @@ function makeHost(env: Env): Host {
       const value = env[name];
       return typeof value === "string" && value !== "" ? value : undefined;
     },
+    binding: (name) => (BINDINGS.includes(name) ? env[name] : undefined),
     now: () => Date.now(),
     log,
   };

@@ -4,7 +4,7 @@ import { pinecone } from "../../shared/indexes/pinecone.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { IndexEntry, IndexQuery } from "../../shared/ports/vector-index.ts";
 import { secretHost } from "../fakes/secret-host.ts";
-import { stubVector } from "../stubs/openai.ts";
+import { stubVector } from "../stubs/embedding.ts";
 import { PINECONE_STUB_KEY, startPinecone, type PineconeStub } from "../stubs/pinecone.ts";
 import { failureCode } from "./embedder.ts";
 

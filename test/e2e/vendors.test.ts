@@ -4,6 +4,7 @@ import type { Config } from "../../shared/config.ts";
 import { ANTHROPIC_STUB_KEY, startAnthropic } from "../stubs/anthropic.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import { PINECONE_STUB_KEY, startPinecone } from "../stubs/pinecone.ts";
+import { startVectorize, VECTORIZE_STUB } from "../stubs/vectorize.ts";
 import { serve, type Served } from "./harness.ts";
 import { ownSample } from "./sample.ts";
 
@@ -15,14 +16,17 @@ let sample: Awaited<ReturnType<typeof ownSample>>;
 let openai: Awaited<ReturnType<typeof startOpenai>>;
 let anthropic: Awaited<ReturnType<typeof startAnthropic>>;
 let pinecone: Awaited<ReturnType<typeof startPinecone>>;
+let vectorize: Awaited<ReturnType<typeof startVectorize>>;
 let served: Served;
 let remote: Served;
+let edge: Served;
 
 beforeAll(async () => {
   sample = await ownSample();
   openai = await startOpenai();
   anthropic = await startAnthropic();
   pinecone = await startPinecone(0, { index: "quayside", dimension: 256 });
+  vectorize = await startVectorize(0, { dimensions: 384 });
   const env = {
     OPENAI_API_KEY: OPENAI_STUB_KEY,
     OPENAI_BASE_URL: `${openai.url}/v1`,
@@ -31,6 +35,9 @@ beforeAll(async () => {
     PINECONE_API_KEY: PINECONE_STUB_KEY,
     PINECONE_CONTROLLER_HOST: pinecone.url,
     PINECONE_INDEX: "quayside",
+    CLOUDFLARE_ACCOUNT_ID: VECTORIZE_STUB.account,
+    CLOUDFLARE_API_TOKEN: VECTORIZE_STUB.token,
+    CLOUDFLARE_BASE_URL: vectorize.url,
   };
   // Articles and notices are enough here: what is tested is the protocols, not the volume.
   const tables = Object.fromEntries(
@@ -46,15 +53,17 @@ beforeAll(async () => {
     },
     env,
   );
-  await Promise.all([served.ingest(), remote.ingest()]);
+  edge = await serve({ ...config, index: { kind: "vectorize", index: VECTORIZE_STUB.index } }, env);
+  await Promise.all([served.ingest(), remote.ingest(), edge.ingest()]);
 });
 
 afterAll(async () => {
-  await Promise.all([served?.stop(), remote?.stop()]);
+  await Promise.all([served?.stop(), remote?.stop(), edge?.stop()]);
   await Promise.all([
     openai?.[Symbol.asyncDispose](),
     anthropic?.[Symbol.asyncDispose](),
     pinecone?.[Symbol.asyncDispose](),
+    vectorize?.[Symbol.asyncDispose](),
   ]);
   await rm(sample.directory, { recursive: true, force: true });
 });
@@ -95,26 +104,33 @@ describe("a model chosen per request", () => {
   });
 });
 
-describe("vectors in Pinecone", () => {
+describe.each([
+  ["Pinecone", () => [remote, pinecone] as const],
+  ["Vectorize", () => [edge, vectorize] as const],
+])("vectors in %s", (_, open) => {
   test("the same rows are found, confirmed by the registry and cited", async () => {
-    const answer = await remote.ask("How long before departure does car check-in close at Dieppe?", "guest");
+    const answer = await open()[0].ask(
+      "How long before departure does car check-in close at Dieppe?",
+      "guest",
+    );
     expect(answer.outcome).toBe("answered");
     expect(answer.citations.map((c) => c.id)).toContain("knowledge_articles:KA-101");
   });
 
   test("a store that ignores its filter shows nobody a row that they may not see", async () => {
     const body = { query: "reefer sockets temperature Salicorne", top_k: 50 };
-    const permitted = await remote.post("/v1/search", body, { "x-quayside-demo-user": "ops-fr" });
+    const [world, store] = open();
+    const permitted = await world.post("/v1/search", body, { "x-quayside-demo-user": "ops-fr" });
     expect(await permitted.text()).toContain("KA-118");
-    pinecone.fault({ mode: "ignores_filter" });
-    const forbidden = await remote.post("/v1/search", body, { "x-quayside-demo-user": "guest" });
-    pinecone.reset();
+    store.fault({ mode: "ignores_filter" });
+    const forbidden = await world.post("/v1/search", body, { "x-quayside-demo-user": "guest" });
+    store.fault(undefined);
     expect(forbidden.status).toBe(200);
     expect(await forbidden.text()).not.toContain("KA-118");
   });
 
   test("an unchanged warehouse embeds and writes nothing", async () => {
-    const result = await remote.ingest();
+    const result = await open()[0].ingest();
     expect([result.embedded_texts, result.upsert_requests, result.delete_requests]).toEqual([0, 0, 0]);
   });
 });

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
+import { embeddings } from "./embedding.ts";
 import { inTime, makeStubKey, verifiedClaims } from "./keys.ts";
 import { modelAnswer, servedModel, tokensOf } from "./obedient.ts";
 import { parseBody, sendJson, startStub, type Call, type Exchange, type Stub } from "./stub.ts";
@@ -54,6 +55,7 @@ export async function startCortex(port = 0): Promise<CortexStub> {
             : `Stubbed failure ${status}, token ${TOKEN}`,
         ),
       handle(call) {
+        if (call.method === "POST" && call.path === "/api/v2/cortex/inference:embed") return embed(call);
         if (call.method !== "POST" || call.path !== "/api/v2/cortex/inference:complete") {
           return sendJson(call, 404, error("390404", `Not found: ${call.path}`));
         }
@@ -134,6 +136,32 @@ function complete(call: Call): void | Promise<void> {
     ],
     error: `data: ${JSON.stringify(error("390503", `The model is Overloaded, token ${TOKEN}`))}\n\n`,
   });
+}
+
+const EMBEDDERS: Readonly<Record<string, number>> = {
+  "snowflake-arctic-embed-l-v2.0": 1024,
+  "snowflake-arctic-embed-m-v1.5": 768,
+};
+
+const embedSchema = z.strictObject({
+  model: text,
+  text: z.array(text).check(z.minLength(1), z.maxLength(512)),
+});
+
+/** Each vector in a list of its own, last text first: the index says whose it is. */
+function embed(call: Call): void {
+  const parsed = parseBody(embedSchema, call.body);
+  if ("problem" in parsed) return sendJson(call, 400, error("390142", parsed.problem));
+  const { model, text: texts } = parsed.input;
+  const dimensions = EMBEDDERS[model];
+  if (dimensions === undefined) return sendJson(call, 400, error("390142", `unknown model ${model}`));
+  const data = embeddings(call, texts, dimensions).map((vector, index) => ({
+    object: "embedding",
+    embedding: [[...vector]],
+    index,
+  }));
+  const tokens = texts.reduce((sum, one) => sum + Math.ceil(one.length / 4), 0);
+  sendJson(call, 200, { object: "list", data: data.toReversed(), model, usage: { total_tokens: tokens } });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { sendStream } from "./chat-stream.ts";
-import { modelAnswer, servedModel, tokensOf, wordsOf } from "./obedient.ts";
+import { embeddings as embed } from "./embedding.ts";
+import { modelAnswer, servedModel, tokensOf } from "./obedient.ts";
 import { parseBody, runStub, sendJson, startStub, type Call, type Stub } from "./stub.ts";
 
 /**
@@ -208,6 +208,7 @@ const NATIVE: Readonly<Record<string, number>> = {
   "text-embedding-3-small": 1536,
   "text-embedding-3-large": 3072,
   "text-embedding-ada-002": 1536,
+  "bge-m3": 1024,
 };
 
 function embeddings(call: Call): void {
@@ -237,12 +238,11 @@ function embeddings(call: Call): void {
   }
   const encode = (vector: Float32Array): unknown =>
     input.encoding_format === "base64" ? Buffer.from(vector.buffer).toString("base64") : [...vector];
-  let data = texts.map((text, index) => ({
+  const data = embed(call, texts, asked).map((vector, index) => ({
     object: "embedding",
     index,
-    embedding: encode(spoiled(stubVector(text, asked), call)),
+    embedding: encode(vector),
   }));
-  if (call.is("partial_batch")) data = data.slice(0, -1);
   if (call.is("reordered_batch")) data.reverse();
   sendJson(call, 200, {
     object: "list",
@@ -250,28 +250,6 @@ function embeddings(call: Call): void {
     model: input.model,
     usage: { prompt_tokens: total, total_tokens: total },
   });
-}
-
-/** Words hashed into signed buckets, unit length: texts that share words are close, the same text always has the same vector. */
-export function stubVector(text: string, dimensions: number): Float32Array {
-  const vector = new Float32Array(dimensions);
-  for (const word of [...wordsOf(text), `text ${text}`]) {
-    const weight = word.startsWith("text ") ? 0.1 : Math.log2(1 + word.length);
-    const hash = createHash("sha256").update(word).digest();
-    for (let i = 0; i < 4; i++) {
-      const at = hash.readUInt32LE(i * 4) % dimensions;
-      vector[at] = (vector[at] ?? 0) + ((hash[16 + i] ?? 0) & 1 ? weight : -weight);
-    }
-  }
-  const length = Math.hypot(...vector) || 1;
-  return vector.map((x) => x / length);
-}
-
-function spoiled(vector: Float32Array, call: Call): Float32Array {
-  if (call.is("wrong_dim")) return vector.slice(1);
-  if (call.is("nan_vector")) vector[0] = Number.NaN;
-  if (call.is("zero_vector")) vector.fill(0);
-  return vector;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await runStub(startOpenai);

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
+import { embeddings } from "./embedding.ts";
 import { hang, parseBody, runStub, sendJson, startStub, type Call, type Stub } from "./stub.ts";
 
 /**
@@ -66,6 +67,7 @@ export async function startPinecone(port = 0, options: PineconeOptions = {}): Pr
                 error: { code: "NOT_FOUND", message: `Resource ${path} not found` },
               });
         }
+        if (method === "POST" && path === "/embed") return embed(call);
         if (method === "POST" && path === "/vectors/upsert") return upsert(call, namespaces, dimension);
         if (method === "POST" && path === "/query") return query(call, namespaces, dimension);
         if (method === "GET" && path === "/vectors/fetch") return fetchIds(call, namespaces);
@@ -336,6 +338,32 @@ function namespaceOf(namespaces: Namespaces, name: string): Map<string, StoredRe
   const space = namespaces.get(name) ?? new Map<string, StoredRecord>();
   namespaces.set(name, space);
   return space;
+}
+
+const text = z.string().check(z.minLength(1));
+const embedSchema = z.strictObject({
+  model: z.enum(["llama-text-embed-v2", "multilingual-e5-large"]),
+  inputs: z.array(z.strictObject({ text })).check(z.minLength(1), z.maxLength(96)),
+  parameters: z.strictObject({
+    input_type: z.enum(["passage", "query"]),
+    truncate: z.optional(z.enum(["NONE", "END", "START"])),
+    dimension: z.optional(z.number()),
+  }),
+});
+
+function embed(call: Call): void {
+  const parsed = parseBody(embedSchema, call.body);
+  if ("problem" in parsed) return sendJson(call, 400, error(3, parsed.problem));
+  const { model, inputs, parameters } = parsed.input;
+  const { dimension = 1024 } = parameters;
+  if (![384, 512, 768, 1024, 2048].includes(dimension)) return sendJson(call, 400, error(3, "dimension"));
+  const texts = inputs.map((input) => input.text);
+  const data = embeddings(call, texts, dimension).map((values) => ({
+    vector_type: "dense",
+    values: [...values],
+  }));
+  const tokens = texts.reduce((sum, one) => sum + Math.ceil(one.length / 4), 0);
+  sendJson(call, 200, { model, vector_type: "dense", data, usage: { total_tokens: tokens } });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await runStub(startPinecone);
