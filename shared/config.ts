@@ -179,6 +179,7 @@ function makeSchemas() {
     /** Largest share of rows that may fail before a run stops. */
     failedShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
     maxCostUsd: z.optional(z.number().check(z.minimum(0))),
+    maxTokens: z.optional(positive),
     /** Most rows that a run inside the Worker reads before it writes down where it is and goes on with the next alarm. */
     sliceRows: z.optional(positive),
     /** Most milliseconds that it works before that. */
@@ -344,6 +345,7 @@ export const DEFAULT_LIMITS = {
   deleteShare: 0.3,
   failedShare: 0.01,
   maxCostUsd: 50,
+  maxTokens: 2_500_000_000,
   sliceRows: 50_000,
   sliceMs: 60_000,
 } as const satisfies Required<z.infer<Schemas["limits"]>>;

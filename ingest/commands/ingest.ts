@@ -27,6 +27,8 @@ export interface IngestOnceOptions {
   readonly full?: boolean;
   /** US dollars; default from the configuration. */
   readonly maxCostUsd?: number | undefined;
+  /** Of embedding; default from the configuration. */
+  readonly maxTokens?: number | undefined;
   /** Accepts what the guards would stop. */
   readonly yes?: boolean;
   /** A run that waits, which this one carries out; its configuration is published already. */
@@ -173,16 +175,18 @@ function resultOf(report: IngestReport, seconds: number): IngestResult {
 export const command: Command = {
   name: "ingest",
   summary: "bring the index up to date with the warehouse",
-  usage: "[--table T]… [--full] [--max-cost USD] [--yes]",
+  usage: "[--table T]… [--full] [--max-cost USD] [--max-tokens N] [--yes]",
   options: {
     table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
     full: { type: "boolean", help: "make and embed every row anew, changed or not" },
     "max-cost": { type: "string", value: "USD", help: "stop before embedding costs more" },
+    "max-tokens": { type: "string", value: "N", help: "stop before embedding takes more" },
     yes: { type: "boolean", help: "accept mass deletes, empty tables and many bad rows" },
   },
   async run(context) {
     const { values, terminal } = context;
     const maxCostUsd = amount(string(values["max-cost"]), "--max-cost");
+    const maxTokens = amount(string(values["max-tokens"]), "--max-tokens");
     const { config } = await context.config();
     const tables = strings(values["table"]);
     const line = makeProgressLine(terminal, () => context.host.now());
@@ -194,6 +198,7 @@ export const command: Command = {
       tables: tables.length > 0 ? tables : undefined,
       full: values["full"] === true,
       maxCostUsd,
+      maxTokens,
       yes: values["yes"] === true,
       onProgress: line.update,
       onNote: (note) => terminal.note(note),

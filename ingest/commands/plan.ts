@@ -11,15 +11,17 @@ import { money, table as layout, whole } from "./text.ts";
 export const command: Command = {
   name: "plan",
   summary: "what ingest would do and cost; writes nothing",
-  usage: "[--table T]… [--full] [--max-cost USD]",
+  usage: "[--table T]… [--full] [--max-cost USD] [--max-tokens N]",
   options: {
     table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
     full: { type: "boolean", help: "as if every row had changed" },
     "max-cost": { type: "string", value: "USD", help: "the cap that ingest would be given" },
+    "max-tokens": { type: "string", value: "N", help: "likewise, in tokens" },
   },
   async run(context) {
     const { values, host, terminal, signal } = context;
     const maxCostUsd = amount(string(values["max-cost"]), "--max-cost");
+    const maxTokens = amount(string(values["max-tokens"]), "--max-tokens");
     const { config } = await context.config();
     const token = await requireToken(context);
     const embedder = await openEmbedder(config, host);
@@ -33,6 +35,7 @@ export const command: Command = {
           tables: tables.length > 0 ? tables : undefined,
           full: values["full"] === true,
           maxCostUsd,
+          maxTokens,
           onProgress: line.update,
           signal,
         },

@@ -2,7 +2,7 @@ import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { AccessClass, StagedRow } from "../../shared/ports/registry.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { embedEach, type Refusal } from "./embed-each.ts";
-import { costGuard, stopAt } from "./guards.ts";
+import { spendGuard, stopAt, type GuardLimits } from "./guards.ts";
 
 /** One view of a row on its way to the registry. */
 export interface Work {
@@ -40,7 +40,8 @@ export interface EmbedPoolOptions {
   readonly embedder: Embedder;
   /** How many calls may be under way now. */
   readonly concurrency: () => number;
-  readonly maxCostUsd: number;
+  /** What the run's embedding may come to. */
+  readonly caps: Pick<GuardLimits, "maxCostUsd" | "maxTokens">;
   /** What the run has come to before; counted on, and against the cap. */
   readonly before?: EmbedStats | undefined;
   /** Where a row goes once it has its vectors; the pool waits for it. */
@@ -113,7 +114,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   const dispatch = async (): Promise<void> => {
     if (texts.length > 0) {
       forecast += tokens;
-      const stop = costGuard(forecast, embedder.pricePerMillionTokens, options.maxCostUsd);
+      const stop = spendGuard(forecast, embedder.pricePerMillionTokens, options.caps);
       if (stop) stopAt([stop]);
       const embedding = call(texts, slots, tokens);
       // Awaited in order below; a later one that fails first must not count as unhandled.

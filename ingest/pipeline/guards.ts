@@ -8,11 +8,13 @@ export interface GuardLimits {
   /** Largest share, 0 to 1, of a table's rows that may be held back. */
   readonly failedShare: number;
   readonly maxCostUsd: number;
+  /** Of embedding; holds where no price is known. */
+  readonly maxTokens: number;
 }
 
 /** Why a run stops before it publishes, and which flag accepts it. */
 export interface Stop {
-  readonly guard: "empty_table" | "mass_delete" | "failed_rows" | "cost";
+  readonly guard: "empty_table" | "mass_delete" | "failed_rows" | "cost" | "tokens";
   readonly table: string | undefined;
   /** Safe to show; names the flag or the limit to change. */
   readonly message: string;
@@ -52,14 +54,25 @@ export function tableGuards(counts: TableCounts, known: number, limits: GuardLim
   return stops;
 }
 
-/** What would stop a run for its price; undefined while it is within the cap. */
-export function costGuard(tokens: number, pricePerMillion: number, maxCostUsd: number): Stop | undefined {
+/** What would stop a run for what its embedding takes; undefined while it is within the caps. */
+export function spendGuard(
+  tokens: number,
+  pricePerMillion: number,
+  { maxCostUsd, maxTokens }: Pick<GuardLimits, "maxCostUsd" | "maxTokens">,
+): Stop | undefined {
   const costUsd = (tokens * pricePerMillion) / 1e6;
-  if (costUsd <= maxCostUsd) return undefined;
+  if (costUsd > maxCostUsd) {
+    return {
+      guard: "cost",
+      table: undefined,
+      message: `Embedding would cost about $${costUsd.toFixed(2)}, more than the cap of $${maxCostUsd.toFixed(2)}. Raise it with --max-cost or limits.maxCostUsd.`,
+    };
+  }
+  if (tokens <= maxTokens) return undefined;
   return {
-    guard: "cost",
+    guard: "tokens",
     table: undefined,
-    message: `Embedding would cost about $${costUsd.toFixed(2)}, more than the cap of $${maxCostUsd.toFixed(2)}. Raise it with --max-cost or limits.maxCostUsd.`,
+    message: `Embedding would take about ${tokens} tokens, more than the cap of ${maxTokens}. Raise it with --max-tokens or limits.maxTokens.`,
   };
 }
 

@@ -2,7 +2,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, TableCounts } from "../../shared/ports/registry.ts";
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
-import { costGuard, tableGuards, type Stop } from "./guards.ts";
+import { spendGuard, tableGuards, type Stop } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makeRowReader, type Failure } from "./rows.ts";
@@ -88,7 +88,7 @@ export async function planIngest(
     planned.push({ counts: scan.counts, texts, tokens, bytes });
   }
   const tokens = planned.reduce((sum, table) => sum + table.tokens, 0);
-  const cost = costGuard(tokens, embedder.pricePerMillionTokens, limits.maxCostUsd);
+  const cost = spendGuard(tokens, embedder.pricePerMillionTokens, limits);
   if (cost) stops.push(cost);
   return {
     tables: planned,

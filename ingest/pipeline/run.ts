@@ -57,6 +57,8 @@ export interface IngestOptions {
   readonly full?: boolean;
   /** US dollars; default: the configuration's `limits.maxCostUsd`. */
   readonly maxCostUsd?: number | undefined;
+  /** Of embedding; default: the configuration's `limits.maxTokens`. */
+  readonly maxTokens?: number | undefined;
   /** Accepts what the guards on empty tables, mass deletes and bad rows would stop. */
   readonly yes?: boolean;
   readonly trigger: RunRequest["trigger"];
@@ -157,7 +159,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
     const pool = makeEmbedPool({
       embedder: probed(paced(embedder, pace), (vectors) => registry.probe(run, vectors, signal)),
       concurrency: () => pace.limit,
-      maxCostUsd: limits.maxCostUsd,
+      caps: limits,
       before: resume?.embedded,
       onReady: (work) => committer.add(work),
       onRefused(work) {
@@ -306,9 +308,10 @@ function beating(wait: IngestDeps["wait"], beat: () => Promise<void>): IngestDep
 }
 
 /** The limits that apply, flags before configuration. */
-export function guardLimits(options: Pick<IngestOptions, "config" | "maxCostUsd">): GuardLimits {
+export function guardLimits(options: Pick<IngestOptions, "config" | "maxCostUsd" | "maxTokens">): GuardLimits {
   const limits = limitsOf(options.config);
-  return { ...limits, maxCostUsd: options.maxCostUsd ?? limits.maxCostUsd };
+  const { maxCostUsd = limits.maxCostUsd, maxTokens = limits.maxTokens } = options;
+  return { ...limits, maxCostUsd, maxTokens };
 }
 
 function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly OpenTable[]): RunRequest {

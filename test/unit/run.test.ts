@@ -325,6 +325,13 @@ describe("guards", () => {
     expect(embedder.calls).toEqual([]);
   });
 
+  it("stop before embedding takes more tokens than the cap, whatever it costs", async () => {
+    const { run, embedder } = bench({ config: configOf(shop.tables, { maxTokens: 20 }) });
+    expect((await failure(run())).violations).toEqual([{ pointer: "", rule: "tokens" }]);
+    expect(embedder.calls).toEqual([]);
+    expect((await run({ maxTokens: 1000 })).embeddedTexts).toBe(22);
+  });
+
   it("stop a drifted schema before anything is read, naming column and setting", async () => {
     const { run, tables, registry } = bench();
     const parts = tables["parts"];
