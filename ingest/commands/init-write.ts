@@ -38,6 +38,11 @@ export function writeConfig(heading: Heading, tables: readonly InferredTable[]):
     ...wrap(4, `${SOURCE}: `, "{ ", settings, " }", ","),
     "  },",
     ...(known.length === 0 ? ["  tables: {},"] : ["  tables: {", ...known.flatMap(writeTable), "  },"]),
+    "  // What people write where they should not can be taken out of all text before it is stored or embedded:",
+    '  // redact: ["email", "phone", "card", "iban", "ssn", "secret"],',
+    "  // The built-in embedder knows words and letters, needs no account and sends nothing anywhere. For meaning, one of",
+    "  // docs/embedders.md:",
+    '  // embedder: { kind: "openai" },',
     "});",
     ...left.map((table) =>
       comment(

@@ -308,7 +308,9 @@ function beating(wait: IngestDeps["wait"], beat: () => Promise<void>): IngestDep
 }
 
 /** The limits that apply, flags before configuration. */
-export function guardLimits(options: Pick<IngestOptions, "config" | "maxCostUsd" | "maxTokens">): GuardLimits {
+export function guardLimits(
+  options: Pick<IngestOptions, "config" | "maxCostUsd" | "maxTokens">,
+): GuardLimits {
   const limits = limitsOf(options.config);
   const { maxCostUsd = limits.maxCostUsd, maxTokens = limits.maxTokens } = options;
   return { ...limits, maxCostUsd, maxTokens };

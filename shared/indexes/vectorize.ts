@@ -186,8 +186,9 @@ export const vectorize: Factory<VectorIndex> = (settings, host) => {
       }
     },
 
-    /** Of the whole index, all spaces together: Vectorize counts nothing else. */
+    /** Of the whole index, all spaces together: Vectorize counts nothing else. Looks at how the index is made, as a write does. */
     async stats(signal) {
+      await check([], signal);
       return { entries: (await api.info(signal)).vectorCount };
     },
   };

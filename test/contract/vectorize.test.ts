@@ -198,6 +198,7 @@ describe("vectorize", () => {
     const other = await startVectorize(0, { ...OPTIONS, ...change });
     expect(await codeOf(open(other).upsert([entry("a")], signal))).toBe(code);
     expect(other.stored()).toEqual([]);
+    expect(await codeOf(open(other).stats(signal))).toBe(code === "config_invalid" ? code : undefined);
     await other[Symbol.asyncDispose]();
   });
 
