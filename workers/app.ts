@@ -40,7 +40,9 @@ export function makeApp(deps: AppDeps): { fetch(request: Request): Promise<Respo
     const id = crypto.randomUUID();
     c.set("requestId", id);
     await next();
-    c.res = withHeaders(c.res, id);
+    // Set anew only where it is another: that copies it once more.
+    const response = withHeaders(c.res, id);
+    if (response !== c.res) c.res = response;
   });
 
   app.use(async (c, next) => {
@@ -105,14 +107,23 @@ function call(route: Route, c: Context<AppEnv>): Promise<Response> | Response {
   });
 }
 
-/** A copy, because a response that was fetched (a static file, say) has headers that can't be changed. */
 function withHeaders(response: Response, requestId: string): Response {
-  const headers = new Headers(response.headers);
+  try {
+    addHeaders(response.headers, requestId);
+    return response;
+  } catch {
+    // One that was fetched (a static file, say) has headers that can't be changed.
+    const headers = new Headers(response.headers);
+    addHeaders(headers, requestId);
+    return new Response(response.body, { status: response.status, headers });
+  }
+}
+
+function addHeaders(headers: Headers, requestId: string): void {
+  headers.set("x-request-id", requestId);
   for (const [name, value] of Object.entries(DEFAULT_HEADERS)) {
     if (!headers.has(name)) headers.set(name, value);
   }
-  headers.set("x-request-id", requestId);
-  return new Response(response.body, { status: response.status, headers });
 }
 
 /** The class of an unexpected error, never its message: that may hold anything. */

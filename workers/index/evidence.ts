@@ -260,17 +260,24 @@ export function confirmRows(
   rows: readonly (readonly [row: string, version: string])[],
   classes: readonly string[],
 ): { readonly holds: boolean; readonly asOf: string } {
-  const filter: Filter = { classes, tables: undefined };
-  const served = servedVersions(sql, [...new Set(rows.map(([row]) => row))], filter);
-  const found = rows.map(([row, version]) => served.get(row)?.find((v) => v.version === version));
-  const times =
-    rows.length === 0
-      ? visibleTimes(sql, classes)
-      : found.flatMap((version) => (version ? [version.asOf] : []));
-  return {
-    holds: readMeta(sql).epoch === epoch && found.every((version) => version !== undefined),
-    asOf: times.reduce((oldest, time) => (oldest === "" || time < oldest ? time : oldest), ""),
-  };
+  const meta = readMeta(sql);
+  if (rows.length === 0) {
+    const times = visibleTimes(sql, classes);
+    return { holds: meta.epoch === epoch, asOf: times.reduce((a, b) => (a < b ? a : b), times[0] ?? "") };
+  }
+  const { found, as_of } = sql
+    .exec<{ found: number; as_of: string | null }>(
+      `SELECT count(DISTINCT w.key) AS found, min(t.as_of) AS as_of FROM json_each(?) w
+       JOIN rec r ON r.row = w.value ->> 0 AND r.version = w.value ->> 1
+       JOIN class c ON c.no = r.class JOIN tbl t ON t.no = r.tbl
+       WHERE t.as_of IS NOT NULL AND r.gen_from <= ? AND r.gen_to > ? AND c.id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(rows),
+      meta.generation,
+      meta.generation,
+      JSON.stringify(classes),
+    )
+    .one();
+  return { holds: meta.epoch === epoch && found === rows.length, asOf: as_of ?? "" };
 }
 
 /** `asOf` of every table in which these classes see a row. */

@@ -73,8 +73,12 @@ export interface ShardMeta {
 const START: ShardMeta = { generation: 0, epoch: 0, fence: 0, dimensions: 0, publishedRun: "", french: 0 };
 
 export function readMeta(sql: SqlStorage): ShardMeta {
-  const rows = sql.exec<{ name: string; value: string | number }>("SELECT name, value FROM meta").toArray();
-  return { ...START, ...Object.fromEntries(rows.map((row) => [row.name, row.value])) };
+  // One row: it is read with every question.
+  const { meta } = sql
+    .exec<{ meta: string }>("SELECT json_group_object(name, value) AS meta FROM meta")
+    .one();
+  const known: Partial<ShardMeta> = JSON.parse(meta);
+  return { ...START, ...known };
 }
 
 export function writeMeta(sql: SqlStorage, changes: Partial<ShardMeta>): void {
