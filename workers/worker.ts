@@ -49,6 +49,7 @@ import type { Surface } from "./surfaces/surface.ts";
 import { widgetTokensSurface } from "./surfaces/widget-tokens.ts";
 import { webhooksSurface } from "./surfaces/webhooks.ts";
 import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
+import { makeMemo } from "./memo.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
 import { overRpc } from "./tenant/rpc.ts";
 import type { Answerer } from "./thread/api.ts";
@@ -177,7 +178,12 @@ function makeParts(env: Env): Parts {
   const shard = (name: string): ShardApi =>
     overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable");
   const admissions = makeAdmissions({ ledger, now: () => host.now() });
-  const shardOf: Parts["shardOf"] = async (of) => shard(await shardName(of.tenant, of.space, 0));
+  // A hash of two names: it holds for ever.
+  const shardNames = makeMemo<string>(() => 0, Number.POSITIVE_INFINITY);
+  const shardOf: Parts["shardOf"] = async ({ tenant, space }) => {
+    const key = JSON.stringify([tenant, space]);
+    return shard(shardNames.get(key) ?? shardNames.set(key, await shardName(tenant, space, 0)));
+  };
   const indexes = makeIndexes(host, shardOf);
   return {
     host,

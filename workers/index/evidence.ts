@@ -260,24 +260,26 @@ export function confirmRows(
   rows: readonly (readonly [row: string, version: string])[],
   classes: readonly string[],
 ): { readonly holds: boolean; readonly asOf: string } {
-  const meta = readMeta(sql);
   if (rows.length === 0) {
     const times = visibleTimes(sql, classes);
-    return { holds: meta.epoch === epoch, asOf: times.reduce((a, b) => (a < b ? a : b), times[0] ?? "") };
+    const asOf = times.reduce((oldest, time) => (time < oldest ? time : oldest), times[0] ?? "");
+    return { holds: readMeta(sql).epoch === epoch, asOf };
   }
-  const { found, as_of } = sql
-    .exec<{ found: number; as_of: string | null }>(
-      `SELECT count(DISTINCT w.key) AS found, min(t.as_of) AS as_of FROM json_each(?) w
-       JOIN rec r ON r.row = w.value ->> 0 AND r.version = w.value ->> 1
+  // One statement, because every answer from the cache asks it.
+  const { current, found, as_of } = sql
+    .exec<{ current: number; found: number; as_of: string | null }>(
+      `WITH now AS (SELECT coalesce(max(value) FILTER (WHERE name = 'generation'), 0) AS generation,
+         coalesce(max(value) FILTER (WHERE name = 'epoch'), 0) AS epoch FROM meta)
+       SELECT (SELECT epoch FROM now) AS current, count(DISTINCT w.key) AS found, min(t.as_of) AS as_of
+       FROM now CROSS JOIN json_each(?) w JOIN rec r ON r.row = w.value ->> 0 AND r.version = w.value ->> 1
        JOIN class c ON c.no = r.class JOIN tbl t ON t.no = r.tbl
-       WHERE t.as_of IS NOT NULL AND r.gen_from <= ? AND r.gen_to > ? AND c.id IN (SELECT value FROM json_each(?))`,
+       WHERE t.as_of IS NOT NULL AND r.gen_from <= now.generation AND r.gen_to > now.generation
+       AND c.id IN (SELECT value FROM json_each(?))`,
       JSON.stringify(rows),
-      meta.generation,
-      meta.generation,
       JSON.stringify(classes),
     )
     .one();
-  return { holds: meta.epoch === epoch && found === rows.length, asOf: as_of ?? "" };
+  return { holds: current === epoch && found === rows.length, asOf: as_of ?? "" };
 }
 
 /** `asOf` of every table in which these classes see a row. */
