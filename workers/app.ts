@@ -2,10 +2,10 @@ import { Hono, type Context } from "hono";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Host } from "../shared/ports/host.ts";
 import { coded, problemResponse } from "./problem.ts";
-import type { Route, Surface } from "./surfaces/surface.ts";
+import type { LaterSurface, Route, Surface } from "./surfaces/surface.ts";
 
 export interface AppDeps {
-  readonly surfaces: readonly Surface[];
+  readonly surfaces: readonly (Surface | LaterSurface)[];
   readonly host: Host;
   /** Origins whose pages may call, besides the Worker's own. Asked only when a foreign Origin header arrives. */
   allowedOrigins(): Promise<readonly string[]>;
@@ -32,8 +32,48 @@ const DEFAULT_HEADERS = {
   "x-content-type-options": "nosniff",
 } as const;
 
-/** Mounts every surface behind one origin check, one error mapping and one set of headers. */
+/** Serves every surface behind one origin check, one error mapping and one set of headers. */
 export function makeApp(deps: AppDeps): { fetch(request: Request): Promise<Response> } {
+  // In the order given, those that are still to be loaded among them.
+  const slots = [...deps.surfaces];
+  const loaded = (): readonly Surface[] => slots.filter((slot) => "routes" in slot);
+  let app = mount(loaded(), deps);
+
+  /** Loads what has routes under the path, and mounts it. */
+  const load = async (path: string): Promise<void> => {
+    const found = slots.flatMap((slot, at) =>
+      "load" in slot && slot.under.some((start) => path.startsWith(start)) ? [{ slot, at }] : [],
+    );
+    if (found.length === 0) return;
+    for (const { slot, at } of found) {
+      const surface = await slot.load();
+      const stray = surface.routes.find((route) => !slot.under.some((start) => route.path.startsWith(start)));
+      if (stray) throw new QuaysideError("internal", `${stray.path} is not under the paths of its surface.`);
+      slots[at] = surface;
+    }
+    app = mount(loaded(), deps);
+  };
+
+  return {
+    async fetch(request) {
+      try {
+        await load(pathOf(request.url));
+        return await app.fetch(request);
+      } catch {
+        // Hono passes on what is thrown and is no Error; no code of ours does that.
+        return problemResponse(new QuaysideError("internal", "An unexpected failure."), crypto.randomUUID());
+      }
+    },
+  };
+}
+
+/** The path as it stands in a URL that has one, undecoded. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  return start < 0 ? "/" : url.slice(start);
+}
+
+function mount(surfaces: readonly Surface[], deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
 
   app.use(async (c, next) => {
@@ -61,7 +101,7 @@ export function makeApp(deps: AppDeps): { fetch(request: Request): Promise<Respo
     c.header("vary", "Origin", { append: true });
   });
 
-  const routes = deps.surfaces.flatMap((surface) => surface.routes);
+  const routes = surfaces.flatMap((surface) => surface.routes);
   for (const route of routes) app.on(route.method, route.path, (c) => call(route, c));
   // Only what no route above has taken comes here: the path is right, the method is not.
   for (const path of new Set(routes.map((route) => route.path))) {
@@ -86,16 +126,7 @@ export function makeApp(deps: AppDeps): { fetch(request: Request): Promise<Respo
     return problemResponse(error, id);
   });
 
-  return {
-    async fetch(request) {
-      try {
-        return await app.fetch(request);
-      } catch {
-        // Hono passes on what is thrown and is no Error; no code of ours does that.
-        return problemResponse(new QuaysideError("internal", "An unexpected failure."), crypto.randomUUID());
-      }
-    },
-  };
+  return app;
 }
 
 function call(route: Route, c: Context<AppEnv>): Promise<Response> | Response {

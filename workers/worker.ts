@@ -35,19 +35,9 @@ import {
 } from "./registry.ts";
 import type { RunnerApi } from "./runner/api.ts";
 import { makeRuns, type Runs } from "./runs.ts";
-import { adminSurface } from "./surfaces/admin.ts";
-import { budgetsSurface } from "./surfaces/budgets.ts";
 import { consoleSurface } from "./surfaces/console-assets.ts";
-import { demoSurface } from "./surfaces/demo.ts";
 import { httpSurface } from "./surfaces/http.ts";
-import { keysSurface } from "./surfaces/keys.ts";
-import { mcpSurface } from "./surfaces/mcp.ts";
-import { openaiSurface } from "./surfaces/openai.ts";
-import { openapiSurface } from "./surfaces/openapi.ts";
-import { runsSurface } from "./surfaces/runs.ts";
-import type { Surface } from "./surfaces/surface.ts";
-import { widgetTokensSurface } from "./surfaces/widget-tokens.ts";
-import { webhooksSurface } from "./surfaces/webhooks.ts";
+import type { LaterSurface, Surface } from "./surfaces/surface.ts";
 import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
 import { makeMemo } from "./memo.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
@@ -125,44 +115,97 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     whyNot: (model: string, { config }: Admission) => providers.check(model, config),
     host,
   };
-  const surfaces: Surface[] = [
+  const chat = makeChatSurfaces({
+    env,
+    host,
+    tenant,
+    ask,
+    admit: admissions.admit,
+    recheck,
+    providers,
+    directory: identity.directory,
+    config,
+  });
+  const surfaces: (Surface | LaterSurface)[] = [
     httpSurface({ ...asked, ready: (signal) => checkReady(parts, signal) }),
-    openaiSurface(asked),
-    mcpSurface({ ...asked, readRow: makeReadRow(recheck), issuers: identity.issuers }),
-    adminSurface({ principal, registry: parts.registry }),
-    budgetsSurface({ principal, ledger: parts.ledgerOf }),
-    keysSurface({ principal, keys: parts.ledger, now }),
-    widgetTokensSurface({
-      apiKey: identity.apiKey,
-      mint: identity.widgetTokens.mint,
-      allowedOrigins,
-      now,
-    }),
-    runsSurface({ principal, runs: parts.runs }),
-    webhooksSurface({ tenant, config, webhook: webhookOf, runs: parts.runs, host }),
     consoleSurface({ assets: env.ASSETS }),
+    ...chat,
+    {
+      under: ["/openai/"],
+      load: async () => (await import("./surfaces/openai.ts")).openaiSurface(asked),
+    },
+    {
+      under: ["/mcp", "/.well-known/oauth-protected-resource"],
+      load: async () =>
+        (await import("./surfaces/mcp.ts")).mcpSurface({
+          ...asked,
+          readRow: makeReadRow(recheck),
+          issuers: identity.issuers,
+        }),
+    },
+    {
+      under: ["/v1/admin/", "/v1/erase"],
+      load: async () =>
+        (await import("./surfaces/admin.ts")).adminSurface({ principal, registry: parts.registry }),
+    },
+    {
+      under: ["/v1/admin/budgets"],
+      load: async () =>
+        (await import("./surfaces/budgets.ts")).budgetsSurface({ principal, ledger: parts.ledgerOf }),
+    },
+    {
+      under: ["/v1/admin/keys"],
+      load: async () =>
+        (await import("./surfaces/keys.ts")).keysSurface({ principal, keys: parts.ledger, now }),
+    },
+    {
+      under: ["/v1/widget/"],
+      load: async () =>
+        (await import("./surfaces/widget-tokens.ts")).widgetTokensSurface({
+          apiKey: identity.apiKey,
+          mint: identity.widgetTokens.mint,
+          allowedOrigins,
+          now,
+        }),
+    },
+    {
+      under: ["/v1/ingest/runs", "/v1/admin/runs/"],
+      load: async () => (await import("./surfaces/runs.ts")).runsSurface({ principal, runs: parts.runs }),
+    },
+    {
+      under: ["/v1/ingest/webhooks"],
+      load: async () =>
+        (await import("./surfaces/webhooks.ts")).webhooksSurface({
+          tenant,
+          config,
+          webhook: webhookOf,
+          runs: parts.runs,
+          host,
+        }),
+    },
   ];
-  surfaces.push(
-    ...makeChatSurfaces({
-      env,
-      host,
-      tenant,
-      ask,
-      admit: admissions.admit,
-      recheck,
-      providers,
-      directory: identity.directory,
-      config,
-    }),
-  );
-  if (QUAYSIDE_DEMO) surfaces.push(demoSurface({ config }));
+  if (QUAYSIDE_DEMO) {
+    surfaces.push({
+      under: ["/v1/demo"],
+      load: async () => (await import("./surfaces/demo.ts")).demoSurface({ config }),
+    });
+  }
+  const openapi: LaterSurface = {
+    under: ["/openapi.json"],
+    async load() {
+      const all = await Promise.all(
+        surfaces.map((surface) => ("load" in surface ? surface.load() : surface)),
+      );
+      return (await import("./surfaces/openapi.ts")).openapiSurface(all);
+    },
+  };
   const app = makeApp({
-    surfaces: [...surfaces, openapiSurface(surfaces)],
+    surfaces: [...surfaces, openapi],
     host,
     ...(QUAYSIDE_DEMO ? { guard: requireLoopback } : {}),
     allowedOrigins,
   });
-  const answering = surfaces.flatMap(({ name, answer }) => (answer ? [[name, answer] as const] : []));
+  const answering = chat.flatMap(({ name, answer }) => (answer ? [[name, answer] as const] : []));
   const scheduled = async (): Promise<void> => {
     await parts.runs.tick(tenant);
     await parts.registry(tenant).sweep(AbortSignal.timeout(SWEEP_TIMEOUT_MS));

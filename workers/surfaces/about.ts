@@ -5,83 +5,91 @@ import type { Classification } from "../../shared/ports/evidence.ts";
 import { embedderOf } from "../../shared/space.ts";
 import { modelConfig, modelsOfRule, presetOf } from "../answer/route.ts";
 import type { Admission } from "../tenant/api.ts";
+import { lazily } from "./body.ts";
 
 /** What a caller may use and see, for the routes that say so. Nothing here tells of a table that the caller sees nothing of. */
 
-const classification = z.enum(["public", "internal", "confidential", "restricted"]);
+const classification = (): z.ZodMiniEnum<{ [K in Classification]: K }> =>
+  z.enum(["public", "internal", "confidential", "restricted"]);
 
-export const readySchema = z.object({ ready: z.literal(true) });
+export const readySchema = lazily(() => z.object({ ready: z.literal(true) }));
 
-export const modelsSchema = z.object({
-  /** The model or route of this caller where none is named. */
-  default: z.string(),
-  aliases: z.record(z.string(), z.string()),
-  /** Names that may be asked for like a model's; the first rule that holds decides. */
-  routes: z.array(
-    z.object({
-      name: z.string(),
-      rules: z.array(z.object({ name: z.string(), models: z.array(z.string()) })),
-    }),
-  ),
-  models: z.array(
-    z.object({
-      id: z.string(),
-      available: z.boolean(),
-      /** A sentence; null when available. */
-      why_not: z.nullable(z.string()),
-      built_in: z.boolean(),
-      /** Classifications of rows that it may receive. */
-      classes: z.array(classification),
-      region: z.string(),
-      retention: z.string(),
-      trains_on_data: z.boolean(),
-      context_tokens: z.number(),
-      /** Null where the provider's own limit is the only one. */
-      max_output_tokens: z.nullable(z.number()),
-      capabilities: z.array(z.string()),
-      /** Usual time to the first word, and quality from 1 to 5, as the operator says; null where nothing is said. */
-      first_token_ms: z.nullable(z.number()),
-      quality: z.nullable(z.number()),
-      /** US dollars for a million tokens. */
-      price: z.object({ input: z.number(), output: z.number() }),
-    }),
-  ),
-});
+export const modelsSchema = lazily(() =>
+  z.object({
+    /** The model or route of this caller where none is named. */
+    default: z.string(),
+    aliases: z.record(z.string(), z.string()),
+    /** Names that may be asked for like a model's; the first rule that holds decides. */
+    routes: z.array(
+      z.object({
+        name: z.string(),
+        rules: z.array(z.object({ name: z.string(), models: z.array(z.string()) })),
+      }),
+    ),
+    models: z.array(
+      z.object({
+        id: z.string(),
+        available: z.boolean(),
+        /** A sentence; null when available. */
+        why_not: z.nullable(z.string()),
+        built_in: z.boolean(),
+        /** Classifications of rows that it may receive. */
+        classes: z.array(classification()),
+        region: z.string(),
+        retention: z.string(),
+        trains_on_data: z.boolean(),
+        context_tokens: z.number(),
+        /** Null where the provider's own limit is the only one. */
+        max_output_tokens: z.nullable(z.number()),
+        capabilities: z.array(z.string()),
+        /** Usual time to the first word, and quality from 1 to 5, as the operator says; null where nothing is said. */
+        first_token_ms: z.nullable(z.number()),
+        quality: z.nullable(z.number()),
+        /** US dollars for a million tokens. */
+        price: z.object({ input: z.number(), output: z.number() }),
+      }),
+    ),
+  }),
+);
 
-export const tablesSchema = z.object({
-  tables: z.array(
-    z.object({
-      table: z.string(),
-      description: z.nullable(z.string()),
-      key: z.array(z.string()),
-      /** Columns that a search may be narrowed to. */
-      filters: z.array(z.string()),
-      classification,
-      rollup: z.boolean(),
-      as_of: z.string(),
-      /** Rows served in all; null unless the caller is an administrator. */
-      rows: z.nullable(z.number()),
-    }),
-  ),
-});
+export const tablesSchema = lazily(() =>
+  z.object({
+    tables: z.array(
+      z.object({
+        table: z.string(),
+        description: z.nullable(z.string()),
+        key: z.array(z.string()),
+        /** Columns that a search may be narrowed to. */
+        filters: z.array(z.string()),
+        classification: classification(),
+        rollup: z.boolean(),
+        as_of: z.string(),
+        /** Rows served in all; null unless the caller is an administrator. */
+        rows: z.nullable(z.number()),
+      }),
+    ),
+  }),
+);
 
-export const statusSchema = z.object({
-  name: z.string(),
-  generation: z.number(),
-  config_version: z.number(),
-  /** `provider/model/dimensions`; null before the first ingest. */
-  embedder: z.nullable(z.string()),
-  /** The oldest of the tables below; null when there are none. */
-  as_of: z.nullable(z.string()),
-  tables: z.array(z.object({ table: z.string(), as_of: z.string(), rows: z.nullable(z.number()) })),
-});
+export const statusSchema = lazily(() =>
+  z.object({
+    name: z.string(),
+    generation: z.number(),
+    config_version: z.number(),
+    /** `provider/model/dimensions`; null before the first ingest. */
+    embedder: z.nullable(z.string()),
+    /** The oldest of the tables below; null when there are none. */
+    as_of: z.nullable(z.string()),
+    tables: z.array(z.object({ table: z.string(), as_of: z.string(), rows: z.nullable(z.number()) })),
+  }),
+);
 
 export async function describeModels(
   admission: Admission,
   { groups }: Principal,
   builtIn: readonly string[],
   whyNot: (id: string) => Promise<string | undefined>,
-): Promise<z.infer<typeof modelsSchema>> {
+): Promise<z.infer<ReturnType<typeof modelsSchema>>> {
   const { config } = admission;
   const visible = classificationsOf(admission);
   const ids = new Set([...builtIn, ...Object.keys(config.models?.register ?? {})]);
@@ -137,7 +145,7 @@ function viewsOf(table: TableConfig): Classification[] {
 export function describeTables(
   { tables, config }: Admission,
   principal: Principal,
-): z.infer<typeof tablesSchema> {
+): z.infer<ReturnType<typeof tablesSchema>> {
   return {
     tables: tables.flatMap(({ table, asOf, rows }) => {
       const configured = tableOf(config, table);
@@ -156,7 +164,10 @@ export function describeTables(
   };
 }
 
-export function describeStatus(admission: Admission, principal: Principal): z.infer<typeof statusSchema> {
+export function describeStatus(
+  admission: Admission,
+  principal: Principal,
+): z.infer<ReturnType<typeof statusSchema>> {
   const tables = admission.tables.map(({ table, asOf, rows }) => ({
     table,
     as_of: asOf,

@@ -7,11 +7,11 @@ import type { Retrieve } from "../answer/retrieve.ts";
 import type { Admission } from "../tenant/api.ts";
 import { describeModels, describeStatus, describeTables } from "./about.ts";
 import { modelsSchema, readySchema, statusSchema, tablesSchema } from "./about.ts";
-import { invalid, parseBody, readJson, text, visibleText } from "./body.ts";
+import { invalid, lazily, parseBody, readJson, text, visibleText } from "./body.ts";
 import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
 import { answerJson, answerSchema, apiWire, matchJson, searchSchema } from "./render.ts";
 import { streamAnswer, wholeAnswer, type Asking } from "./sse.ts";
-import type { Call, Route, Surface } from "./surface.ts";
+import type { Call, Route, Schema, Surface } from "./surface.ts";
 
 export interface HttpDeps extends EnterDeps {
   readonly ask: Ask;
@@ -29,39 +29,46 @@ const DEFAULT_TOP_K = 8;
 const DEFAULT_SEARCH_TOP_K = 10;
 const MAX_FALLBACKS = 3;
 
-const name = text.check(z.minLength(1), z.maxLength(200));
-const tables = z.array(name).check(z.minLength(1), z.maxLength(100));
-const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.minimum(1), z.maximum(most));
+/** What the routes parse with, made by the first request. */
+const schemas = lazily(() => {
+  const name = text.check(z.minLength(1), z.maxLength(200));
+  const tables = z.array(name).check(z.minLength(1), z.maxLength(100));
+  const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.minimum(1), z.maximum(most));
 
-/** Only rows whose cells equal these, by column. */
-const scope = z.record(name, z.union([text, z.number(), z.boolean()]));
+  /** Only rows whose cells equal these, by column. */
+  const scope = z.record(name, z.union([text, z.number(), z.boolean()]));
 
-const askBody = z.strictObject({
-  question: visibleText,
-  model: z.optional(name),
-  fallbacks: z.optional(z.array(name).check(z.maxLength(MAX_FALLBACKS))),
-  tables: z.optional(tables),
-  scope: z.optional(scope),
-  top_k: z.optional(topK(50)),
-  history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text }))),
-  stream: z.optional(z.boolean()),
-  cache: z.optional(z.enum(["default", "bypass", "only"])),
-  max_output_tokens: z.optional(z.number().check(z.int(), z.minimum(1))),
+  const ask = z.strictObject({
+    question: visibleText,
+    model: z.optional(name),
+    fallbacks: z.optional(z.array(name).check(z.maxLength(MAX_FALLBACKS))),
+    tables: z.optional(tables),
+    scope: z.optional(scope),
+    top_k: z.optional(topK(50)),
+    history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text }))),
+    stream: z.optional(z.boolean()),
+    cache: z.optional(z.enum(["default", "bypass", "only"])),
+    max_output_tokens: z.optional(z.number().check(z.int(), z.minimum(1))),
+  });
+
+  const search = z.strictObject({
+    query: visibleText,
+    top_k: z.optional(topK(200)),
+    tables: z.optional(tables),
+    scope: z.optional(scope),
+  });
+
+  return { scope, ask, search };
 });
 
-const searchBody = z.strictObject({
-  query: visibleText,
-  top_k: z.optional(topK(200)),
-  tables: z.optional(tables),
-  scope: z.optional(scope),
-});
+type Schemas = ReturnType<typeof schemas>;
 
 /** The native HTTP API. */
 export function httpSurface(deps: HttpDeps): Surface {
   const about = (
     path: string,
     summary: string,
-    answer: z.ZodMiniType,
+    answer: Schema,
     describe: (admission: Admission, principal: Principal) => unknown,
   ): Route => ({
     method: "GET",
@@ -82,7 +89,7 @@ export function httpSurface(deps: HttpDeps): Surface {
         doc: {
           summary: "Ask a question; answered as JSON or as a stream of events",
           scope: "ask",
-          body: askBody,
+          body: () => schemas().ask,
           answer: answerSchema,
         },
         handle: (call) => handleAsk(deps, call),
@@ -93,7 +100,7 @@ export function httpSurface(deps: HttpDeps): Surface {
         doc: {
           summary: "Find rows, without an answer",
           scope: "ask",
-          body: searchBody,
+          body: () => schemas().search,
           answer: searchSchema,
         },
         handle: (call) => handleSearch(deps, call),
@@ -110,7 +117,10 @@ export function httpSurface(deps: HttpDeps): Surface {
       {
         method: "GET",
         path: "/healthz",
-        doc: { summary: "Tell that the Worker is alive", answer: z.object({ status: z.literal("ok") }) },
+        doc: {
+          summary: "Tell that the Worker is alive",
+          answer: () => z.object({ status: z.literal("ok") }),
+        },
         handle: () => Response.json({ status: "ok" }),
       },
       {
@@ -131,7 +141,7 @@ async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
   const { principal, limits, leave } = await enter(deps, request);
   try {
     const format = formatOf(request.headers.get("accept"));
-    const body = parseBody(askBody, await readJson(request, limits.bodyBytes));
+    const body = parseBody(schemas().ask, await readJson(request, limits.bodyBytes));
     const question = questionOf(body, limits);
     const streaming = format === "stream" || (format !== "json" && body.stream === true);
     const asking: Asking = {
@@ -155,7 +165,7 @@ async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
   try {
     if (formatOf(request.headers.get("accept")) === "stream") throw notAcceptable();
     requireAsk(principal);
-    const body = parseBody(searchBody, await readJson(request, limits.bodyBytes));
+    const body = parseBody(schemas().search, await readJson(request, limits.bodyBytes));
     requireLength(body.query, limits.questionChars);
     const found = await deps.retrieve(
       {
@@ -174,7 +184,7 @@ async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
   }
 }
 
-function questionOf(body: z.infer<typeof askBody>, limits: Limits): Question {
+function questionOf(body: z.infer<Schemas["ask"]>, limits: Limits): Question {
   requireLength(body.question, limits.questionChars);
   const history = body.history ?? [];
   if (history.length > limits.historyMessages) {
@@ -198,7 +208,7 @@ function questionOf(body: z.infer<typeof askBody>, limits: Limits): Question {
 }
 
 /** Values as text, as the index compares them; undefined when nothing is narrowed. */
-function cellsOf(body: z.infer<typeof scope> | undefined): Readonly<Record<string, string>> | undefined {
+function cellsOf(body: z.infer<Schemas["scope"]> | undefined): Readonly<Record<string, string>> | undefined {
   const cells = Object.entries(body ?? {}).map(([column, value]) => [column, String(value)] as const);
   return cells.length === 0 ? undefined : Object.fromEntries(cells);
 }

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { PROBLEMS } from "../problem.ts";
-import type { Route, RouteDoc, Surface } from "./surface.ts";
+import type { Route, RouteDoc, Schema, Surface } from "./surface.ts";
 
 /** `GET /openapi.json`: OpenAPI 3.1 of every documented route, made from the schemas that the routes parse with. */
 export function openapiSurface(surfaces: readonly Surface[]): Surface {
@@ -92,8 +92,9 @@ function requestBody(doc: RouteDoc): object {
 }
 
 /** Checks that JSON Schema can't say (no NUL, not blank) are left out; nothing else is. */
-function schemaOf(schema: z.ZodMiniType, io: "input" | "output"): unknown {
-  const { $schema: _, ...json } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+function schemaOf(schema: Schema, io: "input" | "output"): unknown {
+  const made = typeof schema === "function" ? schema() : schema;
+  const { $schema: _, ...json } = z.toJSONSchema(made, { io, unrepresentable: "any" });
   return json;
 }
 

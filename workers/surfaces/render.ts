@@ -1,65 +1,92 @@
 import * as z from "zod/mini";
 import { problemBody } from "../problem.ts";
+import { lazily } from "./body.ts";
 import type { Wire } from "./sse.ts";
 import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
 
 /** Answers as the API sends them: snake_case, in the contract's names and order. The schemas document what the functions make. */
 
-const cell = z.object({ column: z.string(), value: z.unknown() });
+const schemas = lazily(() => {
+  const cell = z.object({ column: z.string(), value: z.unknown() });
 
-export const citationSchema = z.object({
-  /** 0 while nothing cites it (candidates of an `evidence` event). */
-  marker: z.number(),
-  id: z.string(),
-  table: z.string(),
-  key: z.record(z.string(), z.string()),
-  title: z.string(),
-  excerpt: z.string(),
-  cells: z.array(cell),
-  as_of: z.string(),
-  changed_at: z.string(),
-  url: z.nullable(z.string()),
+  const citation = z.object({
+    /** 0 while nothing cites it (candidates of an `evidence` event). */
+    marker: z.number(),
+    id: z.string(),
+    table: z.string(),
+    key: z.record(z.string(), z.string()),
+    title: z.string(),
+    excerpt: z.string(),
+    cells: z.array(cell),
+    as_of: z.string(),
+    changed_at: z.string(),
+    url: z.nullable(z.string()),
+  });
+
+  const tokens = z.nullable(z.number());
+
+  const answer = z.object({
+    id: z.string(),
+    outcome: z.enum(["answered", "no_evidence", "refused"]),
+    reason: z.nullable(z.enum(["none_found", "unsupported", "needs_total", "stale", "safety"])),
+    text: z.string(),
+    /** Cut at the limit of output tokens: the model had more to say. */
+    truncated: z.boolean(),
+    ai_generated: z.literal(true),
+    citations: z.array(citation),
+    verification: z.object({
+      checked: z.number(),
+      supported: z.number(),
+      removed: z.array(
+        z.object({
+          text: z.string(),
+          why: z.enum(["number", "date", "identifier", "name", "marker", "uncited", "instructions"]),
+        }),
+      ),
+    }),
+    model: z.string(),
+    /** The model's name as its provider reports it, often a dated version; null where it reports none. */
+    served_model: z.nullable(z.string()),
+    route: z.object({ requested: z.string(), why: z.string() }),
+    attempts: z.array(z.object({ model: z.string(), outcome: z.string() })),
+    cache: z.enum(["miss", "exact", "evidence", "bypass"]),
+    generation: z.number(),
+    as_of: z.nullable(z.string()),
+    usage: z.object({
+      input_tokens: tokens,
+      output_tokens: tokens,
+      cost_usd: z.number(),
+      /** Whether the counts are ours, because the provider's are missing or can't be. */
+      estimated: z.boolean(),
+    }),
+    timings: z.object({ total_ms: z.number(), retrieve_ms: z.number(), first_token_ms: z.number() }),
+  });
+
+  const match = z.object({
+    id: z.string(),
+    table: z.string(),
+    key: z.record(z.string(), z.string()),
+    title: z.string(),
+    text: z.string(),
+    /** Id of the passage: the row's with its number. */
+    passage: z.string(),
+    cells: z.array(cell),
+    score: z.number(),
+    as_of: z.string(),
+    changed_at: z.string(),
+    url: z.nullable(z.string()),
+  });
+
+  const search = z.object({ matches: z.array(match), generation: z.number() });
+
+  return { cell, citation, answer, match, search };
 });
 
-const tokens = z.nullable(z.number());
+type Schemas = ReturnType<typeof schemas>;
 
-export const answerSchema = z.object({
-  id: z.string(),
-  outcome: z.enum(["answered", "no_evidence", "refused"]),
-  reason: z.nullable(z.enum(["none_found", "unsupported", "needs_total", "stale", "safety"])),
-  text: z.string(),
-  /** Cut at the limit of output tokens: the model had more to say. */
-  truncated: z.boolean(),
-  ai_generated: z.literal(true),
-  citations: z.array(citationSchema),
-  verification: z.object({
-    checked: z.number(),
-    supported: z.number(),
-    removed: z.array(
-      z.object({
-        text: z.string(),
-        why: z.enum(["number", "date", "identifier", "name", "marker", "uncited", "instructions"]),
-      }),
-    ),
-  }),
-  model: z.string(),
-  /** The model's name as its provider reports it, often a dated version; null where it reports none. */
-  served_model: z.nullable(z.string()),
-  route: z.object({ requested: z.string(), why: z.string() }),
-  attempts: z.array(z.object({ model: z.string(), outcome: z.string() })),
-  cache: z.enum(["miss", "exact", "evidence", "bypass"]),
-  generation: z.number(),
-  as_of: z.nullable(z.string()),
-  usage: z.object({
-    input_tokens: tokens,
-    output_tokens: tokens,
-    cost_usd: z.number(),
-    /** Whether the counts are ours, because the provider's are missing or can't be. */
-    estimated: z.boolean(),
-  }),
-  timings: z.object({ total_ms: z.number(), retrieve_ms: z.number(), first_token_ms: z.number() }),
-});
+export const answerSchema = (): Schemas["answer"] => schemas().answer;
+export const searchSchema = (): Schemas["search"] => schemas().search;
 
 function line(event: string, data: unknown): string {
   return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -87,24 +114,7 @@ export function apiWire(requestId: string): Wire {
   };
 }
 
-export const matchSchema = z.object({
-  id: z.string(),
-  table: z.string(),
-  key: z.record(z.string(), z.string()),
-  title: z.string(),
-  text: z.string(),
-  /** Id of the passage: the row's with its number. */
-  passage: z.string(),
-  cells: z.array(cell),
-  score: z.number(),
-  as_of: z.string(),
-  changed_at: z.string(),
-  url: z.nullable(z.string()),
-});
-
-export const searchSchema = z.object({ matches: z.array(matchSchema), generation: z.number() });
-
-export function citationJson(citation: Citation): z.infer<typeof citationSchema> {
+export function citationJson(citation: Citation): z.infer<Schemas["citation"]> {
   return {
     marker: citation.marker,
     id: citation.id,
@@ -119,7 +129,7 @@ export function citationJson(citation: Citation): z.infer<typeof citationSchema>
   };
 }
 
-export function answerJson(answer: Answer): z.infer<typeof answerSchema> {
+export function answerJson(answer: Answer): z.infer<Schemas["answer"]> {
   const { usage, timings, verification } = answer;
   return {
     id: answer.id,
@@ -157,7 +167,7 @@ export function answerJson(answer: Answer): z.infer<typeof answerSchema> {
 }
 
 /** One row as a search match, told by its best passage. */
-export function matchJson(item: Evidence): z.infer<typeof matchSchema> {
+export function matchJson(item: Evidence): z.infer<Schemas["match"]> {
   return {
     id: item.row,
     table: item.table,
@@ -173,6 +183,6 @@ export function matchJson(item: Evidence): z.infer<typeof matchSchema> {
   };
 }
 
-function cellsJson(cells: readonly EvidenceCell[]): z.infer<typeof cell>[] {
+function cellsJson(cells: readonly EvidenceCell[]): z.infer<Schemas["cell"]>[] {
   return cells.map(({ column, value }) => ({ column, value }));
 }

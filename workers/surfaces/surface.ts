@@ -13,6 +13,13 @@ export interface Surface {
   readonly answer?: Answerer;
 }
 
+/** A surface whose code is loaded by the first request under its paths, so that starting the Worker runs none of it. */
+export interface LaterSurface {
+  /** What all its routes' paths begin with. */
+  readonly under: readonly string[];
+  load(): Promise<Surface>;
+}
+
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Hono syntax, from the root: `/v1/erase/:id`. A GET route answers HEAD as well. */
@@ -23,17 +30,20 @@ export interface Route {
   handle(call: Call): Promise<Response> | Response;
 }
 
+/** A schema, or what makes it: nothing but the API's description needs those of answers. */
+export type Schema = z.ZodMiniType | (() => z.ZodMiniType);
+
 export interface RouteDoc {
   /** One line, in the imperative. */
   readonly summary: string;
   /** The scope that a credential needs; undefined for routes that need none. */
   readonly scope?: string;
   /** JSON body, when it has one. */
-  readonly body?: z.ZodMiniType;
+  readonly body?: Schema;
   /** Bodies that are not JSON. */
   readonly bodyType?: string;
   /** The JSON of a success. */
-  readonly answer?: z.ZodMiniType;
+  readonly answer?: Schema;
   /** Status of a success; default 200. */
   readonly status?: number;
 }
