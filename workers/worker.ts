@@ -194,7 +194,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     under: ["/openapi.json"],
     async load() {
       const all = await Promise.all(
-        surfaces.map((surface) => ("load" in surface ? surface.load() : surface)),
+        surfaces.map(async (surface) => ("load" in surface ? surface.load() : surface)),
       );
       return (await import("./surfaces/openapi.ts")).openapiSurface(all);
     },

@@ -29,11 +29,12 @@ const DEFAULT_TOP_K = 8;
 const DEFAULT_SEARCH_TOP_K = 10;
 const MAX_FALLBACKS = 3;
 
+const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.minimum(1), z.maximum(most));
+
 /** What the routes parse with, made by the first request. */
 const schemas = lazily(() => {
   const name = text.check(z.minLength(1), z.maxLength(200));
   const tables = z.array(name).check(z.minLength(1), z.maxLength(100));
-  const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.minimum(1), z.maximum(most));
 
   /** Only rows whose cells equal these, by column. */
   const scope = z.record(name, z.union([text, z.number(), z.boolean()]));

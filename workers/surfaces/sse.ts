@@ -74,8 +74,7 @@ async function eventStream(
   };
 
   const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
-  void run();
-  for (let turn = 0; turn < TURNS && !ended; turn++) await undefined;
+  await Promise.race([run(), turns(TURNS)]);
   if (ended) return new Response(pending, { headers });
 
   beat = setInterval(() => {
@@ -105,6 +104,10 @@ async function eventStream(
     { highWaterMark: 0 },
   );
   return new Response(body, { headers });
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await Promise.resolve();
 }
 
 /** What a request for an answer comes with. */
