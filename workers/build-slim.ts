@@ -34,6 +34,12 @@ const SDKS: readonly Sdk[] = [
       /^dist\/pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)\/.*(Backup|Restore|Collection|Create|Configure|Bulk|Document|Namespace|Import|SearchRecords|FetchByMetadata|Update|StartImport|Hit)/,
     keep: /NamespaceSummary/,
   },
+  {
+    name: "@modelcontextprotocol/server",
+    // Validates what a client sends when it is asked for input, which no tool here does.
+    products: /^dist\/cfWorkerProvider/,
+    keep: /^$/,
+  },
 ];
 
 export function slimSdks(): Plugin {
@@ -58,7 +64,7 @@ async function hollow(path: string): Promise<OnLoadResult> {
   return { contents: Array.from(names, (name) => `export class ${name} {}`).join("\n"), loader: "js" };
 }
 
-/** Both packages write exports as declarations, or in braces. */
+/** The packages write exports as declarations, or in braces. */
 function exportedNames(source: string): ReadonlySet<string> {
   const declared = source.matchAll(/^export (?:async )?(?:class|function\*?|const|let|var) (\w+)/gm);
   const listed = source.matchAll(/^export \{([^}]*)\}/gm);

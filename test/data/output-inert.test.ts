@@ -1,7 +1,9 @@
-import { marked, type Token } from "marked";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
-import { inertMarkdown, isListed } from "../../workers/surfaces/inert.ts";
+import type { Answer } from "../../shared/ports/answer.ts";
+import { inertMarkdown } from "../../workers/surfaces/inert.ts";
+import { chunkWire } from "../../workers/surfaces/openai-wire.ts";
+import { active } from "./active-markdown.ts";
 import { hostile } from "./hostile.ts";
 
 const itemSchema = z.object({
@@ -13,32 +15,6 @@ const itemSchema = z.object({
 });
 
 const xssSchema = z.object({ id: z.string(), text: z.string() });
-
-/** What an independent Markdown renderer would load, follow or hand to a browser. */
-function active(text: string, hosts: readonly string[]): readonly string[] {
-  const found: string[] = [];
-  const visit = (token: Token): void => {
-    if (token.type === "html") found.push(token.raw);
-    if ((token.type === "image" || token.type === "link") && !isListed(String(token["href"]), hosts)) {
-      // A mail address is linked by the renderer itself; it leads nowhere and carries nothing.
-      const mail = token.type === "link" && token["href"] === `mailto:${token["text"]}`;
-      if (!mail) found.push(token.raw);
-    }
-    if (token.type === "def" && !isListed(String(token["href"]), hosts)) found.push(token.raw);
-    if (token.type === "code" && /^(mermaid|json|html)/.test(String(token["lang"]))) found.push(token.raw);
-  };
-  const tokens = marked.lexer(text);
-  void marked.walkTokens(tokens, visit);
-  const mentions = text.match(/<[!@#][^>]*>|<at>/g) ?? [];
-  const bare = text.replace(/```[\s\S]*?```|`[^`]*`/g, "").match(/[a-z]+:\/\/\S+|\bwww\.\S+/gi) ?? [];
-  const invisible = text.match(/[\u{E0000}-\u{E007F}\u200B-\u200F]/gu) ?? [];
-  return [
-    ...found,
-    ...mentions,
-    ...bare.filter((url) => !isListed(url.replace(/[).]+$/, ""), hosts)),
-    ...invisible,
-  ];
-}
 
 describe("model output", () => {
   const items = hostile("output-exfil.jsonl", itemSchema) ?? [];
@@ -58,5 +34,55 @@ describe("model output", () => {
 
   it.each(hostile("xss-strings.jsonl", xssSchema) ?? [])("$id", ({ text }) => {
     expect(active(inertMarkdown(text, []), [])).toEqual([]);
+  });
+});
+
+const ANSWER: Answer = {
+  id: "ans_1",
+  outcome: "answered",
+  reason: null,
+  text: "",
+  truncated: false,
+  citations: [],
+  verification: { checked: 0, supported: 0, removed: [] },
+  model: "a/model",
+  route: { requested: "auto", why: "" },
+  attempts: [],
+  cache: "miss",
+  generation: 1,
+  asOf: "",
+  usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
+  timings: { totalMs: 0, retrieveMs: 0, firstTokenMs: 0 },
+};
+
+/** What a client of the OpenAI API has, when the first half of an answer is settled before the second arrives. */
+function streamed(text: string, cut: number, hosts: readonly string[]): string {
+  const form = { id: "1", created: 1, model: "quayside", hosts, sources: false, usage: false };
+  const wire = chunkWire(form);
+  const halves = [text.slice(0, cut), text.slice(cut)];
+  const sent = [
+    ...halves.flatMap((half) => [{ type: "delta", text: half } as const, { type: "settled" } as const]),
+    { type: "done", answer: { ...ANSWER, text } } as const,
+  ].map((event) => wire.frame(event));
+  const chunks = z.array(
+    z.object({ choices: z.array(z.object({ delta: z.object({ content: z.optional(z.string()) }) })) }),
+  );
+  const lines = sent
+    .join("")
+    .split("\n\n")
+    .filter((line) => line.startsWith("data: {"));
+  const parsed = chunks.parse(lines.map((line): unknown => JSON.parse(line.slice(6))));
+  return parsed.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+}
+
+describe("model output in a stream that can't take words back", () => {
+  const items = hostile("output-exfil.jsonl", itemSchema) ?? [];
+
+  it.each(items)("$id $kind, cut anywhere", ({ model_output, expect: wanted, allow_hosts }) => {
+    for (let cut = 0; cut <= model_output.length; cut++) {
+      const text = streamed(model_output, cut, allow_hosts);
+      if (wanted === "neutralise") expect(active(text, allow_hosts)).toEqual([]);
+    }
+    if (wanted === "unchanged_text") expect(streamed(model_output, 0, allow_hosts)).toBe(model_output);
   });
 });
