@@ -13,14 +13,15 @@ import { buildConsole } from "./surfaces/console/build.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
-/** `demo` compiles demo mode in; without it that code is dropped. */
+/** `demo` compiles demo mode in; without it that code is dropped. `entry`: default `main.ts`. */
 export async function buildWorker(options: {
   readonly demo: boolean;
   readonly outdir?: string;
+  readonly entry?: string;
 }): Promise<void> {
   const outdir = options.outdir ?? join(here, "dist");
   const result = await build({
-    entryPoints: [join(here, "main.ts")],
+    entryPoints: { main: options.entry ?? join(here, "main.ts") },
     // Not .js: the module rule in wrangler.toml must match nothing else.
     outExtension: { ".js": ".mjs" },
     outdir,

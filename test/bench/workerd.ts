@@ -20,13 +20,15 @@ export interface Served {
 /**
  * Starts workerd in a folder and waits until the path answers.
  * @param config the text of a workerd configuration that listens on the port; paths in it are relative to the folder.
+ * @param given the port to listen on; default a free one.
  */
 export async function serveWorkerd(
   directory: string,
   config: (port: number) => string,
   readyPath: string,
+  given?: number,
 ): Promise<Served> {
-  const port = await freePort();
+  const port = given ?? (await freePort());
   const file = join(directory, `workerd-${port}.capnp`);
   writeFileSync(file, config(port));
   const child = spawn(workerd, ["serve", file], { cwd: directory, stdio: ["ignore", "ignore", "inherit"] });

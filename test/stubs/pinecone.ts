@@ -21,6 +21,8 @@ export interface PineconeOptions {
 export interface PineconeStub extends Stub {
   /** Ids in a namespace, sorted; what is really stored, whatever fault is on. */
   ids(namespace: string): string[];
+  /** Ids, values and metadata in a namespace, a line each, sorted. */
+  records(namespace: string): string[];
   /** Names of the namespaces that hold anything. */
   namespaces(): string[];
 }
@@ -86,6 +88,12 @@ export async function startPinecone(port = 0, options: PineconeOptions = {}): Pr
       return stub.exchanges;
     },
     ids: (namespace) => [...(namespaces.get(namespace)?.keys() ?? [])].sort(),
+    records: (namespace) =>
+      [...(namespaces.get(namespace) ?? [])]
+        .map(([key, { values, metadata }]) =>
+          JSON.stringify([key, [...values], Object.entries(metadata).sort()]),
+        )
+        .sort(),
     namespaces: () => [...namespaces.keys()].sort(),
     reset() {
       stub.reset();

@@ -57,7 +57,7 @@ function readBlock(sql: SqlStorage, dimensions: number, no: number): Block {
 }
 
 /** Fills an empty memory with every vector there is. */
-export function loadVectors(sql: SqlStorage, dimensions: number, memory: VectorMemory): void {
+export function loadVectors(sql: SqlStorage, dimensions: number, memory: Pick<VectorMemory, "add">): void {
   const stride = strideOf(dimensions);
   const flush = (block: number, slots: readonly Slot[], positions: readonly number[]): void => {
     if (slots.length === 0) return;
