@@ -15,6 +15,8 @@ import {
   publishAnswer,
   receiptAnswer,
   runBody,
+  shapeFromWire,
+  shapesAnswer,
   statusAnswer,
   tableToWire,
   vectorsFromWire,
@@ -128,6 +130,11 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
     async erased(signal) {
       const { rows } = await read(await send("/v1/admin/erased", { signal }), erasedAnswer);
       return new Set(rows);
+    },
+
+    async shapes(signal) {
+      const { tables } = await read(await send("/v1/admin/shapes", { signal }), shapesAnswer);
+      return new Map(Object.entries(tables).map(([name, shape]) => [name, shapeFromWire(shape)]));
     },
 
     async probe(run, vectors, signal) {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { runSchema } from "./batch.ts";
-import type { KnownRow, PublishedTable, RunRequest } from "./ports/registry.ts";
+import type { KnownRow, PublishedTable, RunRequest, TableShape } from "./ports/registry.ts";
 import { countsSchema, runWire } from "./runs-wire.ts";
 
 /**
@@ -28,6 +28,13 @@ export const beginBody = z.strictObject({
   take_over: z.optional(z.boolean()),
 });
 
+const shapeSchema = z.object({
+  origin: z.optional(z.string().check(z.maxLength(2000))),
+  columns: z.record(z.string(), z.string()),
+});
+/** What tables were like when they were last published. */
+export const shapesAnswer = z.object({ tables: z.record(z.string(), shapeSchema) });
+
 export const publishBody = z.strictObject({
   run: runSchema,
   tables: z
@@ -38,6 +45,7 @@ export const publishBody = z.strictObject({
         as_of: time,
         key: z.array(z.string()).check(z.minLength(1)),
         rollup: z.boolean(),
+        shape: z.optional(shapeSchema),
       }),
     )
     .check(z.maxLength(10_000)),
@@ -120,13 +128,21 @@ export function beginToWire(request: RunRequest, key: string): z.infer<typeof be
 }
 
 export function tableToWire(published: PublishedTable): z.infer<typeof publishBody>["tables"][number] {
-  const { counts, asOf, key, rollup } = published;
-  return { ...counts, as_of: asOf, key: [...key], rollup };
+  const { counts, asOf, key, rollup, shape } = published;
+  return { ...counts, as_of: asOf, key: [...key], rollup, ...(shape ? { shape: shapeToWire(shape) } : {}) };
 }
 
 export function tableFromWire(wire: z.infer<typeof publishBody>["tables"][number]): PublishedTable {
-  const { as_of, key, rollup, ...counts } = wire;
-  return { counts, asOf: as_of, key, rollup };
+  const { as_of, key, rollup, shape, ...counts } = wire;
+  return { counts, asOf: as_of, key, rollup, ...(shape ? { shape: shapeFromWire(shape) } : {}) };
+}
+
+export function shapeToWire({ origin, columns }: TableShape): z.infer<typeof shapeSchema> {
+  return { columns: { ...columns }, ...(origin === undefined ? {} : { origin }) };
+}
+
+export function shapeFromWire({ origin, columns }: z.infer<typeof shapeSchema>): TableShape {
+  return { origin, columns };
 }
 
 /** Seven digits are more than a float of 32 bits holds in a unit vector, and half the length of its exact digits. */

@@ -77,7 +77,7 @@ async function checkWarehouse(context: Context, config: Config, look: Look): Pro
     for (const name of Object.keys(config.tables)) {
       if (config.tables[name]?.index === false) continue;
       await look(`table ${name}`, async () => {
-        const [table] = await openTables(config, [name], sourceOf, context.signal);
+        const [table] = await openTables(config, [name], sourceOf, new Map(), context.signal);
         return [table, `${table?.shape.columns.length ?? 0} columns are read`] as const;
       });
     }

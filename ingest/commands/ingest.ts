@@ -8,12 +8,13 @@ import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { indexName } from "../../shared/space.ts";
 import { makeLeaseNotes, type LeaseNotes } from "../lease-notes.ts";
 import { runIngest, type IngestReport, type Progress } from "../pipeline/run.ts";
+import type { ColumnDrift } from "../pipeline/drift.ts";
 import type { Failure } from "../pipeline/rows.ts";
 import { openEmbedder, openIndex, tenantOf, withSources, type SourceOf } from "../registry.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { money, table as layout, whole } from "./text.ts";
+import { driftLines, money, table as layout, whole } from "./text.ts";
 
 export interface IngestOnceOptions {
   readonly config: Config;
@@ -60,6 +61,8 @@ export interface IngestResult {
   readonly seconds: number;
   /** NUL and lone surrogates that became U+FFFD. */
   readonly replaced_characters: number;
+  /** Columns that are others than they were when their table was last published. */
+  readonly drift: readonly ColumnDrift[];
   readonly redacted: IngestReport["redacted"];
   /** The first 100 rows of each table that were held back. */
   readonly failures: readonly Failure[];
@@ -167,6 +170,7 @@ function resultOf(report: IngestReport, seconds: number): IngestResult {
     cost_usd: report.costUsd,
     seconds: Math.round(seconds * 1000) / 1000,
     replaced_characters: report.replacedCharacters,
+    drift: report.drift,
     redacted: report.redacted,
     failures: report.failures,
   };
@@ -222,6 +226,7 @@ function summary(result: IngestResult): string {
     layout(["table", "read", "added", "changed", "deleted", "unchanged", "failed"], rows),
     "",
     `Generation ${result.generation}. Texts embedded: ${whole(result.embedded_texts)}, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
+    ...driftLines(result.drift),
     ...(result.replaced_characters > 0
       ? [`${whole(result.replaced_characters)} characters (NUL, lone surrogates) were stored as U+FFFD.`]
       : []),

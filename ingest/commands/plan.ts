@@ -6,7 +6,7 @@ import { openEmbedder, withSources } from "../registry.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { money, table as layout, whole } from "./text.ts";
+import { driftLines, money, table as layout, whole } from "./text.ts";
 
 export const command: Command = {
   name: "plan",
@@ -71,6 +71,7 @@ function resultOf(plan: IngestPlan, embedder: string): unknown {
     write_units: plan.texts,
     cost_usd: plan.costUsd,
     replaced_characters: plan.replacedCharacters,
+    drift: plan.drift,
     failures: plan.failures,
     stops: plan.stops.map(({ guard, table, message }) => ({ guard, table: table ?? null, message })),
   };
@@ -86,6 +87,7 @@ function describe(plan: IngestPlan, embedder: string): string {
     layout(heading, rows),
     "",
     `${whole(plan.texts)} texts to embed with ${embedder}: about ${whole(plan.tokens)} tokens, ${money(plan.costUsd)}.`,
+    ...driftLines(plan.drift),
     ...plan.failures
       .slice(0, 20)
       .map((failure) => `Held back: ${failure.table} ${failure.key}: ${failure.reason.replaceAll("_", " ")}`),

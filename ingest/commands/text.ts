@@ -1,3 +1,5 @@
+import type { ColumnDrift } from "../pipeline/drift.ts";
+
 /** Text for people: numbers, money, times and columns that line up. */
 
 export function whole(value: number): string {
@@ -52,4 +54,12 @@ export function harmless(text: string): string {
     /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069]/g,
     (c) => (c === "\r" ? "" : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`),
   );
+}
+
+/** What has changed in the warehouse's tables, a line a column. */
+export function driftLines(drift: readonly ColumnDrift[]): string[] {
+  return drift.map(({ table, column, change, from, to, ignored }) => {
+    const types = [from, to].filter((type) => type !== undefined).join(" to ");
+    return `Schema: ${table}.${column} ${change}${change === "retyped" ? ` from ${types}` : ` (${types})`}${ignored ? "; left out until the configuration names it" : ""}.`;
+  });
 }

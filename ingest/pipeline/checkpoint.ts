@@ -1,5 +1,5 @@
 import type { PersonalKind } from "../../shared/config.ts";
-import type { Run, TableCounts } from "../../shared/ports/registry.ts";
+import type { Run, TableCounts, TableShape } from "../../shared/ports/registry.ts";
 import type { CommitStats } from "./commit.ts";
 import type { EmbedStats } from "./embed.ts";
 import type { SavedRows } from "./known-rows.ts";
@@ -31,6 +31,8 @@ export interface SavedTable {
   readonly counts: TableCounts;
   readonly failures: readonly Failure[];
   readonly ambiguous: readonly string[];
+  readonly unlabelled: number;
+  readonly shape: TableShape;
 }
 
 export interface OpenRead {
@@ -45,6 +47,7 @@ export interface TableRead {
   readonly asOf: string;
   readonly rowsKnown: number;
   readonly scan: Scan;
+  readonly shape: TableShape;
 }
 
 /** What a run knows when it has just begun: it may be killed before its first pause. */
@@ -61,20 +64,23 @@ export function firstCheckpoint(run: Run): Checkpoint {
   };
 }
 
-export function saveTable({ asOf, rowsKnown, scan }: TableRead): SavedTable {
-  const { counts, failures, ambiguous } = scan;
-  return { asOf, rowsKnown, counts: { ...counts }, failures: [...failures], ambiguous: [...ambiguous] };
+export function saveTable({ asOf, rowsKnown, scan, shape }: TableRead): SavedTable {
+  const { counts, failures, ambiguous, unlabelled } = scan;
+  const saved = { counts: { ...counts }, failures: [...failures], ambiguous: [...ambiguous], unlabelled };
+  return { asOf, rowsKnown, shape, ...saved };
 }
 
 export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): TableRead {
-  const { asOf, rowsKnown, counts, failures, ambiguous } = saved;
+  const { asOf, rowsKnown, shape, counts, failures, ambiguous, unlabelled } = saved;
   return {
     asOf,
     rowsKnown,
+    shape,
     scan: {
       erased,
       counts: { ...counts },
       failures: [...failures],
+      unlabelled,
       ambiguous: new Set(ambiguous),
       after: undefined,
     },

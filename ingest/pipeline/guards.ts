@@ -14,7 +14,15 @@ export interface GuardLimits {
 
 /** Why a run stops before it publishes, and which flag accepts it. */
 export interface Stop {
-  readonly guard: "empty_table" | "mass_delete" | "failed_rows" | "cost" | "tokens";
+  readonly guard:
+    | "empty_table"
+    | "mass_delete"
+    | "lost_labels"
+    | "failed_rows"
+    | "rekey"
+    | "source_changed"
+    | "cost"
+    | "tokens";
   readonly table: string | undefined;
   /** Safe to show; names the flag or the limit to change. */
   readonly message: string;
@@ -27,8 +35,14 @@ const FAILED_FLOOR = 10;
  * What would stop a table's part of a run, once the table is read.
  * @param counts final, `deleted` included.
  * @param known distinct rows that the registry knew before.
+ * @param unlabelled rows that were known, have changed, and now carry a label that nobody holds.
  */
-export function tableGuards(counts: TableCounts, known: number, limits: GuardLimits): readonly Stop[] {
+export function tableGuards(
+  counts: TableCounts,
+  known: number,
+  limits: GuardLimits,
+  unlabelled = 0,
+): readonly Stop[] {
   const { table, deleted } = counts;
   const stops: Stop[] = [];
   if (counts.read === 0 && known > 0) {
@@ -42,6 +56,13 @@ export function tableGuards(counts: TableCounts, known: number, limits: GuardLim
       guard: "mass_delete",
       table,
       message: `${table}: ${deleted} of ${known} rows would be deleted (limit ${percent(limits.deleteShare)}). If that is right, run again with --yes.`,
+    });
+  }
+  if (known > 0 && unlabelled / known > limits.deleteShare) {
+    stops.push({
+      guard: "lost_labels",
+      table,
+      message: `${table}: ${unlabelled} of ${known} rows have lost their label, and nobody would see them (limit ${percent(limits.deleteShare)}). Look at the columns that the access rule names; if that is right, run again with --yes.`,
     });
   }
   if (counts.failed > Math.max(FAILED_FLOOR, limits.failedShare * counts.read)) {

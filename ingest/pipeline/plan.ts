@@ -1,7 +1,8 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { AccessClass, TableCounts } from "../../shared/ports/registry.ts";
+import type { AccessClass, TableCounts, TableShape } from "../../shared/ports/registry.ts";
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
+import { driftOf, type ColumnDrift } from "./drift.ts";
 import { spendGuard, tableGuards, type Stop } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
@@ -18,6 +19,8 @@ export interface IngestPlan {
   readonly tokens: number;
   readonly costUsd: number;
   readonly replacedCharacters: number;
+  /** Columns that are others than they were when their table was last published. */
+  readonly drift: readonly ColumnDrift[];
   readonly failures: readonly Failure[];
   /** Every guard that would stop the run; a schema that drifted among them. */
   readonly stops: readonly PlannedStop[];
@@ -39,7 +42,7 @@ export interface PlannedStop {
 
 export type PlanDeps = Pick<IngestDeps, "sourceOf" | "embedder" | "indexKind" | "maskKey" | "now"> & {
   /** Only asked what it knows. */
-  readonly registry: Pick<IngestDeps["registry"], "known" | "erased">;
+  readonly registry: Pick<IngestDeps["registry"], "known" | "erased" | "shapes">;
 };
 
 /**
@@ -63,7 +66,11 @@ export async function planIngest(
   const classes = new Map<string, AccessClass>();
   const erased = await deps.registry.erased(signal);
 
-  for (const table of await opened(options, deps, stops)) {
+  const shapes = await deps.registry.shapes(signal);
+  const tables = await opened(options, deps, shapes, stops);
+  const drift = driftOf(tables, shapes);
+  stops.push(...drift.stops);
+  for (const table of tables) {
     const { rows: expected, bytes } = await table.source.estimate(table.shape, signal);
     const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
     const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
@@ -83,7 +90,7 @@ export async function planIngest(
       options.onProgress?.({ counts: { ...scan.counts }, expected, tokens, costUsd });
     }
     scan.counts.deleted = (await findGone(deps.registry, run, table.name, known, scan, signal)).rows;
-    stops.push(...tableGuards(scan.counts, known.rows, limits));
+    stops.push(...tableGuards(scan.counts, known.rows, limits, scan.unlabelled));
     failures.push(...scan.failures);
     planned.push({ counts: scan.counts, texts, tokens, bytes });
   }
@@ -96,6 +103,7 @@ export async function planIngest(
     tokens,
     costUsd: (tokens * embedder.pricePerMillionTokens) / 1e6,
     replacedCharacters: tally.replaced,
+    drift: drift.columns,
     failures,
     stops,
   };
@@ -104,10 +112,11 @@ export async function planIngest(
 async function opened(
   options: Omit<IngestOptions, "trigger">,
   deps: PlanDeps,
+  shapes: ReadonlyMap<string, TableShape>,
   stops: PlannedStop[],
 ): ReturnType<typeof openTables> {
   try {
-    return await openTables(options.config, options.tables, deps.sourceOf, options.signal);
+    return await openTables(options.config, options.tables, deps.sourceOf, shapes, options.signal);
   } catch (error) {
     if (!(error instanceof QuaysideError) || error.code !== "schema_drift") throw error;
     stops.push({ guard: "schema_drift", table: undefined, message: error.message });

@@ -17,6 +17,7 @@ import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead
 import { CHUNK_TOKENS } from "./chunk.ts";
 import { BEAT_MS, makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
+import { driftOf, shapeOf, type ColumnDrift } from "./drift.ts";
 import { stopAt, tableGuards, type GuardLimits } from "./guards.ts";
 import { makeKnownRows, type KnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
@@ -91,6 +92,8 @@ export interface IngestReport {
   readonly replacedCharacters: number;
   /** Pieces of personal data taken out of the rows read, by kind; kinds of which there were none are left out. */
   readonly redacted: Readonly<Partial<Record<PersonalKind, number>>>;
+  /** Columns that are others than they were when their table was last published. */
+  readonly drift: readonly ColumnDrift[];
   /** Rows held back: the first 100 of each table. */
   readonly failures: readonly Failure[];
 }
@@ -138,7 +141,10 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let begun = resume?.run;
   try {
-    const tables = await openTables(config, tablesLeft(options), deps.sourceOf, signal);
+    const shapes = await registry.shapes(signal);
+    const tables = await openTables(config, tablesLeft(options), deps.sourceOf, shapes, signal);
+    const drift = driftOf(tables, shapes);
+    if (options.yes !== true) stopAt(drift.stops);
     const run = (begun ??= await registry.begin(requestOf(options, deps, tables), signal));
     const limits = guardLimits(options);
     const committer = makeCommitter({
@@ -203,6 +209,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         asOf,
         rowsKnown: known.rows,
         scan: newScan(table.name, erased),
+        shape: shapeOf(table),
       };
       const { scan, rowsKnown } = read;
       scan.after = open?.after;
@@ -221,7 +228,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
 
       const removal = await findGone(registry, run, table.name, known, scan, signal);
       scan.counts.deleted += removal.rows;
-      if (options.yes !== true) stopAt(tableGuards(scan.counts, rowsKnown, limits));
+      if (options.yes !== true) stopAt(tableGuards(scan.counts, rowsKnown, limits, scan.unlabelled));
       // What was staged of an ambiguous row must be committed before it can be taken back.
       if (scan.ambiguous.size > 0) await pool.drain();
       for await (const views of removal.pages()) await committer.remove(table.name, views);
@@ -252,6 +259,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         ...spent(pool, embedder),
         replacedCharacters: tally.replaced,
         redacted: Object.fromEntries(tally.redacted),
+        drift: drift.columns,
         failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
       },
     };
@@ -272,9 +280,9 @@ function tablesLeft({ config, tables, resume }: SliceOptions): readonly string[]
   return (tables ?? indexed).filter((name) => !read.includes(name));
 }
 
-function publishedTable(config: Config, name: string, { asOf, scan }: TableRead): PublishedTable {
+function publishedTable(config: Config, name: string, { asOf, scan, shape }: TableRead): PublishedTable {
   const { key = [], rollup = false } = config.tables[name] ?? {};
-  return { counts: scan.counts, asOf, key, rollup };
+  return { counts: scan.counts, asOf, key, rollup, shape };
 }
 
 /** The views of a row that changed, rendered and cut, ready to be embedded. */

@@ -12,6 +12,8 @@ export interface Scan {
   readonly counts: { -readonly [K in keyof TableCounts]: TableCounts[K] };
   /** The first 100 rows held back. */
   readonly failures: Failure[];
+  /** Changed rows that nobody may see now, though their access rule names columns: they have lost their label. */
+  unlabelled: number;
   /**
    * Rows met twice, where what was staged of the first has to be taken back, or one more may come. Rows met twice in a row, by a
    * source that keeps key order, are neither.
@@ -36,6 +38,7 @@ export function newScan(table: string, erased: ReadonlySet<string>): Scan {
     erased,
     counts: { table, read: 0, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 0 },
     failures: [],
+    unlabelled: 0,
     ambiguous: new Set(),
     after: undefined,
   };
@@ -86,6 +89,7 @@ export async function* changes(
     const state = overall(states);
     counts[state] += 1;
     if (state === "unchanged") return undefined;
+    if (state === "changed" && held.views.every(hasLostItsLabel)) scan.unlabelled += 1;
     return { prepared: held, views: held.views.filter((_, i) => states[i] !== "unchanged"), state };
   };
 
@@ -122,6 +126,11 @@ export async function* changes(
   }
   const last = settle();
   if (last) yield [last];
+}
+
+/** Nobody may see the row, though who may is read from it. */
+function hasLostItsLabel({ accessClass, plan }: PreparedView): boolean {
+  return accessClass.label.allowAny.length === 0 && plan.access.allowAny.length > 0;
 }
 
 /** A row is new when all of its views are, and unchanged when all of its views are. */

@@ -1,7 +1,9 @@
 import type { AccessConfig, Config, PersonalKind, TableConfig } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Classification } from "../../shared/ports/evidence.ts";
+import type { TableShape } from "../../shared/ports/registry.ts";
 import type { Column, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import { renamedTo } from "./drift.ts";
 import { REDACTION } from "./redact.ts";
 
 /** A configured table, described by its warehouse and checked against its configuration. */
@@ -11,6 +13,10 @@ export interface OpenTable {
   readonly source: Source;
   /** As `describe` gave it, reduced to the columns that this run needs: nothing else is ever read. */
   readonly shape: Table;
+  /** As `describe` gave it, without the columns that are left out. */
+  readonly described: Table;
+  /** Columns that came after the table was first published and that the configuration does not name: left out until it does. */
+  readonly unmapped: readonly Column[];
   readonly views: readonly ViewPlan[];
   /** Foreign keys shown by name. */
   readonly lookups: readonly LookupPlan[];
@@ -63,6 +69,7 @@ export interface LookupPlan {
 /**
  * Describes and checks every table of a run before anything is read or embedded.
  * @param only the tables to ingest; undefined for all that are indexed.
+ * @param shapes what the tables were like: a column that is gone may have another name now.
  * @throws QuaysideError `config_invalid` (no such table), `source_rejected`, `schema_drift` listing every column that a
  * configuration names and its table lacks.
  */
@@ -70,6 +77,7 @@ export async function openTables(
   config: Config,
   only: readonly string[] | undefined,
   sourceOf: (name: string) => Source,
+  shapes: ReadonlyMap<string, TableShape>,
   signal: AbortSignal,
 ): Promise<readonly OpenTable[]> {
   for (const name of only ?? []) {
@@ -88,10 +96,20 @@ export async function openTables(
     const source = sourceOf(table.source);
     const described = await source.describe(refOf(name, table), signal);
     const known = new Set(described.columns.map((column) => column.name));
-    for (const [column, uses] of columnsNamed(table)) {
-      if (!known.has(column)) missing.push(`  ${name}.${column}: named by ${uses.join(", ")}`);
+    const named = columnsNamed(table);
+    for (const [column, uses] of named) {
+      if (known.has(column)) continue;
+      const renamed = renamedTo(column, shapes.get(name), described.columns);
+      const hint = renamed.length === 0 ? "" : `; renamed to ${renamed.join(" or ")}?`;
+      missing.push(`  ${name}.${column}: named by ${uses.join(", ")}${hint}`);
     }
-    if (missing.length === 0) tables.push(plan(config, name, table, source, described));
+    const before = shapes.get(name);
+    const unmapped = described.columns.filter(
+      (column) => before && before.columns[column.name] === undefined && !named.has(column.name),
+    );
+    const columns = described.columns.filter((column) => !unmapped.includes(column));
+    if (missing.length > 0) continue;
+    tables.push({ ...plan(config, name, table, source, { ...described, columns }), unmapped });
   }
   if (missing.length > 0) {
     throw new QuaysideError(
@@ -149,7 +167,13 @@ export function columnsOfRule(rule: AccessConfig): string[] {
   return [...new Set(grants.flatMap(placeholders))];
 }
 
-function plan(config: Config, name: string, table: TableConfig, source: Source, described: Table): OpenTable {
+function plan(
+  config: Config,
+  name: string,
+  table: TableConfig,
+  source: Source,
+  described: Table,
+): Omit<OpenTable, "unmapped"> {
   const excluded = (column: string): boolean => table.columns?.[column]?.exclude === true;
   const visible = described.columns.filter((column) => !excluded(column.name));
   // An excluded column may still decide who sees the row; it goes no further than the label.
@@ -163,6 +187,7 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
     name,
     config: table,
     source,
+    described,
     shape: { ...described, columns: described.columns.filter((column) => needed.has(column.name)) },
     lookups,
     label,
@@ -179,15 +204,15 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
           token: options?.token,
           lookup: lookups.find((l) => l.column === column.name),
         };
-        // The description is searched with the row (`meta`).
-        const description = options?.description ?? column.description ?? "";
+        // A comment of the warehouse's own is searched with rows that are made anew, and makes none anew when it changes.
+        const description = options?.description ?? "";
         const redact = redactedIn(config, table, column);
         const rules = [...redact, ...(own.lookup?.redact ?? [])].length > 0 ? [REDACTION, redact] : [];
         return { ...own, redact, fingerprint: JSON.stringify([own, description, ...rules]) };
       });
       const own = "classification" in view ? view.classification : undefined;
       const description = table.description ?? described.description ?? "";
-      const context = description === "" ? label : `${label}: ${description}`;
+      const context = contextOf(label, description);
       const meta = [
         label,
         description,
@@ -215,7 +240,7 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
           RENDERER,
           name,
           view.name,
-          context,
+          contextOf(label, table.description ?? ""),
           table.title ?? "",
           table.url ?? "",
           table.changedAt ?? "",
@@ -223,6 +248,10 @@ function plan(config: Config, name: string, table: TableConfig, source: Source, 
       };
     }),
   };
+}
+
+function contextOf(label: string, description: string): string {
+  return description === "" ? label : `${label}: ${description}`;
 }
 
 /** Raised when rendering changes: every record is then made anew. */

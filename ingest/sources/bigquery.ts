@@ -56,7 +56,8 @@ interface Located {
  */
 export const makeBigQuerySource: Factory<Source> = (input, host) => {
   const settings = parseSettings("bigquery", settingsSchema, input);
-  const api = makeBigQueryApi(host, sessionOf(settings, host));
+  const session = sessionOf(settings, host);
+  const api = makeBigQueryApi(host, session);
   const located = new Map<string, Located>();
   /** When tables are read as at, in milliseconds of BigQuery's clock, and when that was decided, of ours. */
   let moment: { readonly at: number; readonly decided: number } | undefined;
@@ -114,6 +115,7 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
 
   return {
     ordered: false,
+    origin: `bigquery:${session.project}`,
 
     describe(ref, signal) {
       return forTable(ref, signal, async () => {

@@ -115,6 +115,16 @@ interface Header {
   readonly names: readonly string[];
 }
 
+/** @throws QuaysideError `config_invalid` for a name that neither DuckDB nor the Encoding Standard knows. */
+function decoderOf(encoding = "utf-8"): InstanceType<typeof TextDecoder> {
+  try {
+    // DuckDB writes a dash where the Encoding Standard has none.
+    return new TextDecoder(encoding.replace(/^latin-/i, "latin"));
+  } catch (cause) {
+    throw new QuaysideError("config_invalid", `A duckdb source has no encoding "${encoding}".`, { cause });
+  }
+}
+
 /**
  * The column names of a CSV file and its delimiter: the likeliest by the header line alone, for rows may hold any of them.
  * @throws QuaysideError `source_rejected` for a header that names no columns, or two alike.
@@ -123,7 +133,7 @@ async function headerOf(file: string, csv: CsvSettings): Promise<Header> {
   const handle = await open(file, "r");
   try {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
-    const text = new TextDecoder(csv.encoding ?? "utf-8").decode(buffer.subarray(0, bytesRead));
+    const text = decoderOf(csv.encoding).decode(buffer.subarray(0, bytesRead));
     const line = /^(?:"(?:[^"]|"")*"|[^"\r\n])*/.exec(text)?.[0] ?? "";
     const bare = line.replace(/"(?:[^"]|"")*"/g, "");
     const counts = [",", ";", "\t", "|"].map((c) => ({ c, n: bare.split(c).length }));

@@ -104,6 +104,7 @@ export const makeDuckDbSource: Factory<Source> = (input) => {
   return {
     // In the order of the file: sorting would need memory in proportion to the table, and fails beyond what it is given.
     ordered: false,
+    origin: `duckdb:${settings.path}`,
 
     async tables(signal) {
       return guarded({ name: ["catalogue"] }, signal, async () => {

@@ -174,6 +174,7 @@ export function makeSqlSource(
     // In the order of the table's pages: sorting would cost the server a file as large as the table, or a walk through an
     // index that reads most pages many times.
     ordered: false,
+    origin: `postgres://${endpoint.host}:${endpoint.port}/${endpoint.database}`,
 
     describe(ref, signal) {
       return within(ref, signal, async (session) => {

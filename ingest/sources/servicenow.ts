@@ -57,7 +57,8 @@ interface Located {
  */
 export const makeServiceNowSource: Factory<Source> = (input, host) => {
   const settings = parseSettings("servicenow", settingsSchema, input);
-  const api = makeServiceNowApi(host, sessionOf(settings, host));
+  const session = sessionOf(settings, host);
+  const api = makeServiceNowApi(host, session);
   const located = new Map<string, Located>();
 
   const locate = async (ref: TableRef, signal: AbortSignal): Promise<Located> => {
@@ -96,6 +97,7 @@ export const makeServiceNowSource: Factory<Source> = (input, host) => {
 
   return {
     ordered: false,
+    origin: session.base.origin,
 
     describe(ref, signal) {
       return forTable(ref, signal, async () => {

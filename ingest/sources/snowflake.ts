@@ -52,7 +52,8 @@ const AHEAD_BYTES = 16 * 1024 * 1024;
  */
 export const makeSnowflakeSource: Factory<Source> = (input, host) => {
   const settings = parseSettings("snowflake", settingsSchema, input);
-  const api = makeSnowflakeApi(host, sessionOf(settings, host));
+  const session = sessionOf(settings, host);
+  const api = makeSnowflakeApi(host, session);
   const snapshots = settings.snapshot ?? true;
   const located = new Map<string, Located>();
   let moment: { readonly handle: string; readonly at: number } | undefined;
@@ -78,6 +79,7 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
 
   return {
     ordered: true,
+    origin: `${session.base.origin}/${settings.database ?? ""}`,
 
     describe(ref, signal) {
       return forTable(ref, signal, async () => {

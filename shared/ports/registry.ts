@@ -91,6 +91,14 @@ export interface TableCounts {
   readonly failed: number;
 }
 
+/** What of a table's source the next run is compared with. */
+export interface TableShape {
+  /** `Source.origin`. */
+  readonly origin: string | undefined;
+  /** Types of its columns (`Column.type`), by name. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
 export interface PublishedTable {
   readonly counts: TableCounts;
   /** When reading this table began, ISO 8601 UTC: the answers' `as_of`. */
@@ -98,6 +106,8 @@ export interface PublishedTable {
   /** The table's key columns, in order. */
   readonly key: readonly string[];
   readonly rollup: boolean;
+  /** Undefined leaves what is known of it. */
+  readonly shape?: TableShape | undefined;
 }
 
 /** `(row, view)` and version of everything staged or published for a table, as stored ids and hashes. */
@@ -131,6 +141,9 @@ export interface Registry {
    * of every count; the registry keeps them out in any case.
    */
   erased(signal: AbortSignal): Promise<ReadonlySet<string>>;
+
+  /** What tables were like when they were last published, by name. */
+  shapes(signal: AbortSignal): Promise<ReadonlyMap<string, TableShape>>;
 
   /**
    * Keeps the vectors that the run's embedder gives for the probe texts, unless the run's space has some already, and returns

@@ -62,6 +62,12 @@ export interface Source extends AsyncDisposable {
   /** How many rows `read` will yield, and how many bytes the warehouse will scan for it, where it can tell cheaply. */
   estimate(table: Table, signal: AbortSignal): Promise<{ readonly rows?: number; readonly bytes?: number }>;
 
+  /**
+   * Which system this is, safe to show: `postgres://db.example.com:5432/sales`. Rows of another must not pass for these. Absent
+   * where a source can't tell two apart.
+   */
+  readonly origin?: string | undefined;
+
   /** Whether `read` yields rows in key order. Unordered sources are compared through a set of keys instead of a merge. */
   readonly ordered: boolean;
 }

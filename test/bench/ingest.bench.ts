@@ -80,6 +80,7 @@ function hashRegistry(): Registry & { bytes: number; commits: number } {
     async *known() {
       yield* current();
     },
+    shapes: async () => new Map(),
     probe: async (_run, vectors) => vectors,
     erased: async () => new Set(),
     async commit(run, batch) {

@@ -75,15 +75,15 @@ async function openPair(seed: number, kind: "embedded" | "pinecone") {
   const config = configOf(data.directory, kind);
   data.change();
   const [killed, whole] = await Promise.all([openWorld(config), openWorld(config)]);
-  expect((await killed.ingest()).status).toBe(0);
-  expect((await whole.ingest()).status).toBe(0);
+  expect((await killed.ingest().ended).status).toBe(0);
+  expect((await whole.ingest().ended).status).toBe(0);
   expect(digest(await killed.dump())).toBe(digest(await whole.dump()));
   return {
     killed,
     data,
     /** What an ingest of the table as it is now leaves that nobody killed. */
     async expected(): Promise<readonly string[]> {
-      const ended = await whole.ingest();
+      const ended = await whole.ingest().ended;
       expect(ended.status, ended.stderr).toBe(0);
       return whole.dump();
     },
@@ -109,15 +109,16 @@ function textsOf(dump: readonly string[]): ReadonlySet<string> {
 }
 
 /** Runs again until it is through, as a scheduler would, and compares. */
-async function recover({ killed, expected }: Pair, what: string): Promise<void> {
+async function recover(pair: Pair, what: string): Promise<void> {
+  const { killed } = pair;
   const kept = textsOf(await killed.dump());
   killed.embedded();
   let ended: Ended | undefined;
-  for (let tries = 0; tries < 3 && ended?.status !== 0; tries++) ended = await killed.ingest();
+  for (let tries = 0; tries < 3 && ended?.status !== 0; tries++) ended = await killed.ingest().ended;
   expect(ended?.status, `${what}: ${ended?.stderr}`).toBe(0);
   const again = killed.embedded().filter((text) => kept.has(text));
   expect([what, again]).toEqual([what, []]);
-  const [found, wanted] = [await killed.dump(), await expected()];
+  const [found, wanted] = [await killed.dump(), await pair.expected()];
   if (digest(found) !== digest(wanted)) expect([what, found]).toEqual([what, wanted]);
 }
 
@@ -152,8 +153,8 @@ describe.each(["embedded", "pinecone"] as const)("an ingest into the %s index", 
     async (when, point) => {
       pair.data.change();
       const nth = ["embeddings", "batch", "known"].includes(point) ? 2 : 1;
-      const ended = await pair.killed.ingest({ killAt: `${when} ${point} ${nth}` });
-      expect(ended.signal).toBe("SIGKILL");
+      const { ended } = pair.killed.ingest({ killAt: `${when} ${point} ${nth}` });
+      expect((await ended).signal).toBe("SIGKILL");
       await recover(pair, `${when} ${point}`);
     },
   );
@@ -166,11 +167,11 @@ describe.each(["embedded", "pinecone"] as const)("an ingest into the %s index", 
         `${when}/${point}`,
         point === "shard.stage" || point === "ledger.renew" ? 2 : 1,
       );
-      const running = pair.killed.ingest();
+      const { ended } = pair.killed.ingest();
       await until(() => pair.killed.struck);
       await pair.killed.revive();
       // It may get over it: every call to the Worker is tried again.
-      await running;
+      await ended;
       await recover(pair, `${when} ${point}`);
     },
   );
@@ -191,7 +192,6 @@ describe.each([11, 12, 13])("50 kills at random moments, seed %i", (seed) => {
       const before = textsOf(await pair.killed.dump());
       const worker = next() < 0.5;
       const ended = await killSometime(pair.killed, worker, next);
-      if (worker) await pair.killed.revive();
       if (ended.status !== 0 && textsOf(await pair.killed.dump()).size > before.size) midway += 1;
       await recover(pair, `kill ${kill} of the ${worker ? "Worker" : "CLI"}`);
     }
@@ -203,21 +203,17 @@ describe.each([11, 12, 13])("50 kills at random moments, seed %i", (seed) => {
 /** Kills CLI or Worker at a moment of the part of a run that does something: from its first call of the embedder on. */
 async function killSometime(world: World, worker: boolean, next: () => number): Promise<Ended> {
   const calls = world.embedder.exchanges.length;
-  let over = false;
-  let strike: () => void = () => undefined;
-  const running = world.ingest({ onStart: (child) => (strike = () => void child.kill("SIGKILL")) });
-  void running.then(() => (over = true));
-  await until(() => over || world.embedder.exchanges.length > calls);
+  const run = world.ingest();
+  await until(() => run.isOver() || world.embedder.exchanges.length > calls);
   await new Promise((resolve) => setTimeout(resolve, next() * 400));
-  if (worker) await world.killWorker();
-  else strike();
-  return worker ? Promise.race([running, after(world, running)]) : running;
-}
-
-/** The Worker comes back a moment after it died; the CLI may have given up by then, or not. */
-async function after(world: World, running: Promise<Ended>): Promise<Ended> {
+  if (!worker) {
+    run.signal("SIGKILL");
+    return run.ended;
+  }
+  await world.killWorker();
+  // It comes back a moment later; the CLI may have given up by then, or not.
   await world.revive();
-  return running;
+  return run.ended;
 }
 
 async function until(met: () => boolean): Promise<void> {
@@ -231,13 +227,12 @@ describe("an ingest that is asked to stop", () => {
     data.change();
     killed.embedded();
     killed.embedder.fault({ mode: "slow_headers", ms: 60_000, fromCall: 4 });
-    let stop: () => void = () => undefined;
     const before = killed.embedder.exchanges.length;
-    const running = killed.ingest({ onStart: (child) => (stop = () => void child.kill("SIGTERM")) });
+    const run = killed.ingest();
     await until(() => killed.embedder.exchanges.length >= before + 4);
     const asked = Date.now();
-    stop();
-    const ended = await running;
+    run.signal("SIGTERM");
+    const ended = await run.ended;
     expect(Date.now() - asked).toBeLessThan(10_000);
     expect([ended.status, ended.signal]).toEqual([75, null]);
     expect(JSON.parse(ended.stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({

@@ -26,6 +26,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** A command of the CLI that runs. */
+export interface Running {
+  readonly ended: Promise<Ended>;
+  readonly isOver: () => boolean;
+  signal(name: NodeJS.Signals): void;
+}
+
 export interface World extends AsyncDisposable {
   readonly embedder: Stub;
   /** The outside index; undefined where the registry is the index. */
@@ -33,10 +40,7 @@ export interface World extends AsyncDisposable {
   /** Inputs that the embedder was sent since the last call, probe texts left out. */
   embedded(): readonly string[];
   /** Runs an ingest of the CLI. `killAt`: see `kill-hook.ts`. */
-  ingest(options?: {
-    readonly killAt?: string;
-    readonly onStart?: (child: ChildProcess) => void;
-  }): Promise<Ended>;
+  ingest(options?: { readonly killAt?: string }): Running;
   /** Kills the Worker when it comes to this point for the n-th time from now on: `before/shard.stage`. */
   killWorkerAt(point: string, nth: number): void;
   /** Whether the armed point was come to. */
@@ -132,7 +136,7 @@ export async function openWorld(config: Config): Promise<World> {
         .flatMap(({ body }) => inputsOf(body))
         .filter((text) => /^(letters|parts|notes)\n/.test(text));
     },
-    ingest({ killAt, onStart } = {}) {
+    ingest({ killAt } = {}) {
       const hook = killAt === undefined ? [] : ["--import", join(root, "test/deep/kill-hook.ts")];
       const args = [
         ...hook,
@@ -148,8 +152,7 @@ export async function openWorld(config: Config): Promise<World> {
         env: { PATH: process.env["PATH"], ...env, QUAYSIDE_URL: url, KILL_AT: killAt ?? "" },
         stdio: ["ignore", "pipe", "pipe"],
       });
-      onStart?.(child);
-      return endOf(child);
+      return running(child);
     },
     killWorkerAt(point, nth) {
       struck = false;
@@ -185,14 +188,22 @@ function inputsOf(body: string): readonly string[] {
   return [parsed.input].flat();
 }
 
-function endOf(child: ChildProcess): Promise<Ended> {
+function running(child: ChildProcess): Running {
   let stdout = "";
   let stderr = "";
+  let over = false;
   child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString("utf8")));
   child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString("utf8")));
-  return new Promise((resolve) => {
-    child.once("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
-  });
+  return {
+    ended: new Promise((resolve) => {
+      child.once("close", (status, signal) => {
+        over = true;
+        resolve({ status, signal, stdout, stderr });
+      });
+    }),
+    isOver: () => over,
+    signal: (name) => void child.kill(name),
+  };
 }
 
 function capnp(

@@ -7,6 +7,7 @@ import type {
   Registry,
   Run,
   StagedRow,
+  TableShape,
 } from "../../shared/ports/registry.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 
@@ -49,6 +50,7 @@ export function memoryRegistry(): MemoryRegistry {
   const classes = new Map<string, AccessClass>();
   const commits: Batch[] = [];
   const erased = new Set<string>();
+  const shapes = new Map<string, TableShape>();
   const probes = new Map<string, readonly Float32Array[]>();
   const hasher = makeHasher();
   let servedSpace = "";
@@ -119,6 +121,8 @@ export function memoryRegistry(): MemoryRegistry {
       if (page.length > 0) yield page;
     },
 
+    shapes: async () => new Map(shapes),
+
     async probe(run, vectors, signal) {
       check(signal);
       hold(run);
@@ -181,6 +185,7 @@ export function memoryRegistry(): MemoryRegistry {
       }
       servedSpace = run.space;
       published = tables;
+      for (const { counts, shape } of tables) if (shape) shapes.set(counts.table, shape);
       if (changed) generation += 1;
       lease = undefined;
       lastPublished = { fence: run.fence, generation };

@@ -91,7 +91,7 @@ export async function startPinecone(port = 0, options: PineconeOptions = {}): Pr
     records: (namespace) =>
       [...(namespaces.get(namespace) ?? [])]
         .map(([key, { values, metadata }]) =>
-          JSON.stringify([key, [...values], Object.entries(metadata).sort()]),
+          JSON.stringify([key, [...values], Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))]),
         )
         .sort(),
     namespaces: () => [...namespaces.keys()].sort(),

@@ -307,11 +307,14 @@ describe("ingest", () => {
   it("tells of a warehouse that is not there, and publishes nothing", async () => {
     const ran = await quayside(["ingest", "--json"], {
       token: "t",
-      respond: () => Response.json({ version: 1 }),
+      respond: () => Response.json({ version: 1, tables: {} }),
     });
     expect(ran.status).toBe(1);
     expect(last(ran)).toMatchObject({ error: { code: "source_rejected" } });
-    expect(ran.requests.map((request) => new URL(request.url).pathname)).toEqual(["/v1/admin/config"]);
+    expect(ran.requests.map((request) => new URL(request.url).pathname)).toEqual([
+      "/v1/admin/config",
+      "/v1/admin/shapes",
+    ]);
   });
 });
 

@@ -31,7 +31,7 @@ async function rendered(
     },
   });
   const source = memorySource({ service_tickets: { columns, rows: [row] } });
-  const [table] = await openTables(config, undefined, () => source, signal);
+  const [table] = await openTables(config, undefined, () => source, new Map(), signal);
   if (!table) throw new Error("no table");
   const reader = makeRowReader({
     table,

@@ -20,6 +20,8 @@ import {
   publishBody,
   receiptAnswer,
   runBody,
+  shapesAnswer,
+  shapeToWire,
   statusAnswer,
   tableFromWire,
   vectorsFromWire,
@@ -165,6 +167,20 @@ function runRoutes(scoped: Scoped): Route[] {
         checkPath(run, params["run"]);
         const kept = await registry.probe(run, vectorsFromWire(vectors), request.signal);
         return Response.json({ vectors: vectorsToWire(kept) });
+      }),
+    },
+    {
+      method: "GET",
+      path: "/v1/admin/shapes",
+      doc: {
+        summary: "Tell what tables were like when they were last published: source, columns, types",
+        scope: "ingest",
+        answer: shapesAnswer,
+      },
+      handle: scoped("ingest", async ({ request }, registry) => {
+        const shapes = await registry.shapes(request.signal);
+        const tables = [...shapes].map(([name, shape]) => [name, shapeToWire(shape)] as const);
+        return Response.json({ tables: Object.fromEntries(tables) });
       }),
     },
     {

@@ -10,6 +10,7 @@ import type {
   Run,
   RunRequest,
   TableCounts,
+  TableShape,
 } from "../../shared/ports/registry.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
 
@@ -267,6 +268,8 @@ export interface LedgerApi {
   dropped(space: string): Promise<void>;
   /** Which of these rows (hashes, see `hash128`) are erased and must not be staged; remembered for the run's counts. */
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
+  /** What tables were like when they were last published, by name. */
+  shapes(): Promise<readonly (readonly [string, TableShape])[]>;
   /** Hashes of every row that is erased for good. */
   erasedRows(): Promise<readonly string[]>;
   /** A publication that was prepared and not finished: under way, or left half done by a crash. Finishing it twice is harmless. */

@@ -1,6 +1,6 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
+import type { PublishedTable, Run, RunRequest, TableShape } from "../../shared/ports/registry.ts";
 import type { RunRecord, ShardPublished } from "./api.ts";
 import {
   cancelRequest,
@@ -218,6 +218,9 @@ export function publishRun(
       asOf,
     );
   }
+  for (const { counts, shape } of tables) {
+    if (shape) sql.exec("INSERT OR REPLACE INTO shapes VALUES (?, ?)", counts.table, JSON.stringify(shape));
+  }
   sql.exec("DELETE FROM served_classes");
   const oldest = new Date(now).toISOString();
   for (const { table, rows, classes } of served.rows) {
@@ -235,6 +238,17 @@ export function publishRun(
   sql.exec("UPDATE runs SET served = ?, tables = ? WHERE id = ?", generation, JSON.stringify(tables), run.id);
   sql.exec("DELETE FROM withheld");
   return { generation };
+}
+
+/** What tables were like when they were last published. */
+export function publishedShapes(sql: SqlStorage): readonly (readonly [string, TableShape])[] {
+  return sql
+    .exec<{ name: string; shape: string }>("SELECT name, shape FROM shapes ORDER BY name")
+    .toArray()
+    .map(({ name, shape }) => {
+      const parsed: TableShape = JSON.parse(shape);
+      return [name, parsed];
+    });
 }
 
 /** Ending a run that has ended changes nothing. @throws `run_fenced` for one that another took over from. */

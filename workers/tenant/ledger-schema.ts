@@ -21,6 +21,7 @@ export function createLedgerSchema(sql: SqlStorage): void {
       name TEXT NOT NULL, class TEXT NOT NULL, PRIMARY KEY (name, class)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS shapes (name TEXT PRIMARY KEY, shape TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS space_facts (
       space TEXT PRIMARY KEY, place TEXT, probes TEXT, retired_at INTEGER, dropping INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;

@@ -65,6 +65,7 @@ import {
   pendingPublication,
   preparePublication,
   publishedBy,
+  publishedShapes,
   publishRun,
   renewLease,
 } from "./ledger-runs.ts";
@@ -160,6 +161,10 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]> {
     return this.#change(() => withholdRows(this.#sql, run, table, hashes));
+  }
+
+  shapes(): ReturnType<LedgerApi["shapes"]> {
+    return coded(() => publishedShapes(this.#sql));
   }
 
   erasedRows(): Promise<readonly string[]> {

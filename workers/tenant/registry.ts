@@ -215,6 +215,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     page: (run, table, after, limit, signal) => within(signal, page(run, table, after, limit)),
     known: (run, table, signal) => knownPages((after) => within(signal, page(run, table, after, KNOWN_PAGE))),
     erased: async (signal) => new Set(await within(signal, ledger.erasedRows())),
+    shapes: async (signal) => new Map(await within(signal, ledger.shapes())),
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
     publish: (run, tables, signal) => within(signal, publish(run, tables, signal)),
     report: (run, tables, signal) => within(signal, ledger.report(run, tables)),
