@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   eval: () => import("./commands/eval.ts"),
   erase: () => import("./commands/erase.ts"),
   keys: () => import("./commands/keys.ts"),
+  audit: () => import("./commands/audit.ts"),
   models: () => import("./commands/models.ts"),
   budgets: () => import("./commands/budgets.ts"),
   doctor: () => import("./commands/doctor.ts"),

@@ -298,6 +298,8 @@ function makeSchemas() {
         providers: z.optional(z.record(name, z.looseObject({}))),
       }),
     ),
+    /** Classes of rows whose answers are recorded before they are told, and not given where that fails. */
+    audit: z.optional(z.strictObject({ first: z.optional(z.array(classification)) })),
     cache: z.optional(
       z.strictObject({ ttlSeconds: z.optional(z.number().check(z.int(), z.minimum(60), z.maximum(3600))) }),
     ),

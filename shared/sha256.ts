@@ -7,6 +7,8 @@ import { base64url } from "./ids.ts";
 export interface Hasher {
   /** 22 characters: base64url of the first 128 bits of SHA-256 over the UTF-8 of `text`; equals `hash128` of `shared/ids.ts`. */
   hash128(text: string): string;
+  /** 43 characters: base64url of the whole SHA-256 over the UTF-8 of `text`. */
+  hash256(text: string): string;
   /** UTF-8 bytes of the last text hashed. */
   readonly bytes: number;
 }
@@ -17,20 +19,23 @@ export function makeHasher(): Hasher {
   const words = new Int32Array(64);
   const state = new Int32Array(8);
   const out = new Uint8Array(16);
+  const whole = new Uint8Array(32);
   let buffer = new Uint8Array(4096);
   let bytes = 0;
+  const hash = (text: string, into: Uint8Array<ArrayBuffer>): string => {
+    const needed = text.length * 3 + 72;
+    if (buffer.length < needed) buffer = new Uint8Array(Math.max(needed, buffer.length * 2));
+    bytes = encoder.encodeInto(text, buffer).written;
+    digest(buffer, pad(buffer, bytes), words, state);
+    for (let i = 0; i < into.length; i++) into[i] = at(state, i >> 2) >>> (24 - (i & 3) * 8);
+    return base64url(into);
+  };
   return {
     get bytes() {
       return bytes;
     },
-    hash128(text) {
-      const needed = text.length * 3 + 72;
-      if (buffer.length < needed) buffer = new Uint8Array(Math.max(needed, buffer.length * 2));
-      bytes = encoder.encodeInto(text, buffer).written;
-      digest(buffer, pad(buffer, bytes), words, state);
-      for (let i = 0; i < 16; i++) out[i] = at(state, i >> 2) >>> (24 - (i & 3) * 8);
-      return base64url(out);
-    },
+    hash128: (text) => hash(text, out),
+    hash256: (text) => hash(text, whole),
   };
 }
 

@@ -10,6 +10,7 @@ import type { SearchIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
 import { makeAsk } from "./answer/ask.ts";
+import { audited } from "./answer/audit.ts";
 import { makeErasableCache } from "./answer/cache-erase.ts";
 import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
@@ -88,7 +89,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   const recheck = async (admission: Admission): Promise<Recheck> =>
     makeRecheck(await parts.shardOf(admission), admission);
   const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
-  const ask = makeAsk({
+  const unrecorded = makeAsk({
     admit: admissions.admit,
     retrieve,
     recheck,
@@ -101,6 +102,11 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     defer,
     sleep,
     random: Math.random,
+  });
+  const ask = audited(unrecorded, {
+    append: (of, entries) => parts.ledgerOf(of).appendAudit(entries),
+    defer,
+    host,
   });
   const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
   const allowedOrigins = async (): Promise<readonly string[]> =>
@@ -147,6 +153,11 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       under: ["/v1/admin/", "/v1/erase"],
       load: async () =>
         (await import("./surfaces/admin.ts")).adminSurface({ principal, registry: parts.registry }),
+    },
+    {
+      under: ["/v1/admin/audit"],
+      load: async () =>
+        (await import("./surfaces/audit.ts")).auditSurface({ principal, ledger: parts.ledgerOf }),
     },
     {
       under: ["/v1/admin/budgets"],

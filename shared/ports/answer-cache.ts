@@ -1,4 +1,5 @@
 import type { Answer } from "./answer.ts";
+import type { Classification } from "./evidence.ts";
 
 /** A finished answer with what it takes to know that it still holds. */
 export interface CachedAnswer {
@@ -9,6 +10,8 @@ export interface CachedAnswer {
   readonly until: number;
   /** `[row id, version]` of every row that the answer was written from (cited or only read). */
   readonly rows: readonly (readonly [string, string])[];
+  /** The classifications of these rows, each once. */
+  readonly classes: readonly Classification[];
 }
 
 /**

@@ -28,6 +28,8 @@ export interface Question {
   readonly topK: number;
   readonly cache: "default" | "bypass" | "only";
   readonly maxOutputTokens: number;
+  /** Of the request that it came with, for the audit trail. */
+  readonly requestId?: string;
 }
 
 export interface Citation {

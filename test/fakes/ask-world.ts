@@ -5,6 +5,7 @@ import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
+import { audited } from "../../workers/answer/audit.ts";
 import { makeAsk } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { makeModelHealth } from "../../workers/answer/health.ts";
@@ -26,6 +27,10 @@ export interface World {
   readonly queries: Query[];
   readonly logs: LogEvent[];
   readonly waits: number[];
+  /** Records of the audit trail, in order. */
+  readonly audit: Readonly<Record<string, unknown>>[];
+  /** Whether nothing can be recorded. */
+  auditDown: boolean;
   /** What the ledger answers before a model is asked; leave to ask any while undefined. */
   start: ((request: CallRequest) => CallStart | undefined) | undefined;
   /** Who else is at the same answer; nobody while undefined. */
@@ -137,67 +142,77 @@ export function makeWorld(
   models: Readonly<Record<string, ChatProvider>>,
   keys: AnswerKeys = makeAnswerKeys(() => "a secret of this test"),
 ): World {
-  const world: World = {
-    ask: makeAsk({
-      async admit(_principal, _signal, fresh) {
-        world.trips.push(fresh === true ? "admit-fresh" : "admit");
-        if (fresh === true && world.fresh) world.admission = world.fresh;
-        return world.admission;
+  const ask = makeAsk({
+    async admit(_principal, _signal, fresh) {
+      world.trips.push(fresh === true ? "admit-fresh" : "admit");
+      if (fresh === true && world.fresh) world.admission = world.fresh;
+      return world.admission;
+    },
+    async retrieve(query) {
+      world.trips.push("retrieve");
+      world.queries.push(query);
+      return world.evidence;
+    },
+    recheck: async () => ({
+      recheck: async () => [],
+      confirm: async () => {
+        world.trips.push("confirm");
+        return { holds: world.holds, asOf: "" };
       },
-      async retrieve(query) {
-        world.trips.push("retrieve");
-        world.queries.push(query);
-        return world.evidence;
-      },
-      recheck: async () => ({
-        recheck: async () => [],
-        confirm: async () => {
-          world.trips.push("confirm");
-          return { holds: world.holds, asOf: "" };
-        },
-      }),
-      cache: {
-        async get(key) {
-          world.trips.push("cache-get");
-          return world.cached.get(key);
-        },
-        async put(entry) {
-          world.trips.push("cache-put");
-          world.cached.set(entry.key, entry);
-        },
-      },
-      keys,
-      providers: {
-        builtIn: ["local/compose", "local/quote"],
-        whyNot: (id) => (models[id] || id.startsWith("local/") ? undefined : "its key is not set"),
-        check: async () => undefined,
-        async open(id) {
-          const provider = models[id];
-          if (!provider) throw new QuaysideError("config_invalid", "no such model");
-          return provider;
-        },
-      },
-      health: makeModelHealth(() => world.now),
-      host: { now: () => world.now, log: (event) => void world.logs.push(event) },
-      calls: () => ({
-        async startCall(request, telling) {
-          world.trips.push("start-call");
-          world.calls.push(request);
-          const joined = await world.joining?.(telling);
-          if (joined) return joined;
-          return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
-        },
-        async settleCall(_id, spent) {
-          world.trips.push("settle-call");
-          world.spent.push(spent);
-        },
-      }),
-      defer: (work) => void world.deferred.push(work),
-      async sleep(ms) {
-        world.waits.push(ms);
-      },
-      random: () => 0.5,
     }),
+    cache: {
+      async get(key) {
+        world.trips.push("cache-get");
+        return world.cached.get(key);
+      },
+      async put(entry) {
+        world.trips.push("cache-put");
+        world.cached.set(entry.key, entry);
+      },
+    },
+    keys,
+    providers: {
+      builtIn: ["local/compose", "local/quote"],
+      whyNot: (id) => (models[id] || id.startsWith("local/") ? undefined : "its key is not set"),
+      check: async () => undefined,
+      async open(id) {
+        const provider = models[id];
+        if (!provider) throw new QuaysideError("config_invalid", "no such model");
+        return provider;
+      },
+    },
+    health: makeModelHealth(() => world.now),
+    host: { now: () => world.now, log: (event) => void world.logs.push(event) },
+    calls: () => ({
+      async startCall(request, telling) {
+        world.trips.push("start-call");
+        world.calls.push(request);
+        const joined = await world.joining?.(telling);
+        if (joined) return joined;
+        return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
+      },
+      async settleCall(_id, spent) {
+        world.trips.push("settle-call");
+        world.spent.push(spent);
+      },
+    }),
+    defer: (work) => void world.deferred.push(work),
+    async sleep(ms) {
+      world.waits.push(ms);
+    },
+    random: () => 0.5,
+  });
+  const world: World = {
+    ask: audited(ask, {
+      async append(_tenant, entries) {
+        if (world.auditDown) throw new QuaysideError("registry_unavailable", "down");
+        for (const { record } of entries) world.audit.push(JSON.parse(record));
+      },
+      defer: (work) => void world.deferred.push(work),
+      host: { now: () => world.now, log: (event) => void world.logs.push(event) },
+    }),
+    audit: [],
+    auditDown: false,
     now: Date.UTC(2026, 10, 23),
     admission: ADMISSION,
     fresh: undefined,

@@ -210,7 +210,13 @@ const ANSWER: CachedAnswer["answer"] = {
 const NOW = Date.UTC(2026, 10, 23);
 
 function entry(key: string, text = "x"): CachedAnswer {
-  return { key, answer: { ...ANSWER, text }, rows: [["t:1", "v1"]], until: NOW + 600_000 };
+  return {
+    key,
+    answer: { ...ANSWER, text },
+    classes: ["public"],
+    rows: [["t:1", "v1"]],
+    until: NOW + 600_000,
+  };
 }
 
 interface Store {

@@ -9,6 +9,7 @@ import { PROBLEMS } from "../../workers/problem.ts";
 import { adminSurface } from "../../workers/surfaces/admin.ts";
 import { budgetsSurface } from "../../workers/surfaces/budgets.ts";
 import { demoSurface } from "../../workers/surfaces/demo.ts";
+import { auditSurface } from "../../workers/surfaces/audit.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
 import { mcpSurface } from "../../workers/surfaces/mcp.ts";
@@ -278,6 +279,7 @@ async function routes(): Promise<string[]> {
     openaiSurface(asked),
     mcpSurface({ ...asked, readRow: never, issuers: [] }),
     adminSurface({ principal: never, registry: never }),
+    auditSurface({ principal: never, ledger: never }),
     budgetsSurface({ principal: never, ledger: never }),
     keysSurface({
       principal: never,

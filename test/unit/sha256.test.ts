@@ -20,6 +20,11 @@ it("hashes texts longer than its first buffer, and at the edges of a block", asy
   }
 });
 
+it("gives the whole hash too", () => {
+  // FIPS 180-4's own example, in base64url.
+  expect(makeHasher().hash256("abc")).toBe("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+});
+
 it("counts UTF-8 bytes", () => {
   const hasher = makeHasher();
   hasher.hash128("aé東👍");

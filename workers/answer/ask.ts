@@ -1,10 +1,11 @@
 import type { AnswerCache, CachedAnswer } from "../../shared/ports/answer-cache.ts";
-import type { Answer, AnswerEvent, Ask, Principal } from "../../shared/ports/answer.ts";
+import type { Answer, AnswerEvent, Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Recheck } from "../../shared/ports/registry.ts";
 import type { Admission } from "../tenant/api.ts";
 import { askedOf, evidenceKeyParts, generateInput, keyParts, routeOf, type Asked } from "./asked.ts";
+import type { TrailedAsk } from "./audit.ts";
 import type { AnswerKeys } from "./cache-key.ts";
 import { jittered } from "./cache.ts";
 import { openCall, type CallDeps } from "./call.ts";
@@ -28,13 +29,14 @@ export interface AskDeps extends CallDeps {
 }
 
 /** The whole read path. See `docs/` for its picture; it reads top to bottom here. */
-export function makeAsk(deps: AskDeps): Ask {
-  return async function* ask(question, principal, signal) {
+export function makeAsk(deps: AskDeps): TrailedAsk {
+  return async function* ask(question, principal, signal, trail) {
     const startedAt = deps.host.now();
     if (!principal.scopes.includes("ask")) {
       throw new QuaysideError("forbidden", "The credential does not carry the scope ask.");
     }
     let admission = await deps.admit(principal, signal);
+    trail.admitted(admission);
     let asked = askedOf(question, admission, principal.groups, deps.providers.builtIn, startedAt);
 
     const keys: string[] = [];
@@ -43,11 +45,13 @@ export function makeAsk(deps: AskDeps): Ask {
       const entry = await deps.cache.get(key);
       if (entry) {
         if (await stillHolds(deps, entry, admission, signal)) {
+          await trail.kept(entry);
           yield* tell(deps, anew(asked, entry.answer, "exact", entry.answer.route.why, 0, deps.host.now()));
           return;
         }
         // Something was revoked, erased or published: what is memoised of this caller is old as well.
         admission = await deps.admit(principal, signal, true);
+        trail.admitted(admission);
         asked = askedOf(question, admission, principal.groups, deps.providers.builtIn, startedAt);
         key = await deps.keys.keyOf(keyParts(asked));
       }
@@ -77,6 +81,7 @@ export function makeAsk(deps: AskDeps): Ask {
       return;
     }
 
+    await trail.read(evidence);
     const route = routeOf(asked, evidence, deps.providers);
     const flight =
       question.cache === "bypass"
@@ -147,7 +152,8 @@ function* tell(deps: AskDeps, answer: Answer): Generator<AnswerEvent> {
 
 /** Whether no one failed on the way: an answer of a stand-in must not outlive the failure. */
 function asPreferred(answer: Answer): boolean {
-  return answer.attempts.every(({ outcome }) => outcome === "ok" || outcome === "not_permitted");
+  const fine = ["ok", "not_permitted", "too_expensive", "too_slow"];
+  return answer.attempts.every(({ outcome }) => fine.includes(outcome));
 }
 
 /** Keeps a whole answer with every row that the model read, so that a change to any of them is noticed. */
@@ -160,7 +166,8 @@ function keep(
 ): void {
   const versions = new Map(evidence.map((item) => [`${item.row} ${item.version}`, item]));
   const rows = [...versions.values()].map((item) => [item.row, item.version] as const);
-  for (const key of keys) deps.defer(deps.cache.put({ key, answer, rows, until }));
+  const classes = [...new Set(evidence.map((item) => item.classification))];
+  for (const key of keys) deps.defer(deps.cache.put({ key, answer, rows, classes, until }));
 }
 
 function untilOf(deps: AskDeps, { config }: Asked): number {

@@ -73,6 +73,7 @@ function isEntry(value: unknown): value is CachedAnswer {
   if (typeof value !== "object" || value === null) return false;
   if (!("key" in value && "rows" in value && "answer" in value && "until" in value)) return false;
   if (!Array.isArray(value.rows) || typeof value.until !== "number") return false;
+  if (!("classes" in value) || !Array.isArray(value.classes)) return false;
   const { answer } = value;
   return typeof answer === "object" && answer !== null && "text" in answer && "citations" in answer;
 }

@@ -143,7 +143,7 @@ async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
   try {
     const format = formatOf(request.headers.get("accept"));
     const body = parseBody(schemas().ask, await readJson(request, limits.bodyBytes));
-    const question = questionOf(body, limits);
+    const question = { ...questionOf(body, limits), requestId: call.requestId };
     const streaming = format === "stream" || (format !== "json" && body.stream === true);
     const asking: Asking = {
       ask: (signal) => deps.ask(question, principal, signal),

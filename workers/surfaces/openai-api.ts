@@ -68,7 +68,7 @@ export function completeChat(deps: OpenaiDeps, call: Call): Promise<Response> {
       const about = `${unsupported} is not supported here: answers come from rows, as plain text.`;
       return errorResponse(400, about, "unsupported_parameter", unsupported);
     }
-    const question = questionOf(body, caller.limits);
+    const question = { ...questionOf(body, caller.limits), requestId: call.requestId };
     const streaming = body.stream === true;
     const asking: Asking = {
       ask: (signal) => deps.ask(question, caller.principal, signal),

@@ -1,3 +1,4 @@
+import type { AuditEntry, AuditHead, Chained } from "../../shared/audit-wire.ts";
 import type { Config } from "../../shared/config.ts";
 import type { Near } from "../../shared/indexes/outside.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
@@ -236,6 +237,13 @@ export interface BudgetLine {
 }
 
 export interface LedgerApi {
+  /** Adds to the end of the audit trail, in this order. */
+  appendAudit(entries: readonly AuditEntry[]): Promise<AuditHead>;
+  /** The trail after a record, at most `limit` of it, and its newest record. */
+  audit(
+    after: number,
+    limit: number,
+  ): Promise<{ readonly records: readonly Chained[]; readonly head: AuditHead }>;
   /** @throws `not_configured` before the first `publishConfig`. */
   admit(principal: Principal): Promise<Admission>;
   /** The published configuration; undefined before the first. */

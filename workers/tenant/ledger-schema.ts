@@ -57,6 +57,9 @@ export function createLedgerSchema(sql: SqlStorage): void {
       id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, holder TEXT NOT NULL,
       created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS audit (
+      seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, record TEXT NOT NULL, hash TEXT NOT NULL
+    );
     CREATE TABLE IF NOT EXISTS erasure_proofs (
       id TEXT PRIMARY KEY, vectors INTEGER NOT NULL DEFAULT 0, answers INTEGER NOT NULL DEFAULT 0, proof TEXT NOT NULL
     ) WITHOUT ROWID;

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { AuditEntry } from "../../shared/audit-wire.ts";
 import type { Config } from "../../shared/config.ts";
 import { hash128 } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
@@ -25,6 +26,7 @@ import type {
   Telling,
   TenantStatus,
 } from "./api.ts";
+import { appendAudit, auditAfter, auditHead } from "./ledger-audit.ts";
 import { makeCalls, type Calls } from "./calls.ts";
 import { budgetLines, createBudgetSchema, resetAt } from "./ledger-budgets.ts";
 import {
@@ -102,6 +104,14 @@ export class Ledger extends DurableObject implements LedgerApi {
       this.#served ??= loadServed(this.#sql);
       return admitPrincipal(this.#sql, config, this.#served, principal);
     });
+  }
+
+  appendAudit(entries: readonly AuditEntry[]): ReturnType<LedgerApi["appendAudit"]> {
+    return this.#change(() => appendAudit(this.#sql, entries));
+  }
+
+  audit(after: number, limit: number): ReturnType<LedgerApi["audit"]> {
+    return coded(() => ({ records: auditAfter(this.#sql, after, limit), head: auditHead(this.#sql) }));
   }
 
   config(): ReturnType<LedgerApi["config"]> {
