@@ -1,9 +1,10 @@
-import type { Config } from "../shared/config.ts";
+import { limitsOf, type Config } from "../shared/config.ts";
 import type { Ask, Principal } from "../shared/ports/answer.ts";
 import type { Evidence } from "../shared/ports/evidence.ts";
 import type { Host } from "../shared/ports/host.ts";
 import type { Recheck } from "../shared/ports/registry.ts";
 import type { Providers } from "./answer/route.ts";
+import type { RequestLimiter } from "./auth/limits.ts";
 import type { Directory } from "./auth/directory.ts";
 import type { Env } from "./env.ts";
 import { slackSurface } from "./surfaces/slack.ts";
@@ -21,6 +22,7 @@ export interface ChatParts {
   readonly admit: (principal: Principal, signal: AbortSignal) => Promise<Admission>;
   readonly recheck: (admission: Admission) => Promise<Recheck>;
   readonly providers: Providers;
+  readonly limiter: RequestLimiter;
   readonly directory: Directory;
   readonly config: (signal: AbortSignal) => Promise<Config | undefined>;
 }
@@ -32,6 +34,7 @@ export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
     overRpc<ThreadApi>(() => env.THREAD.get(env.THREAD.idFromName(thread)), "registry_unavailable").deliver(
       delivery,
     );
+  const ask = limited(parts);
   const slack = once(async () => {
     const [{ slackAnswerer }, { makeSlackApi }, { makeSlackPeople }] = await Promise.all([
       import("./surfaces/slack-answer.ts"),
@@ -40,9 +43,22 @@ export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
     ]);
     const api = makeSlackApi(host);
     const people = makeSlackPeople(api, () => host.now());
-    return slackAnswerer({ ...parts, api, people, rows: rowsOf(parts), models: modelsOf(parts) });
+    return slackAnswerer({ ...parts, ask, api, people, rows: rowsOf(parts), models: modelsOf(parts) });
   });
   return [slackSurface({ host, config, deliver, answer: async (...work) => (await slack())(...work) })];
+}
+
+/** A bot's people are counted like any caller; a channel counts as one. */
+function limited({ admit, ask, limiter }: ChatParts): Ask {
+  return async function* (question, principal, signal) {
+    const { config } = await admit(principal, signal);
+    const leave = limiter.enter(principal, limitsOf(config));
+    try {
+      yield* ask(question, principal, signal);
+    } finally {
+      leave();
+    }
+  };
 }
 
 /** Made by the first message and kept: the thing itself and never the wait for it, which belongs to one request. */

@@ -111,10 +111,11 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
   const allowedOrigins = async (): Promise<readonly string[]> =>
     (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [];
+  const limiter = makeRequestLimiter(now);
   const asked = {
     principal,
     admit: admissions.admit,
-    limiter: makeRequestLimiter(now),
+    limiter,
     ask,
     retrieve,
     builtIn: BUILT_IN_MODELS,
@@ -129,6 +130,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     admit: admissions.admit,
     recheck,
     providers,
+    limiter,
     directory: identity.directory,
     config,
   });

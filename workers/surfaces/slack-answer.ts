@@ -1,16 +1,14 @@
 import { detectLanguage } from "../../shared/analysis.ts";
 import type { Answerer } from "../thread/api.ts";
+import { askAs, attempt, safeText } from "./chat-ask.ts";
 import { chatTexts } from "./chat-texts.ts";
 import { answerBlocks, cut, MAX_MARKDOWN, type Block } from "./slack-blocks.ts";
 import { askAgain, share, showEvidence, takeFeedback, welcome } from "./slack-clicks.ts";
 import {
-  askAs,
-  attempt,
-  audienceOf,
+  channelOf,
   finish,
   personOf,
   replyTo,
-  safeText,
   tell,
   tellAlone,
   type Job,
@@ -64,7 +62,7 @@ async function answerQuestion(job: Job, work: Of<"question">): Promise<void> {
       if (!principal) return tellAlone(job, work, texts.unknownPerson, []);
       await reply.working(texts.working).catch(() => undefined);
       if (work.direct) return tell(job, work, reply, principal, `person:${work.user}`);
-      const audience = audienceOf(job, work.team, work.channel);
+      const audience = channelOf(job, work.team, work.channel);
       if (audience) {
         const held = holdUntilAnswered(reply);
         const answer = await askAs(job, work.text, audience, "channel", undefined, (part) =>
@@ -121,7 +119,7 @@ async function answerCommand(job: Job, work: Of<"command">): Promise<void> {
     if (!principal) return say(texts.unknownPerson);
     const answer = await askAs(job, work.text, principal, `person:${work.user}`, undefined);
     job.memory.remember(`person:${work.user}`, work.text, answer.text);
-    const shareable = audienceOf(job, work.team, work.channel) !== undefined;
+    const shareable = channelOf(job, work.team, work.channel) !== undefined;
     await say(
       safeText(answer),
       answerBlocks({

@@ -1,20 +1,9 @@
 import { detectLanguage } from "../../shared/analysis.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
+import { askAs, attempt, lastQuestion, safeText } from "./chat-ask.ts";
 import { chatTexts } from "./chat-texts.ts";
 import { answerBlocks, evidenceBlocks } from "./slack-blocks.ts";
-import {
-  askAs,
-  attempt,
-  audienceOf,
-  lastQuestion,
-  personOf,
-  replyTo,
-  safeText,
-  tell,
-  tellAlone,
-  type Job,
-  type Of,
-} from "./slack-job.ts";
+import { channelOf, personOf, replyTo, tell, tellAlone, type Job, type Of } from "./slack-job.ts";
 import { must, QUIET } from "./slack-reply.ts";
 
 /** What a click on one of our own messages does. What comes with it is input like any other. */
@@ -54,7 +43,7 @@ export async function share(job: Job, work: Of<"share">): Promise<void> {
       const principal = await personOf(sharing, work);
       if (!principal) return tellAlone(sharing, work, texts.unknownPerson, []);
       if (text === undefined) return tellAlone(sharing, work, texts.forgotten, []);
-      const audience = audienceOf(sharing, work.team, work.channel);
+      const audience = channelOf(sharing, work.team, work.channel);
       const answer = audience && (await askAs(sharing, text, audience, "channel", undefined));
       if (answer?.outcome !== "answered") return tellAlone(sharing, work, texts.notShared, []);
       if (sharing.memory.step("shared") !== undefined) return;

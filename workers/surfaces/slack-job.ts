@@ -1,14 +1,6 @@
-import type { Language } from "../../shared/analysis.ts";
-import { limitsOf, type Config } from "../../shared/config.ts";
-import type { Answer, Ask, Principal, Question } from "../../shared/ports/answer.ts";
-import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { Evidence } from "../../shared/ports/evidence.ts";
-import type { Host } from "../../shared/ports/host.ts";
-import type { Directory } from "../auth/directory.ts";
-import type { ThreadMemory } from "../thread/api.ts";
-import { chatTexts } from "./chat-texts.ts";
-import { inertMarkdown } from "./inert.ts";
-import { makeSentences } from "./sentences.ts";
+import type { Config } from "../../shared/config.ts";
+import type { Answer, Principal } from "../../shared/ports/answer.ts";
+import { askAs, audienceOf, safeText, type ChatDeps, type ChatJob } from "./chat-ask.ts";
 import type { SlackApi } from "./slack-api.ts";
 import { answerBlocks, cut, MAX_MARKDOWN, type Block } from "./slack-blocks.ts";
 import type { SlackPeople } from "./slack-people.ts";
@@ -17,50 +9,17 @@ import { COMMAND_THREAD, type SlackWork } from "./slack-work.ts";
 
 /** The steps that answering in Slack is made of; `slack-answer.ts` and `slack-clicks.ts` put them in order. */
 
-export interface SlackAnswerDeps {
+export interface SlackAnswerDeps extends ChatDeps {
   readonly api: SlackApi;
   readonly people: SlackPeople;
-  readonly directory: Directory;
-  readonly ask: Ask;
-  /** The rows of these ids that the caller may see. */
-  readonly rows: (
-    ids: readonly string[],
-    principal: Principal,
-    signal: AbortSignal,
-  ) => Promise<readonly Evidence[]>;
-  /** Models of these that the caller may ask. */
-  readonly models: (
-    among: readonly string[],
-    principal: Principal,
-    signal: AbortSignal,
-  ) => Promise<readonly string[]>;
-  /** Keeps a vote; left out where none is kept. @throws QuaysideError `not_found` for an answer that is not theirs. */
-  readonly feedback?: (
-    answer: string,
-    rating: 1 | -1,
-    principal: Principal,
-    signal: AbortSignal,
-  ) => Promise<void>;
-  /** The published configuration. */
-  readonly config: (signal: AbortSignal) => Promise<Config | undefined>;
-  readonly tenant: string;
-  readonly host: Pick<Host, "now" | "log">;
 }
 
-type Settings = NonNullable<NonNullable<Config["surfaces"]>["slack"]>;
 export type Of<Kind extends SlackWork["kind"]> = Extract<SlackWork, { readonly kind: Kind }>;
 
-/** One piece of work with everything that every kind of it needs. */
-export interface Job {
+export interface Job extends ChatJob {
   readonly deps: SlackAnswerDeps;
-  readonly config: Config;
-  readonly settings: Settings;
-  readonly memory: ThreadMemory;
-  readonly signal: AbortSignal;
-  readonly language: Language;
+  readonly settings: NonNullable<NonNullable<Config["surfaces"]>["slack"]>;
 }
-
-const TOP_K = 8;
 
 export async function tell(
   job: Job,
@@ -96,24 +55,6 @@ export async function finish(
   job.memory.remember(audience, work.text, answer.text);
 }
 
-/** Does the work; what fails is tried again by throwing, and told where there is no further try. */
-export async function attempt(
-  job: Job,
-  say: (text: string) => Promise<void>,
-  work: () => Promise<void>,
-): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    const code = error instanceof QuaysideError ? error.code : "internal";
-    if (code === "platform_rejected") throw error;
-    const passing = code === "internal" || code.endsWith("_unavailable");
-    if (passing && !job.memory.last) throw error;
-    job.deps.host.log({ level: "warn", event: "slack-answer-failed", code, attempt: job.memory.attempt });
-    await say(chatTexts(job.language).failed(code));
-  }
-}
-
 export async function personOf(
   job: Job,
   work: { readonly team: string; readonly user: string },
@@ -122,60 +63,9 @@ export async function personOf(
   return identity ? job.deps.directory.resolve(identity, job.signal) : undefined;
 }
 
-/** Everyone in the channel, as one: what the configuration says that all of them may see. */
-export function audienceOf({ settings, deps }: Job, team: string, channel: string): Principal | undefined {
-  const { channels = {} } = settings;
-  const audience = Object.hasOwn(channels, channel) ? channels[channel] : channels["*"];
-  if (!audience) return undefined;
-  return {
-    tenant: deps.tenant,
-    subject: `slack-channel:${team}:${channel}`,
-    groups: audience.groups ?? [],
-    attributes: audience.attributes ?? {},
-    scopes: ["ask"],
-  };
-}
-
-export async function askAs(
-  job: Job,
-  text: string,
-  principal: Principal,
-  audience: string,
-  model: string | undefined,
-  onText?: (part: string) => Promise<void>,
-): Promise<Answer> {
-  const limits = limitsOf(job.config);
-  if (Array.from(text).length > limits.questionChars) {
-    throw new QuaysideError("question_too_long", "The question is too long.");
-  }
-  const question: Question = {
-    text,
-    // The same question again is asked without its own answer.
-    history: job.memory
-      .history(audience)
-      .slice(-limits.historyMessages, model === undefined ? undefined : -2),
-    model,
-    fallbacks: [],
-    tables: undefined,
-    topK: TOP_K,
-    cache: "default",
-    maxOutputTokens: limits.outputTokens,
-  };
-  const sentences = makeSentences();
-  for await (const event of job.deps.ask(question, principal, job.signal)) {
-    if (event.type === "done") return event.answer;
-    const ready = sentences.push(event);
-    if (ready !== "") await onText?.(inertMarkdown(ready, []));
-  }
-  throw new QuaysideError("internal", "An answer without an end.");
-}
-
-export function safeText(answer: Answer): string {
-  return inertMarkdown(answer.text, []);
-}
-
-export function lastQuestion(memory: ThreadMemory, audience: string): string | undefined {
-  return memory.history(audience).findLast(({ role }) => role === "user")?.content;
+/** Everyone in a channel, as one. */
+export function channelOf(job: Job, team: string, channel: string): Principal | undefined {
+  return audienceOf(job, job.settings.channels, channel, `slack-channel:${team}:${channel}`);
 }
 
 export function replyTo(
