@@ -33,5 +33,12 @@ export function makeSurfaceSchema() {
         ...chat,
       }),
     ),
+    teams: z.optional(
+      z.strictObject({
+        /** Asks Microsoft Graph for a person's address and groups; without it, people are known by their Entra ids. */
+        graph: z.optional(z.boolean()),
+        ...chat,
+      }),
+    ),
   });
 }

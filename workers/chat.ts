@@ -1,4 +1,5 @@
 import { limitsOf, type Config } from "../shared/config.ts";
+import { sleep } from "../shared/http.ts";
 import type { Ask, Principal } from "../shared/ports/answer.ts";
 import type { Evidence } from "../shared/ports/evidence.ts";
 import type { Host } from "../shared/ports/host.ts";
@@ -9,6 +10,7 @@ import type { Directory } from "./auth/directory.ts";
 import type { Env } from "./env.ts";
 import { slackSurface } from "./surfaces/slack.ts";
 import type { Surface } from "./surfaces/surface.ts";
+import { teamsSurface } from "./surfaces/teams-route.ts";
 import type { Admission } from "./tenant/api.ts";
 import { overRpc } from "./tenant/rpc.ts";
 import type { ThreadApi } from "./thread/api.ts";
@@ -45,7 +47,37 @@ export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
     const people = makeSlackPeople(api, () => host.now());
     return slackAnswerer({ ...parts, ask, api, people, rows: rowsOf(parts), models: modelsOf(parts) });
   });
-  return [slackSurface({ host, config, deliver, answer: async (...work) => (await slack())(...work) })];
+  const teams = once(async () => {
+    const [
+      { makeTeamsApi },
+      { makeTeamsPeople },
+      { makeTeamsVerifier },
+      { takeActivity },
+      { teamsAnswerer },
+    ] = await Promise.all([
+      import("./surfaces/teams-api.ts"),
+      import("./surfaces/teams-people.ts"),
+      import("./surfaces/teams-auth.ts"),
+      import("./surfaces/teams.ts"),
+      import("./surfaces/teams-answer.ts"),
+    ]);
+    const api = makeTeamsApi(host);
+    const people = makeTeamsPeople(api, config, () => host.now());
+    const deps = { ...parts, ask, api, people, sleep, rows: rowsOf(parts), models: modelsOf(parts) };
+    const verify = makeTeamsVerifier(host);
+    return {
+      take: (request: Request) => takeActivity({ ...deps, verify, deliver }, request),
+      answer: teamsAnswerer(deps),
+    };
+  });
+  return [
+    slackSurface({ host, config, deliver, answer: async (...work) => (await slack())(...work) }),
+    teamsSurface({
+      host,
+      take: async (request) => (await teams()).take(request),
+      answer: async (...work) => (await teams()).answer(...work),
+    }),
+  ];
 }
 
 /** A bot's people are counted like any caller; a channel counts as one. */

@@ -16,12 +16,15 @@ export function makeMemoryThreads(): MemoryThreads {
   const queue: { readonly thread: string; readonly work: string }[] = [];
   const turns: { thread: string; audience: string; messages: readonly ChatMessage[] }[] = [];
   const failures: unknown[] = [];
+  const facts = new Map<string, string>();
 
   const memoryOf = (thread: string, steps: Map<string, string>, attempt: number): ThreadMemory => ({
     attempt,
     last: attempt === 3,
     step: (name) => steps.get(name),
     note: async (name, value) => void steps.set(name, value),
+    recall: (name) => facts.get(`${thread} ${name}`),
+    keep: (name, value) => void facts.set(`${thread} ${name}`, value),
     history: (audience) =>
       turns
         .filter((turn) => turn.thread === thread && turn.audience === audience)

@@ -74,10 +74,18 @@ export function makeKeySource(locate: (signal: AbortSignal) => Promise<string>, 
  * @param issuer an https URL, or http on this machine.
  */
 export function discovered(issuer: string, host: Outward): (signal: AbortSignal) => Promise<string> {
+  return described(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, issuer, host);
+}
+
+/** As `discovered`, for metadata that lie elsewhere. */
+export function described(
+  metadata: string,
+  issuer: string,
+  host: Outward,
+): (signal: AbortSignal) => Promise<string> {
   return async (signal) => {
-    const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const document = await readJson(discoverySchema, url, host, signal);
-    if (document.issuer === issuer && isAsSafe(document.jwks_uri, issuer)) return document.jwks_uri;
+    const document = await readJson(discoverySchema, metadata, host, signal);
+    if (document.issuer === issuer && isAsSafe(document.jwks_uri, metadata)) return document.jwks_uri;
     host.log({ level: "error", event: "issuer-misdescribed" });
     throw unavailable();
   };

@@ -27,6 +27,9 @@ export interface ThreadMemory {
   step(name: string): string | undefined;
   /** Writes a step down, durably before it resolves, so that no later try takes it again. */
   note(name: string, value: string): Promise<void>;
+  /** Something that the whole thread keeps for a day, such as which answer a message of ours held. */
+  recall(name: string): string | undefined;
+  keep(name: string, value: string): void;
   /** Earlier turns that were written for exactly this audience, oldest first. */
   history(audience: string): readonly ChatMessage[];
   /** @param audience who may read the answer, as one string: a turn is never shown to another. */

@@ -30,6 +30,7 @@ export function createThreadSchema(sql: SqlStorage): void {
     CREATE TABLE IF NOT EXISTS step (
       message INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (message, name)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS turn (
       id INTEGER PRIMARY KEY, audience TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL, at INTEGER NOT NULL
     );
@@ -76,13 +77,16 @@ export function settle(sql: SqlStorage, id: number): void {
 export function sweep(sql: SqlStorage, now: number): number | undefined {
   const before = now - KEPT_MS;
   sql.exec("DELETE FROM turn WHERE at <= ?", before);
+  sql.exec("DELETE FROM fact WHERE at <= ?", before);
   sql.exec("DELETE FROM message WHERE work IS NULL AND taken_at <= ?", before);
   sql.exec("DELETE FROM alias WHERE message NOT IN (SELECT id FROM message)");
   sql.exec("DELETE FROM step WHERE message NOT IN (SELECT id FROM message)");
   const { oldest } = sql
     .exec<{
       oldest: number | null;
-    }>("SELECT min(at) AS oldest FROM (SELECT taken_at AS at FROM message UNION ALL SELECT at FROM turn)")
+    }>(
+      "SELECT min(at) AS oldest FROM (SELECT taken_at AS at FROM message UNION ALL SELECT at FROM turn UNION ALL SELECT at FROM fact)",
+    )
     .one();
   return oldest === null ? undefined : oldest + KEPT_MS;
 }
@@ -111,6 +115,20 @@ export function memoryOf(
         value,
       );
       await sync();
+    },
+    recall(name) {
+      const [row] = sql
+        .exec<{ value: string }>("SELECT value FROM fact WHERE name = ? AND at > ?", name, now() - KEPT_MS)
+        .toArray();
+      return row?.value;
+    },
+    keep(name, value) {
+      sql.exec(
+        "INSERT INTO fact VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at",
+        name,
+        value,
+        now(),
+      );
     },
     history(audience) {
       const turns = sql
