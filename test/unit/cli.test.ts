@@ -389,3 +389,33 @@ describe("keys", () => {
     },
   );
 });
+
+describe("manifest", () => {
+  const config = async (): Promise<Config> => ({ ...simple(), surfaces: { slack: {}, teams: {} } });
+  const url = ["--url", "https://quayside.acme.example"];
+
+  it("prints what a Slack app is created from", async () => {
+    const ran = await quayside(["manifest", "slack", ...url, "--json"], { config });
+    expect([ran.status, JSON.parse(ran.lines[0] ?? "")]).toMatchObject([
+      0,
+      {
+        settings: {
+          event_subscriptions: { request_url: "https://quayside.acme.example/slack/events" },
+          interactivity: { request_url: "https://quayside.acme.example/slack/interactions" },
+        },
+      },
+    ]);
+  });
+
+  it.each([
+    ["an address that a platform can't reach", ["manifest", "slack"]],
+    ["no such platform", ["manifest", "irc", ...url]],
+    ["a Teams app without its registration", ["manifest", "teams", ...url]],
+  ])("refuses %s as bad usage", async (_, argv) => {
+    expect((await quayside(argv, { config })).status).toBe(2);
+  });
+
+  it("refuses a configuration that does not serve Slack", async () => {
+    expect((await quayside(["manifest", "slack", ...url])).status).toBe(2);
+  });
+});

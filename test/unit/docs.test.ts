@@ -18,6 +18,7 @@ import { openapiSurface } from "../../workers/surfaces/openapi.ts";
 import { slackSurface } from "../../workers/surfaces/slack.ts";
 import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
 import { runsSurface } from "../../workers/surfaces/runs.ts";
+import { teamsSurface } from "../../workers/surfaces/teams-route.ts";
 import { webhooksSurface } from "../../workers/surfaces/webhooks.ts";
 
 /** What the documents say that a machine can check. */
@@ -299,6 +300,11 @@ async function routes(): Promise<string[]> {
       host: { fetch, secret: never, now: never, log: never },
       config: never,
       deliver: never,
+      answer: never,
+    }),
+    teamsSurface({
+      host: { fetch, secret: never, now: never, log: never },
+      take: never,
       answer: never,
     }),
     demoSurface({ config: never }),

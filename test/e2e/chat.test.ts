@@ -2,16 +2,18 @@ import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Config } from "../../shared/config.ts";
 import { SIGNING_SECRET, signatureOf } from "../fakes/slack-world.ts";
+import { APP_ID, APP_PASSWORD, startTeams, TENANT, type TeamsStub } from "../stubs/teams.ts";
 import { BOT_TOKEN, startSlack, type SlackMessage, type SlackStub, type SlackUser } from "../stubs/slack.ts";
 import { serve, type Served } from "./harness.ts";
 import { ownSample } from "./sample.ts";
 
-/** Slack over the served Worker: a signed event, its thread's object, an answer written through the Web API's stub. */
+/** Chat platforms over the served Worker: a signed message, its thread's object, an answer written through the platform's stub. */
 
 const READ = new Set(["pay", "incidents", "notices"]);
 const QUESTION = "What is Odile Marchepont's annual salary?";
 
 let stub: SlackStub;
+let teams: TeamsStub;
 let served: Served;
 let directory: string;
 
@@ -26,12 +28,18 @@ beforeAll(async () => {
   stub = await startSlack({
     users: [user("U-HR", "people@samphire.example"), user("U-DECK", "deck@samphire.example")],
   });
+  teams = await startTeams();
   const sample = await ownSample();
   directory = sample.directory;
   served = await serve(configOf(sample.config), {
     SLACK_SIGNING_SECRET: SIGNING_SECRET,
     SLACK_BOT_TOKEN: BOT_TOKEN,
     SLACK_API_URL: `${stub.url}/api`,
+    TEAMS_APP_ID: APP_ID,
+    TEAMS_APP_PASSWORD: APP_PASSWORD,
+    TEAMS_TENANT_ID: TENANT,
+    TEAMS_OPENID_URL: `${teams.url}/openid`,
+    TEAMS_LOGIN_URL: teams.url,
   });
   await served.ingest();
 });
@@ -39,6 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await served?.stop();
   await stub?.[Symbol.asyncDispose]();
+  await teams?.[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -55,11 +64,12 @@ function configOf(sample: Config): Config {
     ),
     identity: {
       directory: {
-        organisations: { slack: ["T01"] },
+        organisations: { slack: ["T01"], teams: [TENANT] },
         users: [
           {
             subject: "hr",
             emails: ["people@samphire.example"],
+            ids: ["teams:oid-hr"],
             groups: hr?.groups ?? [],
             attributes: hr?.attributes ?? {},
           },
@@ -67,7 +77,7 @@ function configOf(sample: Config): Config {
         domains: { "samphire.example": { groups: [] } },
       },
     },
-    surfaces: { slack: { channels: { C1: { groups: [] } } } },
+    surfaces: { slack: { channels: { C1: { groups: [] } } }, teams: {} },
   };
 }
 
@@ -155,5 +165,33 @@ describe("Slack", () => {
   test("a request that Slack did not sign is refused", async () => {
     const response = await served.post("/slack/events", {}, { "x-slack-signature": "v0=00" });
     expect(response.status).toBe(401);
+  });
+});
+
+describe("Teams", () => {
+  const ask = async (person: string, id: string): Promise<Response> =>
+    served.post(
+      "/teams/messages",
+      {
+        type: "message",
+        id,
+        text: QUESTION,
+        channelId: "msteams",
+        serviceUrl: `${teams.url}/teams/`,
+        from: { id: `29:${person}`, aadObjectId: `oid-${person}` },
+        recipient: { id: "28:bot" },
+        conversation: { id: `a:${person}`, conversationType: "personal", tenantId: TENANT },
+      },
+      { authorization: `Bearer ${await teams.sign()}` },
+    );
+
+  test("a person is answered from what they may see, once, and a stranger with a reason", async () => {
+    const statuses = [await ask("hr", "m-1"), await ask("hr", "m-1"), await ask("stranger", "m-2")];
+    expect(statuses.map(({ status }) => status)).toEqual([202, 202, 202]);
+    const told = (person: string) =>
+      eventually(() => teams.messages.find((one) => one.conversation === `a:${person}` && !one.streaming));
+    expect((await told("hr")).text).toMatch(/71[, ]?850/);
+    expect((await told("stranger")).text).toContain("can't tell who you are");
+    expect(teams.messages.filter((one) => one.conversation === "a:hr")).toHaveLength(1);
   });
 });
