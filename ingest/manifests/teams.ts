@@ -68,9 +68,10 @@ export function teamsManifest(config: Config, url: string, appId: string): Reado
   };
 }
 
+const icon = (name: string): Promise<Buffer> => readFile(new URL(`./teams-${name}.png`, import.meta.url));
+
 /** The package that Teams takes: manifest and icons in a zip. */
 export async function teamsPackage(manifest: Readonly<Record<string, unknown>>): Promise<Uint8Array> {
-  const icon = (name: string): Promise<Buffer> => readFile(new URL(`./teams-${name}.png`, import.meta.url));
   const [color, outline] = await Promise.all([icon("color"), icon("outline")]);
   return zipSync({
     "manifest.json": strToU8(JSON.stringify(manifest, null, 2)),

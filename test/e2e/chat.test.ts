@@ -168,23 +168,23 @@ describe("Slack", () => {
   });
 });
 
-describe("Teams", () => {
-  const ask = async (person: string, id: string): Promise<Response> =>
-    served.post(
-      "/teams/messages",
-      {
-        type: "message",
-        id,
-        text: QUESTION,
-        channelId: "msteams",
-        serviceUrl: `${teams.url}/teams/`,
-        from: { id: `29:${person}`, aadObjectId: `oid-${person}` },
-        recipient: { id: "28:bot" },
-        conversation: { id: `a:${person}`, conversationType: "personal", tenantId: TENANT },
-      },
-      { authorization: `Bearer ${await teams.sign()}` },
-    );
+const ask = async (person: string, id: string): Promise<Response> =>
+  served.post(
+    "/teams/messages",
+    {
+      type: "message",
+      id,
+      text: QUESTION,
+      channelId: "msteams",
+      serviceUrl: `${teams.url}/teams/`,
+      from: { id: `29:${person}`, aadObjectId: `oid-${person}` },
+      recipient: { id: "28:bot" },
+      conversation: { id: `a:${person}`, conversationType: "personal", tenantId: TENANT },
+    },
+    { authorization: `Bearer ${await teams.sign()}` },
+  );
 
+describe("Teams", () => {
   test("a person is answered from what they may see, once, and a stranger with a reason", async () => {
     const statuses = [await ask("hr", "m-1"), await ask("hr", "m-1"), await ask("stranger", "m-2")];
     expect(statuses.map(({ status }) => status)).toEqual([202, 202, 202]);

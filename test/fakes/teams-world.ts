@@ -115,9 +115,10 @@ export function makeTeamsWorld(stub: TeamsStub): TeamsWorld {
         },
         body: typeof activity === "string" ? activity : JSON.stringify(activity),
       });
-      const deliver = (thread: string, delivery: Parameters<typeof threads.deliver>[1]): Promise<boolean> =>
-        threads.deliver(thread, delivery);
-      return takeActivity({ host, verify, people, directory, rows, config, deliver }, request);
+      return takeActivity(
+        { host, verify, people, directory, rows, config, deliver: (...one) => threads.deliver(...one) },
+        request,
+      );
     },
     run: () => threads.run(answer),
   };

@@ -390,12 +390,15 @@ describe("keys", () => {
   );
 });
 
+async function served(): Promise<Config> {
+  return { ...simple(), surfaces: { slack: {}, teams: {} } };
+}
+
 describe("manifest", () => {
-  const config = async (): Promise<Config> => ({ ...simple(), surfaces: { slack: {}, teams: {} } });
   const url = ["--url", "https://quayside.acme.example"];
 
   it("prints what a Slack app is created from", async () => {
-    const ran = await quayside(["manifest", "slack", ...url, "--json"], { config });
+    const ran = await quayside(["manifest", "slack", ...url, "--json"], { config: served });
     expect([ran.status, JSON.parse(ran.lines[0] ?? "")]).toMatchObject([
       0,
       {
@@ -412,7 +415,7 @@ describe("manifest", () => {
     ["no such platform", ["manifest", "irc", ...url]],
     ["a Teams app without its registration", ["manifest", "teams", ...url]],
   ])("refuses %s as bad usage", async (_, argv) => {
-    expect((await quayside(argv, { config })).status).toBe(2);
+    expect((await quayside(argv, { config: served })).status).toBe(2);
   });
 
   it("refuses a configuration that does not serve Slack", async () => {

@@ -243,9 +243,9 @@ describe("Teams answers", () => {
   });
 });
 
-describe("Teams people", () => {
-  const from = (person: string) => ({ from: { id: `29:${person}`, aadObjectId: `oid-${person}` } });
+const from = (person: string) => ({ from: { id: `29:${person}`, aadObjectId: `oid-${person}` } });
 
+describe("Teams people", () => {
   it("knows people by address and groups from Graph", async () => {
     world.config = teamsConfig({ graph: true });
     await world.send(activity(from("bob")));
@@ -279,10 +279,10 @@ describe("Teams people", () => {
   });
 });
 
-describe("Teams clicks", () => {
-  const click = (verb: string, data: Record<string, unknown>) =>
-    activity({ type: "invoke", name: "adaptiveCard/action", value: { action: { verb, data } } });
+const click = (verb: string, data: Record<string, unknown>) =>
+  activity({ type: "invoke", name: "adaptiveCard/action", value: { action: { verb, data } } });
 
+describe("Teams clicks", () => {
   it("shows the rows behind an answer as the person may see them", async () => {
     const none = await world.send(click("evidence", { rows: ["notices:N-1"] }));
     expect(JSON.stringify(await none.json())).toContain("may not see the rows");
