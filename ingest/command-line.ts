@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ readonly command: Comman
   status: () => import("./commands/status.ts"),
   run: () => import("./commands/run.ts"),
   runs: () => import("./commands/runs.ts"),
+  rollback: () => import("./commands/rollback.ts"),
   ask: () => import("./commands/ask.ts"),
   search: () => import("./commands/search.ts"),
   eval: () => import("./commands/eval.ts"),

@@ -48,6 +48,8 @@ export interface RegistryClient extends Registry {
   status(signal: AbortSignal): Promise<StatusAnswer>;
   /** The run that waits for a program on Node; undefined when none does. */
   nextRun(signal: AbortSignal): Promise<z.infer<typeof nextRunAnswer>["run"]>;
+  /** Serves an earlier generation once more. @throws `invalid_request` for one that is not kept, `run_conflict`. */
+  rollBack(generation: number, signal: AbortSignal): Promise<{ readonly generation: number }>;
   /** Tells that a waiting run failed before it could be leased. */
   refuseRun(id: string, reason: string, signal: AbortSignal): Promise<void>;
   /** The published configuration. @throws `not_configured`. */
@@ -169,6 +171,10 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
 
     async nextRun(signal) {
       return (await read(await sendJson("POST", "/v1/admin/runs/next", {}, signal), nextRunAnswer)).run;
+    },
+
+    async rollBack(generation, signal) {
+      return read(await sendJson("POST", "/v1/admin/rollback", { generation }, signal), publishAnswer);
     },
 
     async refuseRun(id, reason, signal) {

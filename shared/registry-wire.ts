@@ -12,7 +12,7 @@ const count = z.int().check(z.minimum(0));
 const id = z.string().check(z.minLength(1), z.maxLength(500));
 const time = z.string().check(z.minLength(1), z.maxLength(40));
 const table = z.string().check(z.minLength(1), z.maxLength(63));
-const trigger = z.enum(["cli", "api", "cron", "webhook"]);
+const trigger = z.enum(["cli", "api", "cron", "webhook", "rollback"]);
 
 export { runSchema as runBody };
 
@@ -65,6 +65,8 @@ const probeVectors = z
 export const probeBody = z.strictObject({ run: runSchema, vectors: probeVectors.check(z.minLength(1)) });
 export const probeAnswer = z.object({ vectors: probeVectors });
 
+export const rollbackBody = z.strictObject({ generation: count.check(z.minimum(1)) });
+
 export const configAnswer = z.object({ version: count });
 export const publishAnswer = z.object({ generation: count });
 
@@ -82,7 +84,14 @@ export const statusAnswer = z.object({
   epoch: count,
   generation: count,
   space: z.string(),
-  tables: z.array(z.object({ table: z.string(), rows: count, as_of: time })),
+  tables: z.array(
+    z.object({
+      table: z.string(),
+      rows: count,
+      as_of: time,
+      target_lag_seconds: z.nullable(z.number()),
+    }),
+  ),
   runs: z.array(runWire),
 });
 

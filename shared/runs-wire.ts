@@ -19,7 +19,7 @@ export const countsSchema = z.object({
 export const runWire = z.object({
   id: z.string(),
   state: z.enum(["queued", "running", "published", "unchanged", "failed", "cancelled"]),
-  trigger: z.enum(["cli", "api", "cron", "webhook"]),
+  trigger: z.enum(["cli", "api", "cron", "webhook", "rollback"]),
   /** Where it is carried out. */
   host: z.enum(["edge", "node"]),
   requested_at: time,
@@ -45,7 +45,7 @@ export const nextRunAnswer = z.object({
       id: z.string(),
       tables: z.array(z.string()),
       full: z.boolean(),
-      trigger: z.enum(["cli", "api", "cron", "webhook"]),
+      trigger: z.enum(["cli", "api", "cron", "webhook", "rollback"]),
     }),
   ),
 });

@@ -2,7 +2,7 @@ import { sleep } from "../../shared/http.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { indexName } from "../../shared/space.ts";
 import { planIngest, type IngestPlan } from "../pipeline/plan.ts";
-import { openEmbedder, withSources } from "../registry.ts";
+import { openEmbedder, withSources, openIndex, tenantOf } from "../registry.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
@@ -25,6 +25,7 @@ export const command: Command = {
     const { config } = await context.config();
     const token = await requireToken(context);
     const embedder = await openEmbedder(config, host);
+    const index = await openIndex(config, host, tenantOf(host), embedder);
     const registry = makeRegistryClient({ url: context.url, token, fetch: host.fetch, sleep });
     const tables = strings(values["table"]);
     const line = makeProgressLine(terminal, () => host.now());
@@ -43,6 +44,7 @@ export const command: Command = {
           sourceOf,
           embedder,
           indexKind: indexName(config.index),
+          writeUnitBytes: index?.writeUnitBytes,
           registry,
           maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? token,
           now: () => host.now(),
@@ -59,16 +61,17 @@ export const command: Command = {
 function resultOf(plan: IngestPlan, embedder: string): unknown {
   return {
     embedder,
-    tables: plan.tables.map(({ counts, texts, tokens, bytes }) => ({
+    tables: plan.tables.map(({ counts, texts, tokens, writeUnits, bytes }) => ({
       ...counts,
       texts,
       tokens,
+      write_units: writeUnits,
       warehouse_bytes: bytes ?? null,
     })),
     texts: plan.texts,
     tokens: plan.tokens,
-    // Every chunk written is one write unit: a vector in the index.
-    write_units: plan.texts,
+    write_units: unitsOf(plan),
+    warehouse_bytes: bytesOf(plan) ?? null,
     cost_usd: plan.costUsd,
     replaced_characters: plan.replacedCharacters,
     drift: plan.drift,
@@ -87,6 +90,7 @@ function describe(plan: IngestPlan, embedder: string): string {
     layout(heading, rows),
     "",
     `${whole(plan.texts)} texts to embed with ${embedder}: about ${whole(plan.tokens)} tokens, ${money(plan.costUsd)}.`,
+    `${whole(unitsOf(plan))} write units in the index. ${scanned(plan)}`,
     ...driftLines(plan.drift),
     ...plan.failures
       .slice(0, 20)
@@ -94,4 +98,22 @@ function describe(plan: IngestPlan, embedder: string): string {
     ...plan.stops.map((stop) => `Would stop (${stop.guard.replaceAll("_", " ")}): ${stop.message}`),
     "",
   ].join("\n");
+}
+
+function unitsOf(plan: IngestPlan): number {
+  return plan.tables.reduce((sum, table) => sum + table.writeUnits, 0);
+}
+
+/** Undefined where no source could tell. */
+function bytesOf(plan: IngestPlan): number | undefined {
+  const known = plan.tables.flatMap(({ bytes }) => bytes ?? []);
+  return known.length === 0 ? undefined : known.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function scanned(plan: IngestPlan): string {
+  const bytes = bytesOf(plan);
+  if (bytes === undefined) return "The warehouse can't say what it scans.";
+  const silent = plan.tables.filter((table) => table.bytes === undefined).length;
+  const besides = silent === 0 ? "" : `, without ${silent} tables that can't say`;
+  return `The warehouse scans ${(bytes / 1e6).toFixed(1)} MB${besides}.`;
 }

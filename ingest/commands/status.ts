@@ -3,7 +3,7 @@ import { makeRegistryClient, type RegistryClient } from "../../shared/registry-c
 import type { Command } from "./command.ts";
 import { requireToken } from "./inputs.ts";
 import { runsTable } from "./runs.ts";
-import { ago, table, whole } from "./text.ts";
+import { ago, duration, table, whole } from "./text.ts";
 
 export const command: Command = {
   name: "status",
@@ -26,21 +26,38 @@ export const command: Command = {
       result: {
         ...status,
         embedder: status.space === "" ? null : embedderOf(status.space),
-        tables: status.tables.map((t) => ({ ...t, lag_seconds: lagOf(t.as_of) })),
+        tables: status.tables.map((t) => {
+          const lag = lagOf(t.as_of);
+          return {
+            ...t,
+            lag_seconds: lag,
+            late: t.target_lag_seconds !== null && lag > t.target_lag_seconds,
+          };
+        }),
       },
     };
   },
 };
 
 function describe(status: Awaited<ReturnType<RegistryClient["status"]>>, now: number): string {
-  const rows = status.tables.map((t) => [t.table, whole(t.rows), t.as_of, ago(t.as_of, now)]);
+  const rows = status.tables.map((t) => [
+    t.table,
+    whole(t.rows),
+    t.as_of,
+    ago(t.as_of, now),
+    t.target_lag_seconds === null ? "" : targetOf(t.target_lag_seconds, now - Date.parse(t.as_of)),
+  ]);
   if (status.generation === 0) return "Nothing is published yet: run `quayside ingest`.\n";
   return [
     `Generation ${status.generation} · configuration ${status.config_version} · embedder ${embedderOf(status.space)}`,
     "",
-    table(["table", "rows", "as of", "lag"], rows),
+    table(["table", "rows", "as of", "lag", "target"], rows),
     "",
     runsTable(status.runs.slice(0, 5)),
     "",
   ].join("\n");
+}
+
+function targetOf(seconds: number, lagMs: number): string {
+  return `${duration(seconds)}${lagMs > seconds * 1000 ? ", late" : ""}`;
 }

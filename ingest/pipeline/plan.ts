@@ -30,6 +30,8 @@ export interface PlannedTable {
   readonly counts: TableCounts;
   readonly texts: number;
   readonly tokens: number;
+  /** What the index bills for them, about: a record is its vector, text and id. One a text where it bills no sizes. */
+  readonly writeUnits: number;
   /** Bytes that the warehouse scans for it, where its source can tell. */
   readonly bytes: number | undefined;
 }
@@ -41,6 +43,8 @@ export interface PlannedStop {
 }
 
 export type PlanDeps = Pick<IngestDeps, "sourceOf" | "embedder" | "indexKind" | "maskKey" | "now"> & {
+  /** Of the outside index; see the port. */
+  readonly writeUnitBytes?: number | undefined;
   /** Only asked what it knows. */
   readonly registry: Pick<IngestDeps["registry"], "known" | "erased" | "shapes">;
 };
@@ -79,11 +83,15 @@ export async function planIngest(
     const scan = newScan(table.name, erased);
     let texts = 0;
     let tokens = 0;
+    let writeUnits = 0;
     for await (const batch of changes(table, reader, known, scan, signal)) {
       for (const change of batch) {
         for (const { row } of renderChange(table, change, known, embedder)) {
           texts += row.chunks.length;
-          for (const chunk of row.chunks) tokens += estimateTokens(chunk.text);
+          for (const chunk of row.chunks) {
+            tokens += estimateTokens(chunk.text);
+            writeUnits += unitsOf(chunk.text, deps);
+          }
         }
       }
       const costUsd = (tokens * embedder.pricePerMillionTokens) / 1e6;
@@ -92,7 +100,7 @@ export async function planIngest(
     scan.counts.deleted = (await findGone(deps.registry, run, table.name, known, scan, signal)).rows;
     stops.push(...tableGuards(scan.counts, known.rows, limits, scan.unlabelled));
     failures.push(...scan.failures);
-    planned.push({ counts: scan.counts, texts, tokens, bytes });
+    planned.push({ counts: scan.counts, texts, tokens, writeUnits, bytes });
   }
   const tokens = planned.reduce((sum, table) => sum + table.tokens, 0);
   const cost = spendGuard(tokens, embedder.pricePerMillionTokens, limits);
@@ -107,6 +115,15 @@ export async function planIngest(
     failures,
     stops,
   };
+}
+
+/** Id, class and table beside the text, about. */
+const RECORD_BYTES = 120;
+
+function unitsOf(text: string, { embedder, writeUnitBytes }: PlanDeps): number {
+  if (writeUnitBytes === undefined) return 1;
+  // A UTF-16 unit is a byte or more, mostly one.
+  return Math.ceil((embedder.dimensions * 4 + text.length + RECORD_BYTES) / writeUnitBytes);
 }
 
 async function opened(

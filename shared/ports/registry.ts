@@ -72,7 +72,7 @@ export interface RunRequest {
    * starts a new space alongside; vectors of two spaces never mix.
    */
   readonly space: string;
-  readonly trigger: "cli" | "api" | "cron" | "webhook";
+  readonly trigger: "cli" | "api" | "cron" | "webhook" | "rollback";
   /** The id of a run that waits to be carried out: this lease is for it. Absent for one that begins at once. */
   readonly requested?: string;
   /** Takes a lease that is still alive, for a caller who knows that its holder is dead; the fence keeps it out if it is not. */

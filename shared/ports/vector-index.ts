@@ -58,6 +58,8 @@ export interface VectorIndex {
   readonly maxTopK: number;
   /** Most entries that one `upsert` may carry. */
   readonly maxUpsert: number;
+  /** Bytes of a record that one billed write unit covers; absent where writes are not billed by size. */
+  readonly writeUnitBytes?: number;
 
   /** Best first, at most `topK`, possibly fewer; nothing outside `filter`. */
   query(query: IndexQuery, signal: AbortSignal): Promise<readonly Match[]>;

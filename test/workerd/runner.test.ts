@@ -222,6 +222,54 @@ describe("a run inside the Worker", () => {
   });
 });
 
+const back = async (generation: unknown): Promise<{ status: number; code?: string; generation?: number }> => {
+  const response = await call("/v1/admin/rollback", {
+    method: "POST",
+    headers: { authorization: "Bearer test-token", "content-type": "application/json" },
+    body: JSON.stringify({ generation }),
+  });
+  return { status: response.status, ...(await response.json<{ code?: string; generation?: number }>()) };
+};
+
+describe("a rollback", () => {
+  it("serves the generation before once more, and the next run what the warehouse has", async () => {
+    incidents = records(30);
+    await untilEnded(await ask());
+    const { generation: first, tables: begun } = await ledger.status();
+    const index = await indexed();
+    edit();
+    await untilEnded(await ask());
+    expect((await ledger.status()).generation).toBe(first + 1);
+    expect(await search("hose burst on the quay")).toEqual(["incident:id0000"]);
+
+    expect(await back(first - 1)).toMatchObject({ status: 422, code: "invalid_request" });
+    expect(await back("1")).toMatchObject({ status: 422 });
+    const rolled = await back(first);
+    expect(rolled).toEqual({ status: 200, generation: (await ledger.status()).generation });
+    expect(await indexed()).toEqual(index);
+    expect(await search("pump 12 leaks")).toEqual(["incident:id0012"]);
+    expect(await search("hose burst on the quay")).not.toEqual(["incident:id0000"]);
+    expect((await ledger.status()).tables).toEqual(begun);
+    expect((await ledger.runs(1))[0]).toMatchObject({ trigger: "rollback", state: "published" });
+    // What was served before it is gone: there is nothing to go back to.
+    expect(await back(first + 1)).toMatchObject({ status: 422 });
+
+    expect(await untilEnded(await ask())).toMatchObject({
+      tables: [{ added: 1, changed: 1, deleted: 15, unchanged: 14 }],
+    });
+    expect(await search("hose burst on the quay")).toEqual(["incident:id0000"]);
+  });
+
+  it("waits for nobody: while a run writes it is refused", async () => {
+    const run = await ledger.begin(
+      { tenant: "default", tables: ["incident"], space: SPACE, trigger: "cli" },
+      crypto.randomUUID(),
+    );
+    expect(await back((await ledger.status()).generation - 1)).toMatchObject({ code: "run_conflict" });
+    await ledger.abandon(run, "done");
+  });
+});
+
 describe("a Worker that is killed", () => {
   it("at any of 20 points of a run ends with the index of one that was not", async () => {
     await ledger.publishConfig({ ...CONFIG, limits: { ...CONFIG.limits, sliceRows: 10 } });

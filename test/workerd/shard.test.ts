@@ -23,7 +23,7 @@ describe("staging and publishing", () => {
     expect(await shard.api.publish(run(4), [published({ added: 2 })], 9)).toEqual({
       generation: 4,
       changed: true,
-      rows: [{ table: "notes", rows: 2, classes: [OPEN.id] }],
+      rows: [{ table: "notes", asOf: "2026-11-01T00:00:00Z", rows: 2, classes: [OPEN.id] }],
     });
   });
 
@@ -33,7 +33,7 @@ describe("staging and publishing", () => {
     expect(await shard.api.publish(run(3), [published({ added: 1 })], 3)).toEqual({
       generation: 3,
       changed: false,
-      rows: [{ table: "notes", rows: 1, classes: [OPEN.id] }],
+      rows: [{ table: "notes", asOf: "2026-11-01T00:00:00Z", rows: 1, classes: [OPEN.id] }],
     });
   });
 

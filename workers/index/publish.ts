@@ -43,6 +43,7 @@ export function publishStaged(
   const shown = new Set<number>();
   const hidden = new Set<number>();
   let changed = false;
+  const asOf = sql.exec<{ no: number; as_of: string | null }>("SELECT no, as_of FROM tbl").toArray();
   // Without chunks to search there are none in memory either.
   const searched = countOf(sql, "SELECT EXISTS (SELECT 1 FROM entry) AS n") > 0;
   for (const table of tables) {
@@ -75,6 +76,10 @@ export function publishStaged(
       no,
     );
   }
+  if (changed) {
+    sql.exec("UPDATE tbl SET was_as_of = NULL");
+    for (const { no, as_of } of asOf) sql.exec("UPDATE tbl SET was_as_of = ? WHERE no = ?", as_of, no);
+  }
   const dropped = changed ? deleteEnded(sql, generation) : new Set<number>();
   sql.exec("DELETE FROM batch WHERE run <> ?", run.id);
   const served = changed ? generation : meta.generation;
@@ -83,7 +88,7 @@ export function publishStaged(
     epoch: Math.max(meta.epoch, epoch),
     fence: run.fence,
     publishedRun: run.id,
-    ...(changed ? { french: shareOfFrench(sql) } : {}),
+    ...(changed ? { previous: meta.generation, french: shareOfFrench(sql) } : {}),
   });
   return {
     published: { generation: served, changed, rows: servedTables(sql) },
@@ -91,6 +96,48 @@ export function publishStaged(
     hidden,
     dropped,
   };
+}
+
+/**
+ * Serves once more what the generation before the served one had, as a generation of its own, inside the caller's transaction:
+ * versions that the served one ended go on, those that it began are removed. Erased rows stay erased, staged work stays staged.
+ * @throws QuaysideError `run_fenced`, or `invalid_request` for a generation whose versions are not kept.
+ */
+export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): Flipped {
+  const meta = readMeta(sql);
+  if (run.fence < meta.fence) throw new QuaysideError("run_fenced", "A later run has taken over.");
+  const none = new Set<number>();
+  if (meta.publishedRun === run.id) {
+    const published = { generation: meta.generation, changed: false, rows: servedTables(sql) };
+    return { published, shown: none, hidden: none, dropped: none };
+  }
+  if (to < 1 || meta.previous !== to) {
+    const kept = meta.previous < 1 ? "none" : `generation ${meta.previous}`;
+    throw new QuaysideError(
+      "invalid_request",
+      `Generation ${to} is not kept; beside the served generation ${meta.generation} there is ${kept}.`,
+      { violations: [{ pointer: "/generation", rule: "not kept" }] },
+    );
+  }
+  const shown = new Set(numbers(sql, "SELECT no FROM rec WHERE gen_to = ?", meta.generation));
+  const dropped = new Set(
+    numbers(sql, "SELECT no FROM rec WHERE gen_from = ? AND gen_to = ?", meta.generation, NEVER),
+  );
+  dropVersions(sql, dropped);
+  sql.exec("UPDATE entry SET live = 1 WHERE rec IN (SELECT no FROM rec WHERE gen_to = ?)", meta.generation);
+  sql.exec("UPDATE rec SET gen_to = ? WHERE gen_to = ?", NEVER, meta.generation);
+  sql.exec("UPDATE tbl SET as_of = was_as_of");
+  if (meta.dimensions > 0) packBlocks(sql, meta.dimensions);
+  writeMeta(sql, {
+    generation: run.generation,
+    previous: 0,
+    epoch: Math.max(meta.epoch, epoch),
+    fence: run.fence,
+    publishedRun: run.id,
+    french: shareOfFrench(sql),
+  });
+  const published = { generation: run.generation, changed: true, rows: servedTables(sql) };
+  return { published, shown, hidden: none, dropped };
 }
 
 /**
@@ -166,10 +213,13 @@ function shareOfFrench(sql: SqlStorage): number {
 
 function servedTables(sql: SqlStorage): ServedTable[] {
   const tables = sql
-    .exec<{ no: number; name: string }>("SELECT no, name FROM tbl WHERE as_of IS NOT NULL ORDER BY no")
+    .exec<{ no: number; name: string; as_of: string }>(
+      "SELECT no, name, as_of FROM tbl WHERE as_of IS NOT NULL ORDER BY no",
+    )
     .toArray();
-  return tables.map(({ no, name }) => ({
+  return tables.map(({ no, name, as_of }) => ({
     table: name,
+    asOf: as_of,
     rows: countOf(
       sql,
       "SELECT count(DISTINCT row) AS n FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from < ?",

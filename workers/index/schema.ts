@@ -26,7 +26,7 @@ const TABLES = [
   "CREATE TABLE IF NOT EXISTS class (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, classification TEXT NOT NULL)",
   `CREATE TABLE IF NOT EXISTS tbl (
     no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, as_of TEXT, key TEXT NOT NULL DEFAULT '[]',
-    rollup INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0)`,
+    rollup INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0, was_as_of TEXT)`,
   `CREATE TABLE IF NOT EXISTS rec (
     no INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER NOT NULL, class INTEGER NOT NULL, gen_from INTEGER NOT NULL,
     gen_to INTEGER NOT NULL, row TEXT NOT NULL, view TEXT NOT NULL, version TEXT NOT NULL, stored TEXT NOT NULL,
@@ -54,11 +54,18 @@ const TABLES = [
 
 export function createShardSchema(sql: SqlStorage): void {
   for (const statement of TABLES) sql.exec(statement);
+  // Shards of an earlier version.
+  const { n } = sql
+    .exec<{ n: number }>("SELECT count(*) AS n FROM pragma_table_info('tbl') WHERE name = 'was_as_of'")
+    .one();
+  if (n === 0) sql.exec("ALTER TABLE tbl ADD COLUMN was_as_of TEXT");
 }
 
 /** What the shard knows about itself; 0 and "" before anything was written. */
 export interface ShardMeta {
   readonly generation: number;
+  /** The generation served before, while its versions are kept; 0 when there is none to go back to. */
+  readonly previous: number;
   readonly epoch: number;
   /** The highest fence seen. */
   readonly fence: number;
@@ -70,7 +77,15 @@ export interface ShardMeta {
   readonly french: number;
 }
 
-const START: ShardMeta = { generation: 0, epoch: 0, fence: 0, dimensions: 0, publishedRun: "", french: 0 };
+const START: ShardMeta = {
+  generation: 0,
+  previous: 0,
+  epoch: 0,
+  fence: 0,
+  dimensions: 0,
+  publishedRun: "",
+  french: 0,
+};
 
 export function readMeta(sql: SqlStorage): ShardMeta {
   // One row: it is read with every question.

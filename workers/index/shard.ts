@@ -8,7 +8,7 @@ import { coded } from "../tenant/rpc.ts";
 import { countVectors, loadVectors } from "./blocks.ts";
 import { confirmHits, confirmRows, resolveIds } from "./evidence.ts";
 import { makeKernel } from "./kernel.ts";
-import { eraseRow, publishStaged } from "./publish.ts";
+import { eraseRow, publishStaged, rollBack, type Flipped } from "./publish.ts";
 import { countOf, createShardSchema, readMeta, writeMeta } from "./schema.ts";
 import { namedHits, searchChunks } from "./search.ts";
 import { knownRows, prepareRows, stageBatch } from "./stage.ts";
@@ -52,14 +52,20 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   publish(run: Run, tables: readonly PublishedTable[], epoch: number): Promise<ShardPublished> {
-    return coded(() => {
-      const flipped = this.#atomically(() => publishStaged(this.#sql, run, tables, epoch));
-      this.#vectors?.setLive(flipped.hidden, false);
-      this.#vectors?.setLive(flipped.shown, true);
-      this.#vectors?.drop(flipped.dropped);
-      if (this.#vectors && this.#vectors.dropped > this.#vectors.size * MAX_WASTE) this.#vectors = undefined;
-      return flipped.published;
-    });
+    return coded(() => this.#flip(() => publishStaged(this.#sql, run, tables, epoch)));
+  }
+
+  rollBack(run: Run, to: number, epoch: number): Promise<ShardPublished> {
+    return coded(() => this.#flip(() => rollBack(this.#sql, run, to, epoch)));
+  }
+
+  #flip(change: () => Flipped): ShardPublished {
+    const flipped = this.#atomically(change);
+    this.#vectors?.setLive(flipped.hidden, false);
+    this.#vectors?.setLive(flipped.shown, true);
+    this.#vectors?.drop(flipped.dropped);
+    if (this.#vectors && this.#vectors.dropped > this.#vectors.size * MAX_WASTE) this.#vectors = undefined;
+    return flipped.published;
   }
 
   query(query: ShardQuery): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {

@@ -4,7 +4,7 @@ import type { Principal } from "../../shared/ports/answer.ts";
 import type { Classification } from "../../shared/ports/evidence.ts";
 import { embedderOf } from "../../shared/space.ts";
 import { modelConfig, modelsOfRule, presetOf } from "../answer/route.ts";
-import type { Admission } from "../tenant/api.ts";
+import type { Admission, AdmittedTable } from "../tenant/api.ts";
 import { lazily } from "./body.ts";
 
 /** What a caller may use and see, for the routes that say so. Nothing here tells of a table that the caller sees nothing of. */
@@ -52,6 +52,16 @@ export const modelsSchema = lazily(() =>
   }),
 );
 
+const freshness = () => ({
+  /** The moment up to which the table is known to match the warehouse. */
+  as_of: z.string(),
+  lag_seconds: z.number(),
+  /** Null where the configuration says nothing. */
+  target_lag_seconds: z.nullable(z.number()),
+  /** Whether it lies further behind than it may. */
+  late: z.boolean(),
+});
+
 export const tablesSchema = lazily(() =>
   z.object({
     tables: z.array(
@@ -63,7 +73,7 @@ export const tablesSchema = lazily(() =>
         filters: z.array(z.string()),
         classification: classification(),
         rollup: z.boolean(),
-        as_of: z.string(),
+        ...freshness(),
         /** Rows served in all; null unless the caller is an administrator. */
         rows: z.nullable(z.number()),
       }),
@@ -80,7 +90,7 @@ export const statusSchema = lazily(() =>
     embedder: z.nullable(z.string()),
     /** The oldest of the tables below; null when there are none. */
     as_of: z.nullable(z.string()),
-    tables: z.array(z.object({ table: z.string(), as_of: z.string(), rows: z.nullable(z.number()) })),
+    tables: z.array(z.object({ table: z.string(), ...freshness(), rows: z.nullable(z.number()) })),
   }),
 );
 
@@ -145,9 +155,11 @@ function viewsOf(table: TableConfig): Classification[] {
 export function describeTables(
   { tables, config }: Admission,
   principal: Principal,
+  now: number,
 ): z.infer<ReturnType<typeof tablesSchema>> {
   return {
-    tables: tables.flatMap(({ table, asOf, rows }) => {
+    tables: tables.flatMap((admitted) => {
+      const { table, rows } = admitted;
       const configured = tableOf(config, table);
       if (!configured) return [];
       return {
@@ -157,7 +169,7 @@ export function describeTables(
         filters: [...(configured.filters ?? [])],
         classification: configured.classification,
         rollup: configured.rollup ?? false,
-        as_of: asOf,
+        ...freshnessOf(admitted, now),
         rows: rowsFor(principal, rows),
       };
     }),
@@ -167,11 +179,12 @@ export function describeTables(
 export function describeStatus(
   admission: Admission,
   principal: Principal,
+  now: number,
 ): z.infer<ReturnType<typeof statusSchema>> {
-  const tables = admission.tables.map(({ table, asOf, rows }) => ({
-    table,
-    as_of: asOf,
-    rows: rowsFor(principal, rows),
+  const tables = admission.tables.map((admitted) => ({
+    table: admitted.table,
+    ...freshnessOf(admitted, now),
+    rows: rowsFor(principal, admitted.rows),
   }));
   const oldest = tables.map((table) => table.as_of).sort()[0];
   return {
@@ -181,6 +194,19 @@ export function describeStatus(
     embedder: embedderOf(admission.space) || null,
     as_of: oldest ?? null,
     tables,
+  };
+}
+
+function freshnessOf(
+  { asOf, targetLagMs }: AdmittedTable,
+  now: number,
+): { as_of: string; lag_seconds: number; target_lag_seconds: number | null; late: boolean } {
+  const lagMs = Math.max(0, now - Date.parse(asOf));
+  return {
+    as_of: asOf,
+    lag_seconds: Math.round(lagMs / 1000),
+    target_lag_seconds: targetLagMs === undefined ? null : targetLagMs / 1000,
+    late: targetLagMs !== undefined && lagMs > targetLagMs,
   };
 }
 

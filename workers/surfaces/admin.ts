@@ -19,6 +19,7 @@ import {
   progressBody,
   publishBody,
   receiptAnswer,
+  rollbackBody,
   runBody,
   shapesAnswer,
   shapeToWire,
@@ -216,6 +217,20 @@ function runRoutes(scoped: Scoped): Route[] {
       }),
     },
     {
+      method: "POST",
+      path: "/v1/admin/rollback",
+      doc: {
+        summary: "Serve the generation before the served one once more, as the next",
+        scope: "admin",
+        body: rollbackBody,
+        answer: publishAnswer,
+      },
+      handle: scoped("admin", async ({ request }, registry) => {
+        const { generation } = parseBody(rollbackBody, await readJson(request, MAX_BODY));
+        return Response.json(await registry.rollBack(generation, request.signal));
+      }),
+    },
+    {
       method: "PUT",
       path: "/v1/admin/runs/:run/progress",
       doc: {
@@ -331,7 +346,12 @@ function statusToWire(status: TenantStatus): StatusAnswer {
     epoch: status.epoch,
     generation: status.generation,
     space: status.space,
-    tables: status.tables.map(({ table, rows, asOf }) => ({ table, rows, as_of: asOf })),
+    tables: status.tables.map(({ table, rows, asOf, targetLagMs }) => ({
+      table,
+      rows,
+      as_of: asOf,
+      target_lag_seconds: targetLagMs === undefined ? null : targetLagMs / 1000,
+    })),
     runs: status.runs.map(runToWire),
   };
 }

@@ -22,7 +22,7 @@ export interface HttpDeps extends EnterDeps {
   readonly whyNot: (model: string, admission: Admission) => Promise<string | undefined>;
   /** @throws QuaysideError for the first thing that is not usable. */
   readonly ready: (signal: AbortSignal) => Promise<void>;
-  readonly host: Pick<Host, "log">;
+  readonly host: Pick<Host, "log" | "now">;
 }
 
 const DEFAULT_TOP_K = 8;
@@ -70,7 +70,7 @@ export function httpSurface(deps: HttpDeps): Surface {
     path: string,
     summary: string,
     answer: Schema,
-    describe: (admission: Admission, principal: Principal) => unknown,
+    describe: (admission: Admission, principal: Principal, now: number) => unknown,
   ): Route => ({
     method: "GET",
     path,
@@ -78,7 +78,9 @@ export function httpSurface(deps: HttpDeps): Surface {
     async handle({ request }) {
       const principal = await deps.principal(request);
       requireAsk(principal);
-      return Response.json(await describe(await deps.admit(principal, request.signal), principal));
+      return Response.json(
+        await describe(await deps.admit(principal, request.signal), principal, deps.host.now()),
+      );
     },
   });
   return {

@@ -173,7 +173,7 @@ function serverOf(deps: McpDeps, call: Call, caller: Entered): McpServer {
     throw new QuaysideError("not_found", "There is no such row, or none that you may see.");
   };
 
-  for (const table of describeTables(admission, principal).tables) {
+  for (const table of describeTables(admission, principal, Date.now()).tables) {
     server.registerResource(
       table.table,
       `quayside://tables/${encodeURIComponent(table.table)}`,

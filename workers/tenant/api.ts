@@ -41,6 +41,8 @@ export interface Admission {
 export interface AdmittedTable {
   readonly table: string;
   readonly asOf: string;
+  /** How far it may lie behind the warehouse, in milliseconds; undefined where the configuration says nothing. */
+  readonly targetLagMs?: number | undefined;
   /** Rows served in all; shown to admins only. */
   readonly rows: number;
 }
@@ -96,7 +98,7 @@ export interface TenantStatus {
   readonly epoch: number;
   readonly generation: number;
   readonly space: string;
-  readonly tables: readonly { readonly table: string; readonly rows: number; readonly asOf: string }[];
+  readonly tables: readonly AdmittedTable[];
   readonly runs: readonly RunRecord[];
 }
 
@@ -174,6 +176,7 @@ export interface Publication {
 /** What a shard says after a publish about one table that it serves. */
 export interface ServedTable {
   readonly table: string;
+  readonly asOf?: string;
   /** Rows served, each counted once however many views it has. */
   readonly rows: number;
   /** Access class ids of the rows served. */
@@ -362,6 +365,11 @@ export interface ShardApi {
    * @throws `guard_stopped` when the shard's own counts disagree with the run's.
    */
   publish(run: Run, tables: readonly PublishedTable[], epoch: number): Promise<ShardPublished>;
+  /**
+   * Serves generation `to`, the one before the served, once more, as generation `run.generation`. Repeating the call changes
+   * nothing. @throws `invalid_request` when it is not kept.
+   */
+  rollBack(run: Run, to: number, epoch: number): Promise<ShardPublished>;
   /** Hybrid search and registry re-check in one call. Best first. */
   query(query: ShardQuery): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }>;
   recheck(

@@ -3,6 +3,7 @@ import { classOf, grantsOf, permits } from "../../shared/policy.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, Label } from "../../shared/ports/registry.ts";
+import { parseDuration } from "../../shared/schedule.ts";
 import type { Admission, AdmittedTable } from "./api.ts";
 import { metaOf, raiseEpoch } from "./ledger-schema.ts";
 
@@ -128,7 +129,8 @@ export function admitPrincipal(
     const classes = entry?.classes.filter((id) => allowed.has(id)) ?? [];
     if (!entry || classes.length === 0) continue;
     for (const id of classes) permitted.add(id);
-    tables.push({ table, asOf: entry.asOf, rows: entry.rows });
+    const targetLagMs = settings.targetLag === undefined ? undefined : parseDuration(settings.targetLag);
+    tables.push({ table, asOf: entry.asOf, targetLagMs, rows: entry.rows });
   }
   const { epoch, generation, space } = metaOf(sql);
   return {

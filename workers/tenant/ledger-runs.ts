@@ -223,13 +223,15 @@ export function publishRun(
   }
   sql.exec("DELETE FROM served_classes");
   const oldest = new Date(now).toISOString();
-  for (const { table, rows, classes } of served.rows) {
+  for (const { table, asOf, rows, classes } of served.rows) {
     sql.exec(
       "INSERT INTO served VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET rows = excluded.rows",
       table,
       rows,
       oldest,
     );
+    // A rollback takes the time back too.
+    if (asOf !== undefined) sql.exec("UPDATE served SET as_of = ? WHERE name = ?", asOf, table);
     for (const id of classes) sql.exec("INSERT OR IGNORE INTO served_classes VALUES (?, ?)", table, id);
   }
 

@@ -29,6 +29,7 @@ import type {
 import { appendAudit, auditAfter, auditHead } from "./ledger-audit.ts";
 import { makeCalls, type Calls } from "./calls.ts";
 import { budgetLines, createBudgetSchema, resetAt } from "./ledger-budgets.ts";
+import { parseDuration } from "../../shared/schedule.ts";
 import {
   completeErasure,
   countErasures,
@@ -256,7 +257,16 @@ export class Ledger extends DurableObject implements LedgerApi {
       const { epoch, generation, space } = metaOf(this.#sql);
       this.#config ??= currentConfig(this.#sql);
       this.#served ??= loadServed(this.#sql);
-      const tables = [...this.#served.tables].map(([table, { rows, asOf }]) => ({ table, rows, asOf }));
+      const settings = this.#config?.config.tables ?? {};
+      const tables = [...this.#served.tables].map(([table, { rows, asOf }]) => {
+        const targetLag = Object.hasOwn(settings, table) ? settings[table]?.targetLag : undefined;
+        return {
+          table,
+          rows,
+          asOf,
+          targetLagMs: targetLag === undefined ? undefined : parseDuration(targetLag),
+        };
+      });
       const runs = recentRuns(this.#sql, RUNS_SHOWN);
       return { configVersion: this.#config?.version ?? 0, epoch, generation, space, tables, runs };
     });

@@ -64,6 +64,11 @@ export interface TenantRegistry extends Registry {
   /** Erases a row from every shard and keeps it out for good. Unknown rows are erased alike. */
   erase(table: string, row: string, signal: AbortSignal): Promise<ErasureReceipt>;
   erasure(id: string, signal: AbortSignal): Promise<ErasureReceipt | undefined>;
+  /**
+   * Serves the generation before the served one once more, as the next.
+   * @throws QuaysideError `run_conflict` while a run writes, `invalid_request` for a generation that is not kept.
+   */
+  rollBack(to: number, signal: AbortSignal): Promise<{ readonly generation: number }>;
   /** Drops the spaces that have not been served for a minute, here and in the outside index. */
   sweep(signal: AbortSignal): Promise<void>;
 }
@@ -140,6 +145,28 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     for (const { row } of batch.rows) if (!hashes.has(row)) hashes.set(row, await hash128(row));
     const erased = new Set(await ledger.withheld(run, batch.table, [...hashes.values()]));
     return { ...batch, rows: batch.rows.filter(({ row }) => !erased.has(hashes.get(row) ?? "")) };
+  }
+
+  async function rollBack(to: number, signal: AbortSignal): Promise<{ readonly generation: number }> {
+    const { space } = await ledger.status();
+    if (space === "") throw new QuaysideError("not_configured", "Nothing is published yet.");
+    const run = await beginOnce({ tables: [], space, trigger: "rollback" }, crypto.randomUUID(), signal);
+    try {
+      const prepared = await ledger.prepare(run, []);
+      if (typeof prepared === "number") return { generation: prepared };
+      if (await deps.outside?.(prepared.space)) {
+        throw new QuaysideError(
+          "invalid_request",
+          "An outside index keeps one version of a row only: put the rows back in the warehouse and ingest.",
+          { violations: [{ pointer: "/generation", rule: "not kept" }] },
+        );
+      }
+      const served = await (await shardOf(space)).rollBack(run, to, prepared.epoch);
+      return await ledger.publish(run, [], served);
+    } catch (error) {
+      await ledger.abandon(run, error instanceof QuaysideError ? error.code : "internal");
+      throw error;
+    }
   }
 
   async function page(
@@ -224,6 +251,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     publishConfig: (config, signal) => within(signal, publishConfig(config)),
     status: (signal) => within(signal, ledger.status()),
     erase: (table, row, signal) => within(signal, erase(table, row, signal)),
+    rollBack: (to, signal) => within(signal, rollBack(to, signal)),
     erasure: (id, signal) => within(signal, ledger.erasure(id)),
     sweep: (signal) => within(signal, sweep(signal)),
   };
