@@ -8,6 +8,7 @@ import { QuaysideError } from "../shared/ports/errors.ts";
 import { runCommandLine, type Globals } from "./command-line.ts";
 import type { Context, LoadedConfig, Terminal } from "./commands/command.ts";
 import { nodeHost, readDevVars } from "./node-host.ts";
+import { root } from "./root.ts";
 import { text } from "./worker-client.ts";
 
 /** The `quayside` program. With `start.ts` the only file that reads `process`. */
@@ -120,7 +121,7 @@ async function loadSample(): Promise<LoadedConfig> {
   return { config: parseConfig(config), path: "the sample" };
 }
 
-const manifest: unknown = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+const manifest: unknown = JSON.parse(await readFile(new URL("package.json", root), "utf8"));
 // Names set in the environment win over the file.
 const env: Readonly<Record<string, string | undefined>> = {
   ...(await readDevVars(".dev.vars")),

@@ -2,10 +2,11 @@ import { spawn } from "node:child_process";
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../shared/config.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
+import { root } from "./root.ts";
 
 /**
  * Runs the Worker locally in workerd, through wrangler, as a child process: for `npm start`, `eval` and the tests.
@@ -45,7 +46,7 @@ export interface WorkerProcess {
   kill(): Promise<void>;
 }
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const directory = fileURLToPath(root);
 
 /** Names that wrangler and the Worker may see; `docs/configuration.md` lists what each is for. */
 const HANDED_ON =
@@ -59,16 +60,16 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
   const port = options.port === 0 ? await freePort() : options.port;
   await mkdir(options.persistTo, { recursive: true });
   // wrangler looks for it before it runs the build that fills it.
-  await mkdir(join(root, "workers/surfaces/console/dist"), { recursive: true });
+  await mkdir(join(directory, "workers/surfaces/console/dist"), { recursive: true });
   const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { mode: 0o600 });
   // Named, so that wrangler reads both this file and the environment below. It must exist: Node reads the flag as its own.
-  const devVars = join(root, ".dev.vars");
+  const devVars = join(directory, ".dev.vars");
   const envFile = existsSync(devVars) ? devVars : join(options.persistTo, "empty.env");
   if (envFile !== devVars) await writeFile(envFile, "");
   const child = spawn(
     process.execPath,
     [
-      join(root, "node_modules/wrangler/bin/wrangler.js"),
+      join(directory, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
       "--local",
       "--ip=127.0.0.1",
@@ -80,7 +81,7 @@ export async function startWorker(options: WorkerOptions): Promise<WorkerProcess
       `--log-level=${log ? "log" : "warn"}`,
     ],
     {
-      cwd: root,
+      cwd: directory,
       // A group of its own, so that stopping takes workerd and esbuild along.
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],

@@ -7,6 +7,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Source, TableRef } from "../../shared/ports/source.ts";
 import type { InferredTable } from "../inference/infer.ts";
 import { withSources } from "../registry.ts";
+import { root } from "../root.ts";
 import { string, strings, type Command, type Context } from "./command.ts";
 import { lookAt } from "./init-look.ts";
 import { candidatesIn, sourceNamed } from "./init-source.ts";
@@ -15,7 +16,7 @@ import { usage } from "./inputs.ts";
 import { harmless, table as layout, whole } from "./text.ts";
 
 const DEFAULT_OUT = "quayside.config.ts";
-const CONFIG_MODULE = fileURLToPath(new URL("../../shared/config.ts", import.meta.url));
+const CONFIG_MODULE = fileURLToPath(new URL("shared/config.ts", root));
 
 export const command: Command = {
   name: "init",

@@ -61,8 +61,9 @@ interface Waiting {
   readonly slots: readonly Slot[];
 }
 
-/** Vectors that one call asks for: larger calls wait longer, and each holds its answer in memory. */
+/** Rows, texts and vectors of one call, about: all calls under way, and the rows that wait for them, are in memory. */
 const CALL_BYTES = 6 * 1024 * 1024;
+const TEXT_BYTES = 2500;
 
 /** Memory for texts embedded earlier in the run, vectors and texts together, in each of two generations. */
 const CACHE_BYTES = 8 * 1024 * 1024;
@@ -74,10 +75,10 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
   // Two generations instead of evicting one by one, which maps are slow at.
   let recent = new Map<string, Slot>();
   let older = new Map<string, Slot>();
-  const cacheEntries = Math.max(1000, Math.floor(CACHE_BYTES / (embedder.dimensions * 4 + 2500)));
+  const cacheEntries = Math.max(1000, Math.floor(CACHE_BYTES / (embedder.dimensions * 4 + TEXT_BYTES)));
   const perCall = Math.max(
     1,
-    Math.min(embedder.maxBatch, Math.floor(CALL_BYTES / (embedder.dimensions * 4))),
+    Math.min(embedder.maxBatch, Math.floor(CALL_BYTES / (embedder.dimensions * 4 + TEXT_BYTES))),
   );
   const waiting: Waiting[] = [];
   const underWay: Promise<void>[] = [];
@@ -151,7 +152,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
     }
     waiting.push({ work, slots: own });
     // Rows whose texts were all seen before need no call, but must not pile up behind one that does.
-    if (waiting.length > perCall * (options.concurrency() + 4)) await dispatch();
+    if (waiting.length > perCall * (options.concurrency() + 1)) await dispatch();
     else if (waiting.length === 1) await deliver();
   };
 

@@ -101,7 +101,7 @@ export async function measureIngest(harness: Harness, scenario: string): Promise
       QUAYSIDE_PEERS_DESK: `http://127.0.0.1:${port}`,
       QUAYSIDE_PEERS_NODE: process.execPath,
       QUAYSIDE_PEERS_NODE_FLAGS: process.env["QUAYSIDE_PEERS_NODE_FLAGS"] ?? "",
-      QUAYSIDE_PEERS_CLI: fileURLToPath(new URL("../../../ingest/cli.ts", import.meta.url)),
+      QUAYSIDE_PEERS_CLI: fileURLToPath(new URL("../../../ingest/quayside.mjs", import.meta.url)),
       QUAYSIDE_TOKEN: TOKEN,
     });
     close();

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import { readFileSync, statSync } from "node:fs";
+
+/** Starts the CLI: its bundle (`npm run build`) while nothing that it was made of is newer, else the sources. */
+const root = new URL("../", import.meta.url);
+
+function bundleIsFresh() {
+  try {
+    const built = statSync(new URL("dist/inputs.json", root)).mtimeMs;
+    const inputs = JSON.parse(readFileSync(new URL("dist/inputs.json", root), "utf8"));
+    return inputs.every((path) => statSync(new URL(path, root)).mtimeMs <= built);
+  } catch {
+    return false;
+  }
+}
+
+await import(bundleIsFresh() ? new URL("dist/cli.mjs", root).href : "./cli.ts");
