@@ -17,3 +17,9 @@ export function budgetsSchema() {
     models: z.optional(z.record(z.string(), cap)),
   });
 }
+
+/** For how long it is remembered of which rows, by which model, an answer was made; and how it was rated. */
+export function answersSchema() {
+  const days = z.number().check(z.int(), z.minimum(0), z.maximum(3650));
+  return z.strictObject({ keepDays: z.optional(days), ratingsDays: z.optional(days) });
+}

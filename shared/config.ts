@@ -1,6 +1,6 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
-import { budgetsSchema } from "./config-budgets.ts";
+import { answersSchema, budgetsSchema } from "./config-budgets.ts";
 import { crossCheck } from "./config-check.ts";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 import { isSchedule, parseDuration } from "./schedule.ts";
@@ -309,6 +309,7 @@ function makeSchemas() {
     webhooks: z.optional(z.record(name, webhook)),
     /** What answers may cost in a day (UTC). A caller counts in each of these that names it. */
     budgets: z.optional(budgetsSchema()),
+    answers: z.optional(answersSchema()),
     demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),
   });
 

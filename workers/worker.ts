@@ -1,21 +1,23 @@
 import type { Config } from "../shared/config.ts";
 import { sleep } from "../shared/http.ts";
-import type { Principal } from "../shared/ports/answer.ts";
+import type { Ask, Principal } from "../shared/ports/answer.ts";
 import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
+import type { Evidence } from "../shared/ports/evidence.ts";
 import type { Host, LogEvent } from "../shared/ports/host.ts";
 import type { Recheck } from "../shared/ports/registry.ts";
 import type { Source } from "../shared/ports/source.ts";
 import type { SearchIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
-import { makeAsk } from "./answer/ask.ts";
-import { audited } from "./answer/audit.ts";
+import { makeAsk, type AskDeps } from "./answer/ask.ts";
+import { audited, type AuditDeps } from "./answer/audit.ts";
 import { makeErasableCache } from "./answer/cache-erase.ts";
 import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
 import { makeModelHealth } from "./answer/health.ts";
 import { makeReadRow } from "./answer/read-row.ts";
+import { makeRecorder } from "./answer/records.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { modelsBehind, presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
@@ -89,12 +91,19 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   const recheck = async (admission: Admission): Promise<Recheck> =>
     makeRecheck(await parts.shardOf(admission), admission);
   const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
-  const unrecorded = makeAsk({
+  const keys = makeAnswerKeys(() => cacheSecret(host));
+  const audit: AuditDeps = {
+    append: (of, entries) => parts.ledgerOf(of).appendAudit(entries),
+    defer,
+    host,
+  };
+  const askDeps: AskDeps = {
     admit: admissions.admit,
     retrieve,
     recheck,
     cache: makeAnswerCache(env.CACHE, host),
-    keys: makeAnswerKeys(() => cacheSecret(host)),
+    keys,
+    record: makeRecorder({ keys, ledger: parts.ledgerOf, defer, sleep, now }),
     providers,
     health: makeModelHealth(() => host.now()),
     host,
@@ -102,12 +111,10 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     defer,
     sleep,
     random: Math.random,
-  });
-  const ask = audited(unrecorded, {
-    append: (of, entries) => parts.ledgerOf(of).appendAudit(entries),
-    defer,
-    host,
-  });
+  };
+  const ask = audited(makeAsk(askDeps), audit);
+  const askFrom = (evidence: readonly Evidence[]): Ask =>
+    audited(makeAsk({ ...askDeps, retrieve: async () => evidence }), audit);
   const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
   const allowedOrigins = async (): Promise<readonly string[]> =>
     (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [];
@@ -160,6 +167,21 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       under: ["/v1/admin/audit"],
       load: async () =>
         (await import("./surfaces/audit.ts")).auditSurface({ principal, ledger: parts.ledgerOf }),
+    },
+    {
+      under: ["/v1/compare"],
+      load: async () => (await import("./surfaces/compare.ts")).compareSurface({ ...asked, askFrom }),
+    },
+    {
+      under: ["/v1/answers/", "/v1/feedback", "/v1/admin/answers"],
+      load: async () =>
+        (await import("./surfaces/answers.ts")).answersSurface({
+          ...asked,
+          askFrom,
+          recheck,
+          keys,
+          ledger: parts.ledgerOf,
+        }),
     },
     {
       under: ["/v1/admin/budgets"],

@@ -30,6 +30,8 @@ export interface Question {
   readonly maxOutputTokens: number;
   /** Of the request that it came with, for the audit trail. */
   readonly requestId?: string;
+  /** The day that "today" means, ISO 8601; the day of asking when left out. */
+  readonly today?: string | undefined;
 }
 
 export interface Citation {

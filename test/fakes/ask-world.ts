@@ -9,8 +9,10 @@ import { audited } from "../../workers/answer/audit.ts";
 import { makeAsk } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { makeModelHealth } from "../../workers/answer/health.ts";
+import type { Given } from "../../workers/answer/records.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
-import type { Admission, CallRequest, CallStart, Spent, Telling } from "../../workers/tenant/api.ts";
+import type { Admission } from "../../workers/tenant/api.ts";
+import type { CallRequest, CallStart, Spent, Telling } from "../../workers/tenant/api-answers.ts";
 
 /** Everything around `ask` as plain data in memory: change it between questions. */
 export interface World {
@@ -37,6 +39,7 @@ export interface World {
   joining: ((telling: Telling | undefined) => Promise<CallStart | undefined>) | undefined;
   readonly calls: CallRequest[];
   readonly spent: (readonly Spent[])[];
+  readonly given: Given[];
   /** What goes on after the answer's last byte. */
   readonly deferred: Promise<unknown>[];
   /** Registry, ledger, index and cache calls, in order. */
@@ -171,6 +174,7 @@ export function makeWorld(
       },
     },
     keys,
+    record: (given) => void world.given.push(given),
     providers: {
       builtIn: ["local/compose", "local/quote"],
       whyNot: (id) => (models[id] || id.startsWith("local/") ? undefined : "its key is not set"),
@@ -224,6 +228,7 @@ export function makeWorld(
     calls: [],
     spent: [],
     deferred: [],
+    given: [],
     queries: [],
     logs: [],
     waits: [],

@@ -234,6 +234,7 @@ function keysWithout(part: string, constant: unknown): AnswerKeys {
   const keys = makeAnswerKeys(() => "a secret of this test");
   const blank = <T extends object>(parts: T): T => (part in parts ? { ...parts, [part]: constant } : parts);
   return {
+    ...keys,
     keyOf: (parts) => keys.keyOf(blank(parts)),
     evidenceKeyOf: (parts) => keys.evidenceKeyOf(blank(parts)),
   };

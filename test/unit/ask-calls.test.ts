@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { AnswerEvent } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { makeTelling } from "../../workers/answer/telling.ts";
-import type { CallStart, Telling } from "../../workers/tenant/api.ts";
+import type { CallStart, Telling } from "../../workers/tenant/api-answers.ts";
 import { ADMISSION, PRINCIPAL, QUESTION, makeWorld, tell, type World } from "../fakes/ask-world.ts";
 import { saying, scriptedProvider, type ScriptedProvider } from "../fakes/scripted-provider.ts";
 

@@ -7,7 +7,9 @@ import { DEFAULT_LIMITS, parseConfig } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { PROBLEMS } from "../../workers/problem.ts";
 import { adminSurface } from "../../workers/surfaces/admin.ts";
+import { answersSurface } from "../../workers/surfaces/answers.ts";
 import { budgetsSurface } from "../../workers/surfaces/budgets.ts";
+import { compareSurface } from "../../workers/surfaces/compare.ts";
 import { demoSurface } from "../../workers/surfaces/demo.ts";
 import { auditSurface } from "../../workers/surfaces/audit.ts";
 import { httpSurface } from "../../workers/surfaces/http.ts";
@@ -282,6 +284,22 @@ async function routes(): Promise<string[]> {
     adminSurface({ principal: never, registry: never }),
     auditSurface({ principal: never, ledger: never }),
     budgetsSurface({ principal: never, ledger: never }),
+    compareSurface({
+      principal: never,
+      admit: never,
+      limiter: { enter: never },
+      retrieve: never,
+      askFrom: never,
+    }),
+    answersSurface({
+      principal: never,
+      admit: never,
+      limiter: { enter: never },
+      askFrom: never,
+      recheck: never,
+      keys: { questionDigest: never },
+      ledger: never,
+    }),
     keysSurface({
       principal: never,
       keys: { addKey: never, keys: never, revokeKey: never },

@@ -3,7 +3,8 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { CallRequest, CallStart, LedgerApi, Telling } from "../../workers/tenant/api.ts";
+import type { LedgerApi } from "../../workers/tenant/api.ts";
+import type { CallRequest, CallStart, Telling } from "../../workers/tenant/api-answers.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
 
 const MODEL = "a/one";

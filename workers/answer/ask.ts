@@ -12,6 +12,7 @@ import { openCall, type CallDeps } from "./call.ts";
 import { anew, finished, logAnswer, NOT_MADE, type Made } from "./finish.ts";
 import type { GenerateEvent } from "./generate.ts";
 import { fitEvidence } from "./prompt.ts";
+import { rowsOf, type Given } from "./records.ts";
 import { standalone, within, type Retrieve } from "./retrieve.ts";
 import { preferred, whyOf } from "./route.ts";
 import { makeWriter, writeNothing, type Written } from "./write.ts";
@@ -26,6 +27,8 @@ export interface AskDeps extends CallDeps {
   readonly recheck: (admission: Admission) => Promise<Recheck>;
   readonly cache: AnswerCache;
   readonly keys: AnswerKeys;
+  /** Takes down who was answered from what. */
+  readonly record: (given: Given) => void;
 }
 
 /** The whole read path. See `docs/` for its picture; it reads top to bottom here. */
@@ -38,6 +41,15 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
     let admission = await deps.admit(principal, signal);
     trail.admitted(admission);
     let asked = askedOf(question, admission, principal.groups, deps.providers.builtIn, startedAt);
+    const note = (
+      answer: Answer,
+      evidence: readonly Evidence[],
+      rows: Given["rows"],
+      kept?: Answer,
+    ): void => {
+      logAnswer(deps.host, answer);
+      deps.record({ principal, asked, answer, evidence, rows, kept });
+    };
 
     const keys: string[] = [];
     if (question.cache !== "bypass") {
@@ -46,7 +58,9 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
       if (entry) {
         if (await stillHolds(deps, entry, admission, signal)) {
           await trail.kept(entry);
-          yield* tell(deps, anew(asked, entry.answer, "exact", entry.answer.route.why, 0, deps.host.now()));
+          const answer = anew(asked, entry.answer, "exact", entry.answer.route.why, 0, deps.host.now());
+          note(answer, [], entry.rows, entry.answer);
+          yield* tell(answer);
           return;
         }
         // Something was revoked, erased or published: what is memoised of this caller is old as well.
@@ -65,11 +79,13 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
       signal,
     );
     const evidence = fitEvidence(found, asked.limits.contextTokens);
+    const rows = rowsOf(evidence);
+    const classes = [...new Set(evidence.map((item) => item.classification))];
     const retrieveMs = deps.host.now() - startedAt;
     const done = (written: Written, more: Partial<Made> = {}): AnswerEvent => {
       const answer = finished(asked, written, { ...NOT_MADE, retrieveMs, ...more }, deps.host.now());
-      logAnswer(deps.host, answer);
-      if (written.whole && asPreferred(answer)) keep(deps, keys, answer, evidence, untilOf(deps, asked));
+      note(answer, evidence, rows);
+      if (written.whole && asPreferred(answer)) keep(deps, keys, answer, rows, classes, untilOf(deps, asked));
       return { type: "done", answer };
     };
     if (evidence.length === 0) {
@@ -93,8 +109,10 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
       if (entry || question.cache === "only") call.drop();
       if (entry) {
         // These rows have just been confirmed, and the answer rests on nothing else.
-        keep(deps, keys, entry.answer, evidence, entry.until);
-        yield* tell(deps, anew(asked, entry.answer, "evidence", route.why, retrieveMs, deps.host.now()));
+        keep(deps, keys, entry.answer, rows, classes, entry.until);
+        const answer = anew(asked, entry.answer, "evidence", route.why, retrieveMs, deps.host.now());
+        note(answer, evidence, rows, entry.answer);
+        yield* tell(answer);
         return;
       }
       if (question.cache === "only") throw missed();
@@ -120,7 +138,7 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
     };
     const retell = (answer: Answer): Answer => {
       const own = anew(asked, answer, "evidence", answer.route.why, retrieveMs, deps.host.now());
-      logAnswer(deps.host, own);
+      note(own, evidence, rows, answer);
       return { ...own, attempts: answer.attempts };
     };
     yield* call.events(write, retell, signal);
@@ -143,10 +161,9 @@ async function stillHolds(
 }
 
 /** A kept answer, told like one that is being written. */
-function* tell(deps: AskDeps, answer: Answer): Generator<AnswerEvent> {
+function* tell(answer: Answer): Generator<AnswerEvent> {
   yield { type: "evidence", citations: answer.citations };
   yield { type: "delta", text: answer.text };
-  logAnswer(deps.host, answer);
   yield { type: "done", answer };
 }
 
@@ -161,12 +178,10 @@ function keep(
   deps: AskDeps,
   keys: readonly string[],
   answer: Answer,
-  evidence: readonly Evidence[],
+  rows: Given["rows"],
+  classes: CachedAnswer["classes"],
   until: number,
 ): void {
-  const versions = new Map(evidence.map((item) => [`${item.row} ${item.version}`, item]));
-  const rows = [...versions.values()].map((item) => [item.row, item.version] as const);
-  const classes = [...new Set(evidence.map((item) => item.classification))];
   for (const key of keys) deps.defer(deps.cache.put({ key, answer, rows, classes, until }));
 }
 

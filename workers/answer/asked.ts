@@ -48,7 +48,7 @@ export function askedOf(
     limits: limitsOf(config),
     choice: chooseModels(config, builtIn, question.model, question.fallbacks, groups),
     language: detectLanguage(question.text),
-    today: new Date(startedAt).toISOString().slice(0, 10),
+    today: question.today ?? new Date(startedAt).toISOString().slice(0, 10),
     startedAt,
   };
 }

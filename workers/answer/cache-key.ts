@@ -65,6 +65,8 @@ export interface EvidenceKeyParts {
 export interface AnswerKeys {
   keyOf(parts: KeyParts): Promise<string>;
   evidenceKeyOf(parts: EvidenceKeyParts): Promise<string>;
+  /** Recognises a question without keeping it. */
+  questionDigest(question: string, history: readonly ChatMessage[]): Promise<string>;
 }
 
 /** @param secret asked for once, on first use; another secret is another cache. */
@@ -84,6 +86,14 @@ export function makeAnswerKeys(secret: () => string): AnswerKeys {
   return {
     keyOf: (parts) => sign(canonicalKey(parts)),
     evidenceKeyOf: (parts) => sign(canonicalEvidenceKey(parts)),
+    questionDigest: (question, history) =>
+      sign(
+        encode([
+          "question",
+          normalise(question),
+          history.map((message) => [message.role, normalise(message.content)]),
+        ]),
+      ),
   };
 }
 

@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { BudgetLine, LedgerApi } from "../tenant/api.ts";
+import type { LedgerApi } from "../tenant/api.ts";
+import type { BudgetLine } from "../tenant/api-answers.ts";
 import type { Surface } from "./surface.ts";
 
 export interface BudgetsDeps {

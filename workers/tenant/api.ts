@@ -1,4 +1,5 @@
 import type { AuditEntry, AuditHead, Chained } from "../../shared/audit-wire.ts";
+import type { AnswersApi } from "./api-answers.ts";
 import type { Config } from "../../shared/config.ts";
 import type { Near } from "../../shared/indexes/outside.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
@@ -193,53 +194,7 @@ export interface ShardPublished {
   readonly rows: readonly ServedTable[];
 }
 
-/** The most that one model may spend on an answer; money in billionths of a US dollar. */
-export interface CallCost {
-  readonly model: string;
-  readonly tokens: number;
-  readonly nanoUsd: number;
-}
-
-/** What a model did spend. */
-export type Spent = CallCost;
-
-export interface SpendRequest {
-  /** Chosen by the caller; a repeated call with it holds nothing more. */
-  readonly id: string;
-  readonly subject: string;
-  readonly groups: readonly string[];
-  /** In order of preference. */
-  readonly calls: readonly CallCost[];
-}
-
-export interface CallRequest extends SpendRequest {
-  /** Names the answer: the same rows for the same question. Undefined for one that is not shared. */
-  readonly flight: string | undefined;
-}
-
-/** What an answer under way has told so far and goes on to tell, as JSON lines; an error once it has come to nothing. */
-export type Telling = () => Promise<ReadableStream<Uint8Array>>;
-
-export type CallStart =
-  /** Ask one of these models, in this order. */
-  | { readonly type: "lead"; readonly models: readonly string[] }
-  /** The same answer is being written: its events. */
-  | { readonly type: "follow"; readonly events: ReadableStream<Uint8Array> };
-
-/** One scope's spending on a day: `tenant`, `principal:<subject>`, `group:<name>` or `model:<id>`. */
-export interface BudgetLine {
-  readonly scope: string;
-  readonly tokensPerDay: number | undefined;
-  readonly nanoUsdPerDay: number | undefined;
-  readonly tokens: number;
-  readonly nanoUsd: number;
-  /** Held for answers under way. */
-  readonly heldTokens: number;
-  readonly heldNanoUsd: number;
-  readonly answers: number;
-}
-
-export interface LedgerApi {
+export interface LedgerApi extends AnswersApi {
   /** Adds to the end of the audit trail, in this order. */
   appendAudit(entries: readonly AuditEntry[]): Promise<AuditHead>;
   /** The trail after a record, at most `limit` of it, and its newest record. */
@@ -328,15 +283,6 @@ export interface LedgerApi {
   keys(tenant: string): Promise<readonly StoredKey[]>;
   /** For good. Repeating it changes nothing. @returns whether the tenant has such a key. */
   revokeKey(tenant: string, id: string): Promise<boolean>;
-  /**
-   * Before a model is asked: holds what the answer may cost, waiting up to 10 s for what others hold, or hands on the events of
-   * the same answer that is already being written. @throws `budget_exhausted`, with the time until the budget is there again.
-   */
-  startCall(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
-  /** After an answer, however it ended: what was held becomes what was spent. Repeating it changes nothing. */
-  settleCall(id: string, spent: readonly Spent[]): Promise<void>;
-  /** Today's budgets. */
-  budgets(): Promise<{ readonly resetsAt: string; readonly lines: readonly BudgetLine[] }>;
 }
 
 export interface ShardQuery {

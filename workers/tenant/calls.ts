@@ -1,6 +1,6 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { CallRequest, CallStart, Spent, Telling } from "./api.ts";
+import type { CallRequest, CallStart, Spent, Telling } from "./api-answers.ts";
 import { holdBudget, resetAt, settleBudget } from "./ledger-budgets.ts";
 
 /**

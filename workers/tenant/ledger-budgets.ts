@@ -1,5 +1,5 @@
 import type { Config } from "../../shared/config.ts";
-import type { BudgetLine, CallCost, SpendRequest, Spent } from "./api.ts";
+import type { BudgetLine, CallCost, SpendRequest, Spent } from "./api-answers.ts";
 
 /**
  * Money and tokens of one day (UTC), by scope. What an answer may cost at most is held before its model is asked and becomes

@@ -13,21 +13,26 @@ import type {
 } from "../../shared/ports/registry.ts";
 import type {
   Admission,
-  CallRequest,
-  CallStart,
   ErasureOutcome,
   LedgerApi,
   Publication,
   RunHost,
   RunTrigger,
   ShardPublished,
-  Spent,
   StoredKey,
-  Telling,
   TenantStatus,
 } from "./api.ts";
 import { appendAudit, auditAfter, auditHead } from "./ledger-audit.ts";
+import type { AnswerRecord, CallRequest, CallStart, Rating, Spent, Telling } from "./api-answers.ts";
 import { makeCalls, type Calls } from "./calls.ts";
+import {
+  answerById,
+  answerTotals,
+  createAnswerSchema,
+  ratings,
+  storeAnswers,
+  storeRating,
+} from "./ledger-answers.ts";
 import { budgetLines, createBudgetSchema, resetAt } from "./ledger-budgets.ts";
 import { parseDuration } from "../../shared/schedule.ts";
 import {
@@ -91,6 +96,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     this.#sql = ctx.storage.sql;
     createLedgerSchema(this.#sql);
     createBudgetSchema(this.#sql);
+    createAnswerSchema(this.#sql);
     this.#calls = makeCalls({
       sql: this.#sql,
       change: (change) => ctx.storage.transactionSync(change),
@@ -309,6 +315,28 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   settleCall(id: string, spent: readonly Spent[]): Promise<void> {
     return coded(() => this.#calls.settle(id, spent));
+  }
+
+  recordAnswers(records: readonly AnswerRecord[]): Promise<void> {
+    return this.#change(() =>
+      storeAnswers(this.#sql, records, this.#configured().config.answers, Date.now()),
+    );
+  }
+
+  answer(id: string): Promise<AnswerRecord | undefined> {
+    return coded(() => answerById(this.#sql, id));
+  }
+
+  answerTotals(): ReturnType<LedgerApi["answerTotals"]> {
+    return coded(() => answerTotals(this.#sql));
+  }
+
+  rate(rating: Rating): Promise<boolean> {
+    return this.#change(() => storeRating(this.#sql, rating, Date.now()));
+  }
+
+  ratings(): ReturnType<LedgerApi["ratings"]> {
+    return coded(() => ratings(this.#sql));
   }
 
   budgets(): ReturnType<LedgerApi["budgets"]> {

@@ -1,0 +1,153 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { call, post, seed } from "./seed.ts";
+
+type Json = Record<string, unknown>;
+
+const EAST = "Until when is the east berth in Dover closed?";
+const OPERATOR = { authorization: "Bearer test-token" };
+
+beforeAll(async () => {
+  await seed();
+});
+
+async function ask(question: string, as = "guest", more: Json = {}): Promise<Json & { id: string }> {
+  const response = await post("/v1/ask", { question, ...more }, as);
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
+/** Answers are written down shortly after they were given. */
+async function manifest(id: string, as = "guest"): Promise<Json> {
+  return vi.waitFor(async () => {
+    const response = await call(`/v1/answers/${id}`, { as });
+    expect(response.status).toBe(200);
+    return response.json<Json>();
+  });
+}
+
+describe("an answer's manifest", () => {
+  it("tells rows and versions, generation, policy, prompt, model, and no word of question or answer", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    const told = await manifest(answer.id);
+    expect(told).toMatchObject({
+      id: answer.id,
+      from: null,
+      model: "local/compose",
+      cache: "bypass",
+      outcome: "answered",
+      generation: 1,
+      policy: { config_version: 1, epoch: 1 },
+      question_kind: "lookup",
+      attempts: [{ model: "local/compose", outcome: "ok" }],
+    });
+    expect(told["rows"]).toContainEqual(["notices:1", "notices-1-v1".padEnd(22, "0")]);
+    expect(JSON.stringify(told)).not.toContain("berth");
+  });
+
+  it("of a repeated answer names the first", async () => {
+    const first = await ask(`${EAST} `);
+    await vi.waitFor(async () => expect((await env.CACHE.list()).keys.length).toBeGreaterThan(0));
+    const again = await ask(EAST);
+    expect(again["cache"]).toBe("exact");
+    expect(await manifest(again.id)).toMatchObject({ from: first.id, cache: "exact" });
+  });
+
+  it("is only for whom it answered: another's reads as none", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    const others = await call(`/v1/answers/${answer.id}`, { as: "hr" });
+    const none = await call("/v1/answers/ans_none", { as: "hr" });
+    expect([others.status, none.status]).toEqual([404, 404]);
+    const [one, other] = [await others.json<Json>(), await none.json<Json>()];
+    expect({ ...one, instance: "" }).toEqual({ ...other, instance: "" });
+  });
+});
+
+describe("a replay", () => {
+  it("answers again from the same rows", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    const response = await post(`/v1/answers/${answer.id}/replay`, { question: EAST }, "guest");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      text: answer["text"],
+      cache: "bypass",
+      model: "local/compose",
+    });
+  });
+
+  it("needs the question that was answered", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    const response = await post(`/v1/answers/${answer.id}/replay`, { question: "Another one?" }, "guest");
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ errors: [{ pointer: "/question" }] });
+  });
+
+  it("is nobody else's", async () => {
+    const answer = await ask(EAST, "hr", { cache: "bypass" });
+    await manifest(answer.id, "hr");
+    const response = await post(`/v1/answers/${answer.id}/replay`, { question: EAST }, "guest");
+    expect(response.status).toBe(404);
+  });
+});
+
+describe("a comparison", () => {
+  it("puts one retrieval to several models, and tells a failure beside the answers", async () => {
+    const models = ["local/compose", "local/quote", "openai/gpt-test"];
+    const response = await post("/v1/compare", { question: EAST, models }, "guest");
+    expect(response.status).toBe(200);
+    const body = await response.json<{
+      answers: { model: string; answer: Json | null; problem: Json | null }[];
+    }>();
+    expect(body.answers.map(({ model }) => model)).toEqual(models);
+    expect(body.answers[0]?.answer).toMatchObject({ outcome: "answered", verification: {}, timings: {} });
+    expect(body.answers[1]?.answer?.["model"]).toBe("local/quote");
+    expect(body.answers[2]).toMatchObject({ answer: null, problem: { code: "no_provider_available" } });
+  });
+
+  it("streams each model's words under its name, and ends", async () => {
+    const models = ["local/compose", "local/quote"];
+    const response = await post("/v1/compare", { question: EAST, models, stream: true }, "guest");
+    const text = await response.text();
+    const events = [...text.matchAll(/^event: (\w+)$/gm)].map((match) => match[1]);
+    expect(events.filter((event) => event === "done")).toHaveLength(2);
+    expect(events.at(-1)).toBe("end");
+    expect(text).toContain('event: delta\ndata: {"model":"local/quote"');
+  });
+
+  it.each([[["local/compose"]], [["local/compose", "local/compose"]], [["a/1", "a/2", "a/3", "a/4", "a/5"]]])(
+    "refuses %j",
+    async (models) => {
+      expect((await post("/v1/compare", { question: EAST, models }, "guest")).status).toBe(422);
+    },
+  );
+});
+
+describe("feedback", () => {
+  it("is kept by model and kind of question, once a person, and told to administrators", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    const rate = (rating: number, as = "guest"): Promise<Response> =>
+      post("/v1/feedback", { answer_id: answer.id, rating, comment: "Right to the day" }, as);
+    expect((await rate(-1)).status).toBe(204);
+    expect((await rate(1)).status).toBe(204);
+    expect((await rate(1, "hr")).status).toBe(404);
+    expect((await rate(2)).status).toBe(422);
+    const report = await (await call("/v1/admin/answers", { headers: OPERATOR })).json<Json>();
+    expect(report).toMatchObject({
+      feedback: [{ model: "local/compose", question_kind: "lookup", up: 1, down: 0 }],
+      comments: [{ answer_id: answer.id, rating: 1, comment: "Right to the day" }],
+    });
+    expect((await call("/v1/admin/answers", { as: "guest" })).status).toBe(403);
+  });
+
+  it("stands beside what the cache spared", async () => {
+    const report = await (
+      await call("/v1/admin/answers", { headers: OPERATOR })
+    ).json<{ hit_rate: number }>();
+    expect(report.hit_rate).toBeGreaterThan(0);
+    expect(report.hit_rate).toBeLessThan(1);
+  });
+});

@@ -1,0 +1,140 @@
+import type { AnswerRecord, AnswerTotal, Rating, RatingTotal } from "./api-answers.ts";
+
+/**
+ * What is remembered of answers: from which rows, by which model, at what cost, and how people rated them. No question, no answer
+ * text: a question is held as a keyed digest, which a replay has to meet.
+ */
+
+const DAY_MS = 86_400_000;
+/** Days, unless the configuration says otherwise. */
+const KEEP_DAYS = 7;
+const KEEP_RATINGS_DAYS = 365;
+/** Comments that an administrator is shown, the newest first. */
+const COMMENTS_SHOWN = 100;
+
+export interface Retention {
+  readonly keepDays?: number | undefined;
+  readonly ratingsDays?: number | undefined;
+}
+
+export function createAnswerSchema(sql: SqlStorage): void {
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS answers (
+      id TEXT PRIMARY KEY, at INTEGER NOT NULL, subject TEXT NOT NULL, record TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS answers_at ON answers (at);
+    CREATE TABLE IF NOT EXISTS answer_totals (
+      model TEXT NOT NULL, cache TEXT NOT NULL, outcome TEXT NOT NULL, answers INTEGER NOT NULL,
+      tokens INTEGER NOT NULL, usd REAL NOT NULL, saved_tokens INTEGER NOT NULL, saved_usd REAL NOT NULL,
+      PRIMARY KEY (model, cache, outcome)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ratings (
+      answer TEXT NOT NULL, subject TEXT NOT NULL, at INTEGER NOT NULL, model TEXT NOT NULL, kind TEXT NOT NULL,
+      rating INTEGER NOT NULL, comment TEXT, PRIMARY KEY (answer, subject)
+    ) WITHOUT ROWID;
+  `);
+}
+
+/** Repeating a record changes nothing. */
+export function storeAnswers(
+  sql: SqlStorage,
+  records: readonly AnswerRecord[],
+  retention: Retention | undefined,
+  now: number,
+): void {
+  const keepMs = (retention?.keepDays ?? KEEP_DAYS) * DAY_MS;
+  for (const record of records) {
+    const { rowsWritten } = sql.exec(
+      "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
+      record.id,
+      record.at,
+      record.subject,
+      JSON.stringify(record),
+    );
+    if (rowsWritten > 0) count(sql, record);
+  }
+  sql.exec("DELETE FROM answers WHERE at <= ?", now - keepMs);
+  sql.exec("DELETE FROM ratings WHERE at <= ?", now - (retention?.ratingsDays ?? KEEP_RATINGS_DAYS) * DAY_MS);
+}
+
+function count(sql: SqlStorage, { model, cache, outcome, usage, saved }: AnswerRecord): void {
+  sql.exec(
+    `INSERT INTO answer_totals VALUES (?, ?, ?, 1, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens, usd = usd + excluded.usd,
+       saved_tokens = saved_tokens + excluded.saved_tokens, saved_usd = saved_usd + excluded.saved_usd`,
+    model,
+    cache,
+    outcome,
+    usage.tokens,
+    usage.usd,
+    saved.tokens,
+    saved.usd,
+  );
+}
+
+export function answerById(sql: SqlStorage, id: string): AnswerRecord | undefined {
+  const [row] = sql.exec<{ record: string }>("SELECT record FROM answers WHERE id = ?", id).toArray();
+  if (!row) return undefined;
+  const record: AnswerRecord = JSON.parse(row.record);
+  return record;
+}
+
+export function answerTotals(sql: SqlStorage): readonly AnswerTotal[] {
+  return sql
+    .exec<{
+      model: string;
+      cache: string;
+      outcome: string;
+      answers: number;
+      tokens: number;
+      usd: number;
+      saved_tokens: number;
+      saved_usd: number;
+    }>("SELECT * FROM answer_totals ORDER BY model, cache, outcome")
+    .toArray()
+    .map(({ saved_tokens, saved_usd, ...total }) => ({
+      ...total,
+      savedTokens: saved_tokens,
+      savedUsd: saved_usd,
+    }));
+}
+
+/** A caller's rating of its own answer; another one takes its place. @returns whether there is such an answer. */
+export function storeRating(sql: SqlStorage, rating: Rating, now: number): boolean {
+  const record = answerById(sql, rating.answer);
+  if (record?.subject !== rating.subject) return false;
+  sql.exec(
+    "INSERT OR REPLACE INTO ratings VALUES (?, ?, ?, ?, ?, ?, ?)",
+    rating.answer,
+    rating.subject,
+    now,
+    record.model,
+    record.kind,
+    rating.rating,
+    rating.comment ?? null,
+  );
+  return true;
+}
+
+export function ratings(sql: SqlStorage): {
+  readonly totals: readonly RatingTotal[];
+  readonly comments: readonly (Pick<Rating, "answer" | "rating"> & {
+    readonly comment: string;
+    readonly at: number;
+  })[];
+} {
+  return {
+    totals: sql
+      .exec<{ model: string; kind: string; up: number; down: number }>(
+        `SELECT model, kind, sum(rating = 1) AS up, sum(rating = -1) AS down FROM ratings
+         GROUP BY model, kind ORDER BY model, kind`,
+      )
+      .toArray(),
+    comments: sql
+      .exec<{ answer: string; rating: 1 | -1; comment: string; at: number }>(
+        `SELECT answer, rating, comment, at FROM ratings WHERE comment IS NOT NULL
+         ORDER BY at DESC LIMIT ${COMMENTS_SHOWN}`,
+      )
+      .toArray(),
+  };
+}
