@@ -1,3 +1,4 @@
+import { QuaysideError } from "../../shared/ports/errors.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
 import type { Command } from "./command.ts";
 import { requireToken, usage } from "./inputs.ts";
@@ -19,7 +20,14 @@ export const command: Command = {
       fetch: host.fetch,
       retries: 0,
     });
-    const { generation } = await client.rollBack(Number(wanted), signal);
+    const { generation } = await client.rollBack(Number(wanted), signal).catch((error: unknown) => {
+      if (!(error instanceof QuaysideError) || error.code !== "invalid_request") throw error;
+      throw new QuaysideError(
+        "invalid_request",
+        `Generation ${wanted} is not kept. One is kept beside the served one, until the next publication; over an outside index none.`,
+        { cause: error },
+      );
+    });
     terminal.print(`Generation ${generation} serves what generation ${wanted} had.\n`);
     return { status: 0, result: { generation, rolled_back_to: Number(wanted) } };
   },
