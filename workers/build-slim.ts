@@ -30,9 +30,9 @@ const SDKS: readonly Sdk[] = [
   },
   {
     name: "@pinecone-database/pinecone",
-    products:
-      /^dist\/pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)\/.*(Backup|Restore|Collection|Create|Configure|Bulk|Document|Namespace|Import|SearchRecords|FetchByMetadata|Update|StartImport|Hit)/,
-    keep: /NamespaceSummary/,
+    products: /^dist\/pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)\//,
+    // An index described, and its vectors written, queried, fetched, deleted and counted: the models that these reach.
+    keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ReadCapacity(?!Patch)\w+|ScalingConfigManual|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
   },
   {
     name: "@modelcontextprotocol/server",
