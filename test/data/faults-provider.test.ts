@@ -262,7 +262,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   },
   async usage_absurd(subject, mode) {
     const one = await asked(subject, mode);
-    expect(one.told.answer?.usage).toMatchObject({ inputTokens: 8000, outputTokens: 1024, estimated: true });
+    const { usage } = one.told.answer ?? {};
+    expect(usage).toMatchObject({ estimated: true });
+    expect(usage?.inputTokens).toBeLessThan(1000);
+    expect(usage?.outputTokens).toBeLessThan(100);
     expect(one.world.logs).toContainEqual(expect.objectContaining({ event: "model-usage-absurd" }));
   },
   redirect_302: alerted,

@@ -1,5 +1,5 @@
 import type { Config } from "../../shared/config.ts";
-import type { CachedAnswer } from "../../shared/ports/answer-cache.ts";
+import type { AnswerCache, CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { Answer, AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
@@ -8,6 +8,8 @@ import type { LogEvent } from "../../shared/ports/host.ts";
 import { audited } from "../../workers/answer/audit.ts";
 import { makeAsk } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
+import { secretHost } from "./secret-host.ts";
+import { makeAnswerCache, type KeyValueStore } from "../../workers/answer/cache.ts";
 import { makeModelHealth } from "../../workers/answer/health.ts";
 import type { Given } from "../../workers/answer/records.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
@@ -31,6 +33,9 @@ export interface World {
   readonly waits: number[];
   /** Records of the audit trail, in order. */
   readonly audit: Readonly<Record<string, unknown>>[];
+  /** May throw what the ledger, or embedder and index, would. */
+  beforeAdmit?: () => void;
+  beforeRetrieve?: () => void;
   /** Whether nothing can be recorded. */
   auditDown: boolean;
   /** What the ledger answers before a model is asked; leave to ask any while undefined. */
@@ -144,14 +149,32 @@ export const CAFE = evidence("2", "The café serves galettes from 11:30.");
 export function makeWorld(
   models: Readonly<Record<string, ChatProvider>>,
   keys: AnswerKeys = makeAnswerKeys(() => "a secret of this test"),
+  store?: KeyValueStore,
 ): World {
+  const host = {
+    ...secretHost({}),
+    now: () => world.now,
+    log: (event: LogEvent) => void world.logs.push(event),
+  };
+  const remembered: AnswerCache = {
+    async get(key) {
+      world.trips.push("cache-get");
+      return world.cached.get(key);
+    },
+    async put(entry) {
+      world.trips.push("cache-put");
+      world.cached.set(entry.key, entry);
+    },
+  };
   const ask = makeAsk({
     async admit(_principal, _signal, fresh) {
+      world.beforeAdmit?.();
       world.trips.push(fresh === true ? "admit-fresh" : "admit");
       if (fresh === true && world.fresh) world.admission = world.fresh;
       return world.admission;
     },
     async retrieve(query) {
+      world.beforeRetrieve?.();
       world.trips.push("retrieve");
       world.queries.push(query);
       return world.evidence;
@@ -163,16 +186,7 @@ export function makeWorld(
         return { holds: world.holds, asOf: "" };
       },
     }),
-    cache: {
-      async get(key) {
-        world.trips.push("cache-get");
-        return world.cached.get(key);
-      },
-      async put(entry) {
-        world.trips.push("cache-put");
-        world.cached.set(entry.key, entry);
-      },
-    },
+    cache: store ? makeAnswerCache(store, host) : remembered,
     keys,
     record: (given) => void world.given.push(given),
     providers: {
@@ -186,7 +200,7 @@ export function makeWorld(
       },
     },
     health: makeModelHealth(() => world.now),
-    host: { now: () => world.now, log: (event) => void world.logs.push(event) },
+    host,
     calls: () => ({
       async startCall(request, telling) {
         world.trips.push("start-call");
@@ -213,7 +227,7 @@ export function makeWorld(
         for (const { record } of entries) world.audit.push(JSON.parse(record));
       },
       defer: (work) => void world.deferred.push(work),
-      host: { now: () => world.now, log: (event) => void world.logs.push(event) },
+      host,
     }),
     audit: [],
     auditDown: false,

@@ -30,6 +30,8 @@ export function makeAnswerCache(store: KeyValueStore, host: Host): AnswerCache {
         const text = await withTimeout(store.get(nameOf(key)), READ_TIMEOUT_MS);
         if (text === undefined) failed("cache-read-slow");
         if (text === undefined || text === null) return undefined;
+        // Nothing that large was written here.
+        if (text.length > MAX_ENTRY_BYTES) throw new RangeError("entry too large");
         const entry: unknown = JSON.parse(text);
         if (!isEntry(entry) || entry.key !== key) failed("cache-entry-foreign");
         else if (entry.until > host.now()) return entry;

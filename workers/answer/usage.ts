@@ -19,12 +19,18 @@ export interface Spoken {
 }
 
 export function settleUsage(usage: Usage, spoken: Spoken): Settled {
-  const input = usage.inputTokens ?? inputEstimate(spoken);
-  const output = usage.outputTokens ?? estimateTokens(spoken.text);
-  const inputTokens = Math.min(input, spoken.contextTokens);
-  const outputTokens = Math.min(output, spoken.maxOutputTokens);
-  const told = usage.inputTokens !== undefined && usage.outputTokens !== undefined;
-  return { inputTokens, outputTokens, estimated: !told || isAbsurd(usage, spoken) };
+  const input = believed(usage.inputTokens, spoken.contextTokens);
+  const output = believed(usage.outputTokens, spoken.maxOutputTokens);
+  return {
+    inputTokens: input ?? inputEstimate(spoken),
+    outputTokens: output ?? Math.min(estimateTokens(spoken.text), spoken.maxOutputTokens),
+    estimated: input === undefined || output === undefined,
+  };
+}
+
+/** A count that can be; no budget pays for one that can't. */
+function believed(count: number | undefined, most: number): number | undefined {
+  return count !== undefined && count <= most ? count : undefined;
 }
 
 /** Whether a provider reports more than its model can have read or said. */
