@@ -10,6 +10,7 @@ import { QuaysideError } from "../shared/ports/errors.ts";
 import { runCanary } from "./canary.ts";
 import { ingestOnce } from "./commands/ingest.ts";
 import { describeRun, leaseRuns } from "./commands/run.ts";
+import { findLocalServers, offerLocalServers } from "./local-models.ts";
 import { nodeHost } from "./node-host.ts";
 import { generateSample } from "./sample/generate.ts";
 import { secretNames, startWorker, type WorkerProcess } from "./worker-process.ts";
@@ -80,6 +81,18 @@ async function portFree(port: number): Promise<void> {
   }
 }
 
+/** The configuration with the models of servers that run on this machine, and a line that says so. */
+async function withLocalModels(config: Config): Promise<Config> {
+  const since = Date.now();
+  const servers = await findLocalServers({ fetch, signal: interrupt.signal });
+  const offered = offerLocalServers(config, servers);
+  if (offered !== config) {
+    const named = servers.map(({ name, models }) => `${name} (${models.length})`).join(", ");
+    line("models", `found on this machine: ${named}`, since);
+  }
+  return offered;
+}
+
 async function main(): Promise<void> {
   const port = Number(process.env["PORT"] ?? 8787);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
@@ -87,9 +100,11 @@ async function main(): Promise<void> {
   }
   await portFree(port);
   const token = await localToken();
-  const { config, state, which } = await loadConfig();
+  const { config: written, state, which } = await loadConfig();
   // Without an identity provider there is nobody to ask who the caller is: the demo users stand in, on loopback only.
-  const demo = config.demo !== undefined && !process.env["OIDC_ISSUER"] && !process.env["ACCESS_TEAM_DOMAIN"];
+  const demo =
+    written.demo !== undefined && !process.env["OIDC_ISSUER"] && !process.env["ACCESS_TEAM_DOMAIN"];
+  const config = demo ? await withLocalModels(written) : written;
   const workerSince = Date.now();
   const worker = await startWorker({
     port,
