@@ -153,6 +153,7 @@ function worldOf(chats: Readonly<Record<Model, MemoryChat>>, store: KeyValueStor
   const keys = {
     keyOf: async (parts: Parameters<typeof canonicalKey>[0]) => canonicalKey(parts),
     evidenceKeyOf: async (parts: Parameters<typeof canonicalEvidenceKey>[0]) => canonicalEvidenceKey(parts),
+    questionDigest: async (question: string) => question,
   };
   const world = makeWorld(providers, keys, store);
   world.admission = { ...ADMISSION, config: { ...CONFIG, limits: LIMITS } };
