@@ -31,6 +31,7 @@ export interface SavedTable {
   readonly counts: TableCounts;
   readonly failures: readonly Failure[];
   readonly ambiguous: readonly string[];
+  readonly kept: number;
   readonly unlabelled: number;
   readonly shape: TableShape;
 }
@@ -65,13 +66,19 @@ export function firstCheckpoint(run: Run): Checkpoint {
 }
 
 export function saveTable({ asOf, rowsKnown, scan, shape }: TableRead): SavedTable {
-  const { counts, failures, ambiguous, unlabelled } = scan;
-  const saved = { counts: { ...counts }, failures: [...failures], ambiguous: [...ambiguous], unlabelled };
+  const { counts, failures, ambiguous, kept, unlabelled } = scan;
+  const saved = {
+    counts: { ...counts },
+    failures: [...failures],
+    ambiguous: [...ambiguous],
+    kept,
+    unlabelled,
+  };
   return { asOf, rowsKnown, shape, ...saved };
 }
 
 export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): TableRead {
-  const { asOf, rowsKnown, shape, counts, failures, ambiguous, unlabelled } = saved;
+  const { asOf, rowsKnown, shape, counts, failures, ambiguous, kept, unlabelled } = saved;
   return {
     asOf,
     rowsKnown,
@@ -80,6 +87,7 @@ export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): Ta
       erased,
       counts: { ...counts },
       failures: [...failures],
+      kept,
       unlabelled,
       ambiguous: new Set(ambiguous),
       after: undefined,

@@ -192,7 +192,9 @@ export function makeCommitter(options: CommitterOptions): Committer {
       }
     },
     async beat(tables) {
-      if (options.now() - told < BEAT_MS) return;
+      // A clock that went back tells nothing of how long it is.
+      const since = options.now() - told;
+      if (since >= 0 && since < BEAT_MS) return;
       told = options.now();
       await registry.report(run, tables(), signal);
     },

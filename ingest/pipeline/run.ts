@@ -242,8 +242,9 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       if (read && options.yes !== true) stopAt(tableGuards(read.scan.counts, read.rowsKnown, limits));
     }
     await committer.drain();
-    if (index && committer.stats.chunks > 0) {
-      await readBack(index, committer.stats.sample, committer.stats.chunks, deps.wait, signal);
+    if (index) {
+      const kept = [...tablesRead.values()].reduce((sum, { scan }) => sum + scan.kept, 0);
+      await readBack(index, committer.stats, kept, deps.wait, signal);
     }
     const published = [...tablesRead].map(([name, read]) => publishedTable(config, name, read));
     const { generation } = await registry.publish(run, published, signal);

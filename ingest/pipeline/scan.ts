@@ -12,6 +12,8 @@ export interface Scan {
   readonly counts: { -readonly [K in keyof TableCounts]: TableCounts[K] };
   /** The first 100 rows held back. */
   readonly failures: Failure[];
+  /** Chunks of the views that stay as they are. */
+  kept: number;
   /** Changed rows that nobody may see now, though their access rule names columns: they have lost their label. */
   unlabelled: number;
   /**
@@ -38,6 +40,7 @@ export function newScan(table: string, erased: ReadonlySet<string>): Scan {
     erased,
     counts: { table, read: 0, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 0 },
     failures: [],
+    kept: 0,
     unlabelled: 0,
     ambiguous: new Set(),
     after: undefined,
@@ -88,6 +91,9 @@ export async function* changes(
     const states = held.views.map((view) => known.see(row, view.plan.name, view.version));
     const state = overall(states);
     counts[state] += 1;
+    for (const [i, view] of held.views.entries()) {
+      if (states[i] === "unchanged") scan.kept += known.chunksOf(row, view.plan.name);
+    }
     if (state === "unchanged") return undefined;
     if (state === "changed" && held.views.every(hasLostItsLabel)) scan.unlabelled += 1;
     return { prepared: held, views: held.views.filter((_, i) => states[i] !== "unchanged"), state };

@@ -243,3 +243,26 @@ describe("an ingest that is asked to stop", () => {
     await pair.close();
   });
 });
+
+describe("an ingest with little memory", () => {
+  it("reads a table of 40,000 rows within 256 MB of heap", async () => {
+    const data = warehouse(31);
+    const lines = Array.from(
+      { length: 40_000 },
+      (_, id) => `${id},"Row ${id} says this and that.",team-${id % 3}`,
+    );
+    data.change();
+    writeFileSync(join(data.directory, "letters.csv"), `${["id,body,team", ...lines].join("\n")}\n`);
+    const config = configOf(data.directory, "embedded");
+    await using world = await openWorld({
+      ...config,
+      embedder: { kind: "openai", dimensions: 64, maxBatch: 512 },
+    });
+    const ended = await world.ingest({ nodeOptions: "--max-old-space-size=256" }).ended;
+    expect(ended.status, ended.stderr).toBe(0);
+    expect(JSON.parse(ended.stdout.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      tables: [{ table: "letters", added: 40_000, failed: 0 }, {}, {}],
+    });
+    rmSync(data.directory, { recursive: true, force: true });
+  });
+});

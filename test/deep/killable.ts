@@ -40,7 +40,7 @@ export interface World extends AsyncDisposable {
   /** Inputs that the embedder was sent since the last call, probe texts left out. */
   embedded(): readonly string[];
   /** Runs an ingest of the CLI. `killAt`: see `kill-hook.ts`. */
-  ingest(options?: { readonly killAt?: string }): Running;
+  ingest(options?: { readonly killAt?: string; readonly nodeOptions?: string }): Running;
   /** Kills the Worker when it comes to this point for the n-th time from now on: `before/shard.stage`. */
   killWorkerAt(point: string, nth: number): void;
   /** Whether the armed point was come to. */
@@ -136,7 +136,7 @@ export async function openWorld(config: Config): Promise<World> {
         .flatMap(({ body }) => inputsOf(body))
         .filter((text) => /^(letters|parts|notes)\n/.test(text));
     },
-    ingest({ killAt } = {}) {
+    ingest({ killAt, nodeOptions } = {}) {
       const hook = killAt === undefined ? [] : ["--import", join(root, "test/deep/kill-hook.ts")];
       const args = [
         ...hook,
@@ -149,7 +149,13 @@ export async function openWorld(config: Config): Promise<World> {
       ];
       const child = spawn(process.execPath, args, {
         cwd: directory,
-        env: { PATH: process.env["PATH"], ...env, QUAYSIDE_URL: url, KILL_AT: killAt ?? "" },
+        env: {
+          PATH: process.env["PATH"],
+          ...env,
+          QUAYSIDE_URL: url,
+          KILL_AT: killAt ?? "",
+          NODE_OPTIONS: nodeOptions ?? "",
+        },
         stdio: ["ignore", "pipe", "pipe"],
       });
       return running(child);

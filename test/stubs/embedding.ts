@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import { wordsOf } from "./obedient.ts";
 import type { Call } from "./stub.ts";
 
-/** The vectors of an embedding vendor's stub, spoiled as its fault says: `partial_batch`, `wrong_dim`, `nan_vector`, `zero_vector`. */
+/** The vectors of an embedding vendor's stub, spoiled as its fault says: `partial_batch`, `wrong_dim`, `nan_vector`, `zero_vector`,
+ * `model_alias_moved`, `non_deterministic_1e-4`; where the fault names texts (`only`), just theirs. */
 export function embeddings(
   call: Call,
   texts: readonly string[],
   dimensions: number,
 ): readonly Float32Array[] {
-  const vectors = texts.map((text) => spoiled(stubVector(text, dimensions), call));
+  const vectors = texts.map((text) => spoiled(stubVector(text, dimensions), text, call));
   return call.is("partial_batch") ? vectors.slice(0, -1) : vectors;
 }
 
@@ -27,7 +28,10 @@ export function stubVector(text: string, dimensions: number): Float32Array {
   return vector.map((x) => x / length);
 }
 
-function spoiled(vector: Float32Array, call: Call): Float32Array {
+function spoiled(vector: Float32Array, text: string, call: Call): Float32Array {
+  if (!text.includes(call.fault?.only ?? "")) return vector;
+  if (call.is("model_alias_moved")) return vector.toReversed();
+  if (call.is("non_deterministic_1e-4")) return vector.map((x) => x + (Math.random() - 0.5) * 2e-4);
   if (call.is("wrong_dim")) return vector.slice(1);
   if (call.is("nan_vector")) vector[0] = Number.NaN;
   if (call.is("zero_vector")) vector.fill(0);

@@ -228,6 +228,12 @@ function embeddings(call: Call): void {
   if (tokens.some((n) => n > 8192)) {
     return sendJson(call, 400, error("This model's maximum context length is 8192 tokens.", null));
   }
+  if (call.is("input_too_long") && texts.some((text) => text.length > 600)) {
+    return sendJson(call, 400, error("This model's maximum context length is 150 tokens.", null));
+  }
+  if (call.is("one_bad_input") && texts.some((text) => text.includes(call.fault?.only ?? ""))) {
+    return sendJson(call, 400, error("'$.input' is invalid.", null));
+  }
   const total = tokens.reduce((a, b) => a + b, 0);
   if (total > 300_000) {
     return sendJson(
@@ -244,6 +250,8 @@ function embeddings(call: Call): void {
     embedding: encode(vector),
   }));
   if (call.is("reordered_batch")) data.reverse();
+  // The work is done, and nobody hears of it.
+  if (call.is("timeout_after_success")) return void call.response.socket?.destroy();
   sendJson(call, 200, {
     object: "list",
     data,

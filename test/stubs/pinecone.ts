@@ -161,6 +161,7 @@ function upsert(call: Call, namespaces: Namespaces, dimension: number): void | P
     space.set(id, { values: Float32Array.from(values), metadata: metadata ?? {} });
   }
   if (call.is("upsert_timeout_applied")) return hang(call);
+  if (call.is("upsert_lost_applied")) return void call.response.socket?.destroy();
   return sendJson(call, 200, { upsertedCount: vectors.length });
 }
 

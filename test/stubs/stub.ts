@@ -17,6 +17,8 @@ export interface Fault {
   readonly calls?: number | undefined;
   /** Only calls whose path ends with this are counted and struck. */
   readonly path?: string | undefined;
+  /** For modes that spoil texts: only those that hold this. */
+  readonly only?: string | undefined;
   /** For slow modes, in milliseconds. */
   readonly ms?: number | undefined;
   /** For mode `obey`: a model that says `say` whenever its prompt holds `trigger`. */
@@ -29,6 +31,7 @@ const faultSchema = z.object({
   calls: z.optional(z.number()),
   path: z.optional(z.string()),
   ms: z.optional(z.number()),
+  only: z.optional(z.string()),
   obey: z.optional(z.array(z.object({ trigger: z.string(), say: z.string() }))),
 });
 

@@ -255,6 +255,15 @@ describe("ledger: runs", () => {
     ]);
   });
 
+  it("takes a lease from the future for the past's: the clock was set back since", async () => {
+    const { ledger, sql } = await configured();
+    const old = await ledger.begin(REQUEST, "a");
+    await sql("UPDATE runs SET lease_until = lease_until + 3600000");
+    const next = await ledger.begin(REQUEST, "b");
+    expect(next.fence).toBeGreaterThan(old.fence);
+    expect(await codeOf(ledger.renew(old, [], []))).toBe("run_fenced");
+  });
+
   it("renews the lease with every batch", async () => {
     const { ledger, sql } = await configured();
     const run = await ledger.begin(REQUEST, "k1");

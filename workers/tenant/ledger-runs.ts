@@ -61,7 +61,8 @@ export function beginRun(
 
   const [active] = runsWhere(sql, ACTIVE);
   if (active) {
-    const leftMs = active.lease_until - now;
+    // A lease that ends later than any can was renewed before the clock was set back: a holder that lives has renewed it since.
+    const leftMs = active.lease_until - now > LEASE_MS ? 0 : active.lease_until - now;
     if (leftMs > 0 && request.takeOver !== true) throw conflict(active, leftMs);
     const reason = leftMs > 0 ? "taken over by a later run" : "its lease ended before it published";
     finish(sql, active, "failed", reason, now);
