@@ -4,9 +4,10 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
+import { buildWidget } from "./surfaces/widget/build.ts";
 
 /**
- * Builds what wrangler serves and uploads: the Worker into `workers/dist/`, the console into its own `dist/`.
+ * Builds what wrangler serves and uploads: the Worker into `workers/dist/`, console and widget into the folder of assets.
  * wrangler's own bundling makes one file of everything; here every dynamic `import()` is a module of its own, so that
  * starting the Worker parses none of the vendors' SDKs: each is loaded by the first request that needs it.
  */
@@ -58,5 +59,9 @@ export async function buildWorker(options: {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await Promise.all([buildConsole(), buildWorker({ demo: process.env["QUAYSIDE_DEMO"] === "true" })]);
+  await Promise.all([
+    buildConsole(),
+    buildWidget(),
+    buildWorker({ demo: process.env["QUAYSIDE_DEMO"] === "true" }),
+  ]);
 }

@@ -143,7 +143,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   });
   const surfaces: (Surface | LaterSurface)[] = [
     httpSurface({ ...asked, ready: (signal) => checkReady(parts, signal) }),
-    consoleSurface({ assets: env.ASSETS }),
+    consoleSurface({ assets: env.ASSETS, portal: QUAYSIDE_DEMO }),
     ...chat,
     {
       under: ["/openai/"],

@@ -42,6 +42,7 @@ export async function openPage(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
+  path = "/",
 ): Promise<Watched> {
   const context = await browser.newContext({
     locale: "en-GB",
@@ -80,7 +81,7 @@ export async function openPage(
     });
   });
   await context.clock.setFixedTime("2026-11-23T09:44:00Z");
-  await page.goto(url);
+  await page.goto(new URL(path, url).href);
   await page.locator("body.loaded").waitFor();
   return { page, trouble, close: () => context.close() };
 }

@@ -17,6 +17,7 @@ interface Asked {
   readonly history?: readonly { readonly role: string; readonly content: string }[];
   /** The `x-quayside-demo-user` header. */
   readonly user: string | undefined;
+  readonly authorization: string | undefined;
 }
 
 /** One thing that the stub does while answering, in order. */
@@ -43,6 +44,10 @@ export interface StubApi {
   answer: (asked: Asked) => readonly Step[];
   /** False: the demo route answers 404, and tables and models 401. */
   demo: boolean;
+  /** Votes that were sent. */
+  readonly votes: unknown[];
+  /** Tokens that `/quayside-token` gives, in order; the last one again and again. Only the last one is valid. */
+  tokens: readonly string[];
   /** How many answers were left by their reader before their end. */
   hangUps: number;
   stop(): Promise<void>;
@@ -207,6 +212,10 @@ const TYPES: Readonly<Record<string, string>> = {
   "/page.js": "text/javascript; charset=utf-8",
   "/style.css": "text/css; charset=utf-8",
   "/favicon.svg": "image/svg+xml",
+  "/widget.js": "text/javascript; charset=utf-8",
+  "/portal": "text/html; charset=utf-8",
+  "/portal.js": "text/javascript; charset=utf-8",
+  "/portal.css": "text/css; charset=utf-8",
 };
 
 /** Worker-side code, by path: another TypeScript project, so its types are said here. */
@@ -223,7 +232,19 @@ export async function startStubApi(): Promise<StubApi> {
     readonly CONSOLE_HEADERS: Readonly<Record<string, string>>;
   }>("workers/surfaces/console-assets.ts");
   await page.buildConsole();
-  const stub: Omit<StubApi, "url" | "stop"> = { asked: [], answer: () => steps(), demo: true, hangUps: 0 };
+  const widget = await imported<{ readonly buildWidget: () => Promise<unknown> }>(
+    "workers/surfaces/widget/build.ts",
+  );
+  await widget.buildWidget();
+  const stub: Omit<StubApi, "url" | "stop"> = {
+    asked: [],
+    votes: [],
+    tokens: [],
+    answer: () => steps(),
+    demo: true,
+    hangUps: 0,
+  };
+  let tokensGiven = 0;
 
   const server = createServer((request, response) => {
     serve(request, response).catch(() => response.destroy());
@@ -233,7 +254,7 @@ export async function startStubApi(): Promise<StubApi> {
     const path = new URL(request.url ?? "/", "http://stub").pathname;
     const type = TYPES[path];
     if (type !== undefined) {
-      const file = path === "/" ? "/index.html" : path;
+      const file = path === "/" ? "/index.html" : path === "/portal" ? "/portal.html" : path;
       const body = await readFile(join(root, "workers/surfaces/console/dist", file));
       response.writeHead(200, { ...CONSOLE_HEADERS, "content-type": type }).end(body);
       return;
@@ -244,6 +265,11 @@ export async function startStubApi(): Promise<StubApi> {
       return json(response, stub.demo ? 200 : 404, stub.demo ? DEMO : problem("not_found", 404));
     if (!stub.demo && request.headers.authorization === undefined) {
       return json(response, 401, problem("unauthenticated", 401));
+    }
+    if (path === "/quayside-token") {
+      const token = stub.tokens[Math.min(tokensGiven, stub.tokens.length - 1)];
+      tokensGiven += 1;
+      return json(response, token === undefined ? 403 : 200, { token });
     }
     if (path === "/v1/models") return json(response, 200, MODELS);
     if (path === "/v1/tables") {
@@ -256,10 +282,18 @@ export async function startStubApi(): Promise<StubApi> {
       }));
       return json(response, 200, { tables, generation: 12 });
     }
-    if (path !== "/v1/ask") return json(response, 404, problem("not_found", 404));
+    if (path !== "/v1/ask" && path !== "/v1/feedback") return json(response, 404, problem("not_found", 404));
     let body = "";
     for await (const chunk of request) body += String(chunk);
-    const asked = { ...(JSON.parse(body) as Omit<Asked, "user">), user: name };
+    if (path === "/v1/feedback") {
+      stub.votes.push(JSON.parse(body));
+      return json(response, 200, { ok: true });
+    }
+    const { authorization } = request.headers;
+    if (stub.tokens.length > 0 && authorization !== `Bearer ${stub.tokens.at(-1)}`) {
+      return json(response, 401, problem("unauthenticated", 401));
+    }
+    const asked = { ...(JSON.parse(body) as Omit<Asked, "user">), user: name, authorization };
     stub.asked.push(asked);
     response.on("close", () => {
       if (!response.writableEnded) stub.hangUps += 1;

@@ -4,6 +4,8 @@ import type { Call, Route, Surface } from "./surface.ts";
 export interface ConsoleDeps {
   /** The built page: `workers/surfaces/console/dist`. */
   readonly assets: Fetcher;
+  /** Serves the example portal too: demo mode only. */
+  readonly portal: boolean;
 }
 
 /** Path on the site → file among the assets, and its type (never left to guessing). */
@@ -13,6 +15,15 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   "/style.css": ["/style.css", "text/css; charset=utf-8"],
   "/favicon.svg": ["/favicon.svg", "image/svg+xml"],
 };
+
+const PORTAL: typeof FILES = {
+  "/portal": ["/portal.html", "text/html; charset=utf-8"],
+  "/portal.js": ["/portal.js", "text/javascript; charset=utf-8"],
+  "/portal.css": ["/portal.css", "text/css; charset=utf-8"],
+};
+
+/** The widget is a script for other origins' pages, and there is nothing secret in it. */
+const WIDGET = "/widget.js";
 
 /**
  * What every file of the page carries. The page runs its own script and nothing else: no inline code, no other host, no form
@@ -41,12 +52,26 @@ export const CONSOLE_HEADERS: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-/** The page at `/` and its files. Script and style are named with their hash (`?v=`) and may be kept for good; the page may not. */
-export function consoleSurface(deps: ConsoleDeps): Surface {
-  const routes = Object.entries(FILES).map(([path, [file, type]]): Route => {
-    return { method: "GET", path, handle: (call) => serve(deps.assets, call, file, type) };
+/**
+ * The page at `/` and its files, and the widget. Script and style are named with their hash (`?v=`) and may be kept for good;
+ * pages may not.
+ */
+export function consoleSurface({ assets, portal }: ConsoleDeps): Surface {
+  const files = Object.entries({ ...FILES, ...(portal ? PORTAL : {}) });
+  const routes = files.map(([path, [file, type]]): Route => {
+    return { method: "GET", path, handle: (call) => serve(assets, call, file, type) };
   });
-  return { name: "console", routes };
+  const widget: Route = {
+    method: "GET",
+    path: WIDGET,
+    async handle(call) {
+      const response = await serve(assets, call, WIDGET, "text/javascript; charset=utf-8");
+      response.headers.set("cross-origin-resource-policy", "cross-origin");
+      response.headers.set("access-control-allow-origin", "*");
+      return response;
+    },
+  };
+  return { name: "console", routes: [...routes, widget] };
 }
 
 async function serve(assets: Fetcher, call: Call, file: string, type: string): Promise<Response> {
@@ -62,7 +87,7 @@ async function serve(assets: Fetcher, call: Call, file: string, type: string): P
   const etag = found.headers.get("etag");
   if (etag !== null) out.set("etag", etag);
   out.set("content-type", type);
-  const immutable = file !== "/index.html" && call.url.searchParams.has("v");
+  const immutable = !file.endsWith(".html") && call.url.searchParams.has("v");
   out.set("cache-control", immutable ? "public, max-age=31536000, immutable" : "no-cache");
   return new Response(found.body, { status: found.status, headers: out });
 }

@@ -12,6 +12,8 @@ import {
 
 /** Who the page speaks as: a demo user, or the holder of a key; a single sign-on in front of the page needs neither. */
 export interface Caller {
+  /** Origin of the Worker, for pages of another; default the page's own. */
+  readonly base?: string;
   readonly demoUser: string | undefined;
   /** Kept in memory only. */
   readonly key: string | undefined;
@@ -84,7 +86,7 @@ export async function* ask(
 ): AsyncGenerator<AskEvent> {
   let requestId = "";
   try {
-    const response = await fetch("/v1/ask", {
+    const response = await fetch(`${caller.base ?? ""}/v1/ask`, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "text/event-stream", ...headersOf(caller) },
       body: JSON.stringify({

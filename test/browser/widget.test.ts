@@ -1,0 +1,225 @@
+import axe, { type AxeResults } from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { haveChromium, launchChromium, openPage, type Watched } from "./chromium.ts";
+import { answer, imported, type StubApi, startStubApi, steps } from "./stub-api.ts";
+
+const NEVER = new Promise<undefined>(() => {});
+const QUESTION = "Why did Alba leave late on 14 October?";
+
+const inside = (page: Page, selector: string) => page.locator(`quayside-chat ${selector}`);
+
+async function ask(page: Page, question = QUESTION): Promise<void> {
+  await inside(page, "textarea").fill(question);
+  await inside(page, "textarea").press("Enter");
+}
+
+async function axeViolations(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate<AxeResults>("axe.run(document, { resultTypes: ['violations'] })");
+  return found.violations.flatMap((v) => v.nodes.map((node) => `${v.id} ${node.html.slice(0, 120)}`));
+}
+
+test("weighs at most 25,000 bytes after gzip", async () => {
+  const { buildWidget } = await imported<{ readonly buildWidget: () => Promise<number> }>(
+    "workers/surfaces/widget/build.ts",
+  );
+  expect(await buildWidget()).toBeLessThanOrEqual(25_000);
+});
+
+describe.skipIf(!haveChromium())("widget", () => {
+  let browser: Browser;
+  let api: StubApi;
+  let open: Watched[] = [];
+
+  beforeAll(async () => {
+    api = await startStubApi();
+    browser = await launchChromium();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await api.stop();
+  });
+  beforeEach(() => {
+    api.answer = () => steps();
+    api.asked.length = 0;
+    api.votes.length = 0;
+    api.tokens = [];
+    api.hangUps = 0;
+  });
+  afterEach(async () => {
+    const troubles = open.flatMap((watched) => watched.trouble);
+    for (const watched of open) await watched.close();
+    open = [];
+    expect(troubles).toEqual([]);
+  });
+
+  async function visit(options: BrowserContextOptions = {}): Promise<Page> {
+    const watched = await openPage(browser, api.url, options, "/portal");
+    open.push(watched);
+    // Of the demo's people, one who speaks English.
+    await watched.page.locator("select").selectOption("guest");
+    return watched.page;
+  }
+
+  async function opened(options: BrowserContextOptions = {}): Promise<Page> {
+    const page = await visit(options);
+    await inside(page, ".launcher").click();
+    return page;
+  }
+
+  test("streams an answer, and says once that it is ready", async () => {
+    let go = (): void => {};
+    const until = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const [first, ...rest] = steps();
+    if (!first) throw new Error("no steps");
+    api.answer = () => [first, { event: "delta", data: { text: "Alba left" } }, { until }, ...rest.slice(1)];
+    const page = await opened();
+    await ask(page);
+    await inside(page, ".answer").getByText("Alba left").waitFor();
+    expect(await inside(page, ".answer").getAttribute("aria-busy")).toBe("true");
+    go();
+    await inside(page, ".vote").first().waitFor();
+    expect(await inside(page, ".answer").getAttribute("aria-busy")).toBe("false");
+    expect(await inside(page, ".said").textContent()).toMatch(/^Answer ready, \d sources?\.$/);
+    expect(api.asked[0]?.user).toBe(await page.locator("select").inputValue());
+  });
+
+  test("opens a source with the keyboard alone, and goes back to the marker", async () => {
+    const page = await visit();
+    await inside(page, ".launcher").focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type(QUESTION);
+    await page.keyboard.press("Enter");
+    await inside(page, "button.cite").first().waitFor();
+    await inside(page, "button.cite").first().focus();
+    await page.keyboard.press("Enter");
+    await inside(page, ".source dl").waitFor();
+    expect(await inside(page, ".source h3").evaluate((h) => h.matches(":focus"))).toBe(true);
+    await inside(page, ".back").press("Enter");
+    expect(
+      await inside(page, "button.cite")
+        .first()
+        .evaluate((b) => b.matches(":focus")),
+    ).toBe(true);
+    await page.keyboard.press("Escape");
+    expect(await inside(page, ".launcher").evaluate((b) => b.matches(":focus"))).toBe(true);
+  });
+
+  test("asks with what was said before, until a new conversation", async () => {
+    const page = await opened();
+    await ask(page);
+    await inside(page, ".vote").first().waitFor();
+    await ask(page, "And the day after?");
+    await expect.poll(() => api.asked[1]?.history?.length).toBe(2);
+    await inside(page, ".vote").nth(2).waitFor();
+    await inside(page, ".fresh").click();
+    expect(await inside(page, "article").count()).toBe(0);
+    await ask(page);
+    await expect.poll(() => api.asked[2]?.history ?? "none").toBe("none");
+  });
+
+  test("sends a vote", async () => {
+    const page = await opened();
+    await ask(page);
+    await inside(page, ".vote").first().click();
+    await inside(page, ".below").getByText("Thank you.").waitFor();
+    expect(api.votes).toEqual([{ answer_id: expect.stringMatching(/^ans_/), rating: 1 }]);
+    expect(await inside(page, ".vote").first().getAttribute("aria-pressed")).toBe("true");
+  });
+
+  test("stops the answer when its reader presses Stop", async () => {
+    api.answer = () => [{ event: "delta", data: { text: "Alba" } }, { until: NEVER }];
+    const page = await opened();
+    await ask(page);
+    await inside(page, ".answer").getByText("Alba").waitFor();
+    await inside(page, ".send").click();
+    await inside(page, ".below").getByText("not a whole answer").waitFor();
+    await expect.poll(() => api.hangUps).toBe(1);
+  });
+
+  test.each([
+    ["is offline", [{ cut: true }] as const, "broke off"],
+    ["is limited", [{ problem: "rate_limited", status: 429, retryable: true }] as const, "Too many"],
+    ["has no budget", [{ problem: "budget_exhausted", status: 429, retryable: true }] as const, "budget"],
+  ])("tells what is wrong when it %s, and tries again", async (_, script, words) => {
+    api.answer = () => script;
+    const page = await opened();
+    await ask(page);
+    await inside(page, ".problem").getByText(words).waitFor();
+    api.answer = () => steps();
+    await inside(page, ".problem button").click();
+    await inside(page, ".vote").first().waitFor();
+    expect(await inside(page, "article").count()).toBe(1);
+  });
+
+  describe("with a token of the portal", () => {
+    async function portal(): Promise<Page> {
+      const page = await visit();
+      await page.locator("quayside-chat").evaluate((chat) => {
+        chat.removeAttribute("demo-user");
+        chat.setAttribute("token-endpoint", "/quayside-token");
+      });
+      await inside(page, ".launcher").click();
+      return page;
+    }
+
+    test("asks for another one when the first has ended, once", async () => {
+      api.tokens = ["qw_old", "qw_new"];
+      const page = await portal();
+      await ask(page);
+      await inside(page, ".vote").first().waitFor();
+      expect(api.asked.map(({ authorization }) => authorization)).toEqual(["Bearer qw_new"]);
+    });
+
+    test("says that the session has ended when the portal gives none", async () => {
+      const page = await portal();
+      await ask(page);
+      await inside(page, ".problem").getByText("session has ended").waitFor();
+      expect(api.asked).toEqual([]);
+    });
+  });
+
+  test("shows model text as text", async () => {
+    const text = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) ![x](https://evil.example/i)";
+    api.answer = () => [
+      { event: "delta", data: { text } },
+      { event: "done", data: { ...answer(text), text, citations: [] } },
+    ];
+    const page = await opened();
+    await ask(page);
+    await inside(page, ".vote").first().waitFor();
+    expect(await inside(page, ".answer a, .answer img").count()).toBe(0);
+    expect(await inside(page, ".answer").textContent()).toContain("<img src=x");
+  });
+
+  test("speaks French to a French page", async () => {
+    const page = await visit();
+    await page.locator("quayside-chat").evaluate((chat) => chat.setAttribute("lang", "fr"));
+    await inside(page, ".launcher").getByText("Poser une question").waitFor();
+    await inside(page, ".launcher").click();
+    expect(await inside(page, ".send").textContent()).toBe("Demander");
+  });
+
+  test.each([
+    ["light", { colorScheme: "light" as const }],
+    ["dark", { colorScheme: "dark" as const }],
+    ["320 px wide", { viewport: { width: 320, height: 640 } }],
+  ])("has no accessibility violation, and fits: %s", async (name, options) => {
+    const page = await opened(options);
+    expect(await axeViolations(page)).toEqual([]);
+    await ask(page);
+    await inside(page, ".vote").first().waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await inside(page, "button.cite").first().click();
+    await inside(page, ".source dl").waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(
+      0,
+    );
+    const shots = process.env["QUAYSIDE_SHOTS"];
+    if (shots) await page.screenshot({ path: `${shots}/widget-${name.replaceAll(" ", "-")}.png` });
+  });
+});
