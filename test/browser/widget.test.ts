@@ -69,10 +69,7 @@ describe.skipIf(!haveChromium())("widget", () => {
   }
 
   test("streams an answer, and says once that it is ready", async () => {
-    let go = (): void => {};
-    const until = new Promise<void>((resolve) => {
-      go = resolve;
-    });
+    const { promise: until, resolve: go } = Promise.withResolvers<undefined>();
     const [first, ...rest] = steps();
     if (!first) throw new Error("no steps");
     api.answer = () => [first, { event: "delta", data: { text: "Alba left" } }, { until }, ...rest.slice(1)];
@@ -80,7 +77,7 @@ describe.skipIf(!haveChromium())("widget", () => {
     await ask(page);
     await inside(page, ".answer").getByText("Alba left").waitFor();
     expect(await inside(page, ".answer").getAttribute("aria-busy")).toBe("true");
-    go();
+    go(undefined);
     await inside(page, ".vote").first().waitFor();
     expect(await inside(page, ".answer").getAttribute("aria-busy")).toBe("false");
     expect(await inside(page, ".said").textContent()).toMatch(/^Answer ready, \d sources?\.$/);
@@ -155,17 +152,17 @@ describe.skipIf(!haveChromium())("widget", () => {
     expect(await inside(page, "article").count()).toBe(1);
   });
 
-  describe("with a token of the portal", () => {
-    async function portal(): Promise<Page> {
-      const page = await visit();
-      await page.locator("quayside-chat").evaluate((chat) => {
-        chat.removeAttribute("demo-user");
-        chat.setAttribute("token-endpoint", "/quayside-token");
-      });
-      await inside(page, ".launcher").click();
-      return page;
-    }
+  async function portal(): Promise<Page> {
+    const page = await visit();
+    await page.locator("quayside-chat").evaluate((chat) => {
+      chat.removeAttribute("demo-user");
+      chat.setAttribute("token-endpoint", "/quayside-token");
+    });
+    await inside(page, ".launcher").click();
+    return page;
+  }
 
+  describe("with a token of the portal", () => {
     test("asks for another one when the first has ended, once", async () => {
       api.tokens = ["qw_old", "qw_new"];
       const page = await portal();

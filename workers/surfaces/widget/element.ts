@@ -236,8 +236,8 @@ class QuaysideChat extends HTMLElement {
     this.#find(".said").textContent = text;
   }
 
-  #find<E extends HTMLElement>(selector: string): E {
-    const found = this.#root.querySelector<E>(selector);
+  #find(selector: string): HTMLElement {
+    const found = this.#root.querySelector<HTMLElement>(selector);
     if (!found) throw new TypeError(`the widget has no ${selector}`);
     return found;
   }

@@ -2,7 +2,7 @@
 const chat = document.querySelector("quayside-chat");
 const who = document.querySelector("select");
 
-interface Person {
+export interface Person {
   readonly name: string;
   readonly label: string;
   readonly language: string;
@@ -25,5 +25,3 @@ async function load(): Promise<void> {
 }
 
 void load();
-
-export {};

@@ -146,5 +146,5 @@ export function sourceView(citation: Citation, s: WidgetStrings, back: () => voi
 
 function cell(value: unknown): string {
   if (value === null || value === undefined) return "–";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
