@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 
-/** The configuration's part about money. */
+/** What answers may cost in a day (UTC). A caller counts in each of these that names it. */
 export function budgetsSchema() {
   const cap = z.strictObject({
     /** Input and output together. */

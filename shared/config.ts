@@ -107,8 +107,9 @@ function makeSchemas() {
     schedule: z.optional(
       z.string().check(z.refine(isSchedule, "an interval such as 15m, or five cron fields in UTC")),
     ),
-    /** How far it may lie behind the warehouse. Without a `schedule` it is read again at half of it. */
+    /** How far it may lie behind the warehouse; beyond it `whenLate` says whether its rows are still answered from. Without a `schedule` it is read again at half of it. */
     targetLag: z.optional(duration),
+    whenLate: z.optional(z.enum(["answer", "withhold"])),
   });
 
   const model = z.strictObject({
@@ -307,7 +308,6 @@ function makeSchemas() {
     surfaces: z.optional(makeSurfaceSchema()),
     limits: z.optional(limits),
     webhooks: z.optional(z.record(name, webhook)),
-    /** What answers may cost in a day (UTC). A caller counts in each of these that names it. */
     budgets: z.optional(budgetsSchema()),
     answers: z.optional(answersSchema()),
     demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),

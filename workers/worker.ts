@@ -169,6 +169,15 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
         (await import("./surfaces/audit.ts")).auditSurface({ principal, ledger: parts.ledgerOf }),
     },
     {
+      under: ["/v1/verify"],
+      load: async () => (await import("./surfaces/verify.ts")).verifySurface({ ...asked, recheck }),
+    },
+    {
+      under: ["/metrics"],
+      load: async () =>
+        (await import("./surfaces/metrics.ts")).metricsSurface({ principal, ledger: parts.ledgerOf }),
+    },
+    {
       under: ["/v1/compare"],
       load: async () => (await import("./surfaces/compare.ts")).compareSurface({ ...asked, askFrom }),
     },

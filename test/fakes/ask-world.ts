@@ -6,7 +6,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
 import { audited } from "../../workers/answer/audit.ts";
-import { makeAsk } from "../../workers/answer/ask.ts";
+import { makeAsk, type AskDeps } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { secretHost } from "./secret-host.ts";
 import { makeAnswerCache, type KeyValueStore } from "../../workers/answer/cache.ts";
@@ -27,6 +27,8 @@ export interface World {
   evidence: readonly Evidence[];
   /** Whether the registry confirms cached answers. */
   holds: boolean;
+  /** The registry's epoch; whatever it is asked about while undefined. */
+  epoch: number | undefined;
   readonly cached: Map<string, CachedAnswer>;
   readonly queries: Query[];
   readonly logs: LogEvent[];
@@ -150,6 +152,7 @@ export function makeWorld(
   models: Readonly<Record<string, ChatProvider>>,
   keys: AnswerKeys = makeAnswerKeys(() => "a secret of this test"),
   store?: KeyValueStore,
+  admit?: AskDeps["admit"],
 ): World {
   const host = {
     ...secretHost({}),
@@ -167,9 +170,10 @@ export function makeWorld(
     },
   };
   const ask = makeAsk({
-    async admit(_principal, _signal, fresh) {
+    async admit(principal, signal, fresh) {
       world.beforeAdmit?.();
       world.trips.push(fresh === true ? "admit-fresh" : "admit");
+      if (admit) return admit(principal, signal, fresh);
       if (fresh === true && world.fresh) world.admission = world.fresh;
       return world.admission;
     },
@@ -181,9 +185,9 @@ export function makeWorld(
     },
     recheck: async () => ({
       recheck: async () => [],
-      confirm: async () => {
+      confirm: async (epoch) => {
         world.trips.push("confirm");
-        return { holds: world.holds, asOf: "" };
+        return { holds: world.holds && epoch === (world.epoch ?? epoch), asOf: "" };
       },
     }),
     cache: store ? makeAnswerCache(store, host) : remembered,
@@ -236,6 +240,7 @@ export function makeWorld(
     fresh: undefined,
     evidence: [BERTH, CAFE],
     holds: true,
+    epoch: undefined,
     cached: new Map(),
     start: undefined,
     joining: undefined,

@@ -293,3 +293,51 @@ describe("ask: every part of the keys matters", () => {
     },
   );
 });
+
+describe("ask: tables that are late", () => {
+  const HOUR = 3_600_000;
+  const AS_OF = Date.parse("2026-11-20T00:00:00.000Z");
+  const lateWorld = (whenLate: "answer" | "withhold"): { world: World; model: ScriptedProvider } => {
+    const model = saying(GOOD);
+    const world = makeWorld({ "a/one": model });
+    const tables = Object.fromEntries(
+      Object.entries(CONFIG.tables).map(([name, table]) => [
+        name,
+        { ...table, ...(name === "notices" ? { targetLag: "6h", whenLate } : {}) },
+      ]),
+    );
+    world.admission = { ...ADMISSION, config: { ...CONFIG, tables } };
+    world.now = AS_OF + 5 * HOUR;
+    return { world, model };
+  };
+
+  it("are left out from then on, from the cache too, and answer again once they are read", async () => {
+    const { world, model } = lateWorld("withhold");
+    await tell(world);
+    world.now = AS_OF + 7 * HOUR;
+    const late = await tell(world);
+    expect(late.answer).toMatchObject({ outcome: "no_evidence", reason: "stale", citations: [] });
+    const asOf = new Date(AS_OF + 7 * HOUR).toISOString();
+    world.admission = { ...world.admission, tables: [{ table: "notices", asOf, rows: 10 }] };
+    expect((await tell(world)).answer).toMatchObject({ cache: "exact", asOf });
+    expect(model.requests).toHaveLength(1);
+  });
+
+  it("are answered from with their time where they may be", async () => {
+    const { world } = lateWorld("answer");
+    await tell(world);
+    world.now = AS_OF + 7 * HOUR;
+    expect((await tell(world)).answer).toMatchObject({ cache: "exact", asOf: "2026-11-20T00:00:00.000Z" });
+  });
+
+  it("leave an answer from the others, which is not kept for when they are back", async () => {
+    const { world } = lateWorld("withhold");
+    world.now = AS_OF + 7 * HOUR;
+    world.evidence = [
+      BERTH,
+      evidence("9", "The east berth is closed until 14 March 2026.", { table: "pay", row: "pay:9" }),
+    ];
+    expect((await tell(world)).answer?.citations.map(({ table }) => table)).toEqual(["pay"]);
+    expect([...world.cached.values()].map(({ rows }) => rows.map(([row]) => row))).toEqual([["pay:9"]]);
+  });
+});

@@ -16,6 +16,8 @@ import { httpSurface } from "../../workers/surfaces/http.ts";
 import { keysSurface } from "../../workers/surfaces/keys.ts";
 import { mcpSurface } from "../../workers/surfaces/mcp.ts";
 import { openaiSurface } from "../../workers/surfaces/openai.ts";
+import { metricsSurface } from "../../workers/surfaces/metrics.ts";
+import { verifySurface } from "../../workers/surfaces/verify.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
 import { slackSurface } from "../../workers/surfaces/slack.ts";
 import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
@@ -283,6 +285,14 @@ async function routes(): Promise<string[]> {
     mcpSurface({ ...asked, readRow: never, issuers: [] }),
     adminSurface({ principal: never, registry: never }),
     auditSurface({ principal: never, ledger: never }),
+    verifySurface({
+      principal: never,
+      admit: never,
+      limiter: { enter: never },
+      retrieve: never,
+      recheck: never,
+    }),
+    metricsSurface({ principal: never, ledger: never }),
     budgetsSurface({ principal: never, ledger: never }),
     compareSurface({
       principal: never,

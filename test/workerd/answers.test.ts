@@ -151,3 +151,46 @@ describe("feedback", () => {
     expect(report.hit_rate).toBeLessThan(1);
   });
 });
+
+async function check(body: Json, as = "guest"): Promise<Response> {
+  return post("/v1/verify", body, as);
+}
+
+async function verdicts(response: Response): Promise<unknown> {
+  const { claims } = await response.json<{ claims: { verdict: string }[] }>();
+  return claims.map(({ verdict }) => verdict);
+}
+
+describe("POST /v1/verify", () => {
+  it("holds a text against the rows that a question finds, or that are named", async () => {
+    const text = "The east berth in Dover is closed until 14 March 2026. It reopens on 1 May 2031.";
+    expect(await verdicts(await check({ text, question: EAST }))).toEqual(["supported", "unknown"]);
+    expect(await verdicts(await check({ text, ids: ["notices:1"] }))).toEqual(["supported", "unknown"]);
+  });
+
+  it("knows nothing of rows that the caller may not see", async () => {
+    const body = { text: "Ada Marchmont earns 61400 EUR a year.", ids: ["pay:7"] };
+    expect(await verdicts(await check(body))).toEqual(["unknown"]);
+    expect(await verdicts(await check(body, "hr"))).toEqual(["supported"]);
+  });
+
+  it.each([[{ text: "x" }], [{ text: "x", question: "y", ids: ["notices:1"] }], [{ question: "y" }]])(
+    "refuses %j",
+    async (body) => {
+      expect((await check(body)).status).toBe(422);
+    },
+  );
+});
+
+describe("GET /metrics", () => {
+  it("counts answers by model, cache and outcome, for the scope metrics only", async () => {
+    const response = await call("/metrics", { headers: OPERATOR });
+    expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const text = await response.text();
+    expect(text).toMatch(
+      /^quayside_answers_total\{model="local\/compose",cache="exact",outcome="answered"\} [1-9]\d*$/m,
+    );
+    expect(text).toContain("# TYPE quayside_saved_usd_total counter");
+    expect((await call("/metrics", { as: "guest" })).status).toBe(403);
+  });
+});

@@ -4,7 +4,15 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Recheck } from "../../shared/ports/registry.ts";
 import type { Admission } from "../tenant/api.ts";
-import { askedOf, evidenceKeyParts, generateInput, keyParts, routeOf, type Asked } from "./asked.ts";
+import {
+  askedOf,
+  evidenceKeyParts,
+  generateInput,
+  keyParts,
+  restsOnLate,
+  routeOf,
+  type Asked,
+} from "./asked.ts";
 import type { TrailedAsk } from "./audit.ts";
 import type { AnswerKeys } from "./cache-key.ts";
 import { jittered } from "./cache.ts";
@@ -55,7 +63,7 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
     if (question.cache !== "bypass") {
       let key = await deps.keys.keyOf(keyParts(asked));
       const entry = await deps.cache.get(key);
-      if (entry) {
+      if (entry && !restsOnLate(asked, entry.rows)) {
         if (await stillHolds(deps, entry, admission, signal)) {
           await trail.kept(entry);
           const answer = anew(asked, entry.answer, "exact", entry.answer.route.why, 0, deps.host.now());
@@ -78,7 +86,10 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
       admission,
       signal,
     );
-    const evidence = fitEvidence(found, asked.limits.contextTokens);
+    const timely = found.filter(({ table }) => !asked.late.has(table));
+    // What is left out now may be back in a minute, without a new generation.
+    if (timely.length < found.length) keys.length = 0;
+    const evidence = fitEvidence(timely, asked.limits.contextTokens);
     const rows = rowsOf(evidence);
     const classes = [...new Set(evidence.map((item) => item.classification))];
     const retrieveMs = deps.host.now() - startedAt;
@@ -91,7 +102,7 @@ export function makeAsk(deps: AskDeps): TrailedAsk {
     if (evidence.length === 0) {
       if (question.cache === "only") throw missed();
       yield { type: "evidence", citations: [] };
-      const { events, written } = writeNothing(asked.language);
+      const { events, written } = writeNothing(found.length > 0 ? "stale" : "none_found", asked.language);
       yield* events;
       yield done(written);
       return;

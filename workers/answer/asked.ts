@@ -3,6 +3,7 @@ import { limitsOf, type Config, type Limits } from "../../shared/config.ts";
 import { base64url } from "../../shared/ids.ts";
 import type { Question } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
+import { parseDuration } from "../../shared/schedule.ts";
 import type { Admission } from "../tenant/api.ts";
 import type { EvidenceKeyParts, KeyParts } from "./cache-key.ts";
 import type { GenerateInput } from "./generate.ts";
@@ -29,6 +30,8 @@ export interface Asked {
   readonly choice: ModelChoice;
   readonly language: "en" | "fr";
   readonly today: string;
+  /** Tables whose rows are left out, because they lie further behind the warehouse than they may. */
+  readonly late: ReadonlySet<string>;
   readonly startedAt: number;
 }
 
@@ -49,8 +52,23 @@ export function askedOf(
     choice: chooseModels(config, builtIn, question.model, question.fallbacks, groups),
     language: detectLanguage(question.text),
     today: question.today ?? new Date(startedAt).toISOString().slice(0, 10),
+    late: lateTables(admission, startedAt),
     startedAt,
   };
+}
+
+function lateTables({ config, tables }: Admission, now: number): ReadonlySet<string> {
+  const late = tables.filter(({ table, asOf }) => {
+    const { whenLate, targetLag } = config.tables[table] ?? {};
+    const lagMs = whenLate === "withhold" && targetLag !== undefined ? parseDuration(targetLag) : undefined;
+    return lagMs !== undefined && now - Date.parse(asOf) > lagMs;
+  });
+  return new Set(late.map(({ table }) => table));
+}
+
+/** Whether one of these rows is of a late table. */
+export function restsOnLate({ late }: Asked, rows: readonly (readonly [string, string])[]): boolean {
+  return late.size > 0 && rows.some(([row]) => late.has(row.slice(0, row.indexOf(":"))));
 }
 
 /** Who may write the answer, now that the rows are known. @throws as `routeFor`. */

@@ -39,6 +39,10 @@ const FIXED = {
     en: "I found nothing that answers this in the tables that you can see.",
     fr: "Je n'ai rien trouvé qui réponde à cette question dans les tables que vous pouvez consulter.",
   },
+  stale: {
+    en: "The tables that may answer this have not been brought up to date in time, so I leave them out.",
+    fr: "Les tables qui pourraient répondre n'ont pas été mises à jour à temps : je n'en tiens pas compte.",
+  },
   unsupported: {
     en: "I found related rows, but they do not support an answer.",
     fr: "J'ai trouvé des lignes proches du sujet, mais elles ne permettent pas d'établir une réponse.",
@@ -55,9 +59,9 @@ const FIXED = {
 
 const NO_USAGE: Settled = { inputTokens: 0, outputTokens: 0, estimated: false };
 
-/** The answer where no row was found: no model is asked. */
-export function writeNothing(language: "en" | "fr"): WriterEnd {
-  return fixed("none_found", language, NO_USAGE, { checked: 0, supported: 0, removed: [] }, true);
+/** The answer where no row was found, or only rows of late tables: no model is asked. */
+export function writeNothing(reason: "none_found" | "stale", language: "en" | "fr"): WriterEnd {
+  return fixed(reason, language, NO_USAGE, { checked: 0, supported: 0, removed: [] }, reason !== "stale");
 }
 
 /** @param evidence what the model was given; it cites `evidence[i]` as `[i + 1]`. */
