@@ -673,7 +673,7 @@ describe("a run that is killed", () => {
         expect(step).toBeLessThan(399);
       }
     }
-  });
+  }, 30_000);
 
   it("leaves no orphan and loses no entry in an outside index", async () => {
     for (const after of [false, true]) {
@@ -709,7 +709,7 @@ describe("a run that is killed", () => {
         if (!killed) break;
       }
     }
-  });
+  }, 30_000);
 });
 
 describe("any sequence of edits and runs", () => {
@@ -749,5 +749,5 @@ describe("any sequence of edits and runs", () => {
       ),
       { numRuns: 200 },
     );
-  });
+  }, 30_000);
 });
