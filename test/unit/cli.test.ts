@@ -298,8 +298,42 @@ describe("doctor", () => {
         { check: "embedder", ok: true },
         { check: "worker", ok: true },
         { check: "registry", ok: false },
+        { check: "models", ok: true },
       ],
     });
+  });
+
+  it("tells of a worker that runs with another register than the configuration's", async () => {
+    const model = {
+      classes: ["public" as const],
+      contextTokens: 8000,
+      price: { input: 1, output: 1 },
+      region: "eu",
+      retention: "none",
+      trainsOnData: false,
+    };
+    const served = {
+      id: "a/one",
+      available: true,
+      classes: ["public", "internal"],
+      region: "eu",
+      retention: "none",
+      trains_on_data: false,
+      context_tokens: 8000,
+    };
+    const config = { ...simple(), models: { register: { "a/one": model } } };
+    const checked = async (shown: unknown): Promise<unknown> => {
+      const ran = await quayside(["doctor", "--json"], {
+        token: "t",
+        config: async () => config,
+        respond: (request) => Response.json(request.url.endsWith("/v1/models") ? { models: [shown] } : {}),
+      });
+      const { checks } = last(ran) as { checks: readonly { check: string; ok: boolean }[] };
+      return checks.find(({ check }) => check === "models")?.ok;
+    };
+    expect(await checked(served)).toBe(false);
+    expect(await checked({ ...served, classes: ["public"] })).toBe(true);
+    expect(await checked({ ...served, classes: ["public"], region: "us" })).toBe(false);
   });
 });
 
