@@ -1,3 +1,5 @@
+import http from "node:http";
+import { syncBuiltinESMExports } from "node:module";
 import { kill, pid } from "node:process";
 
 /**
@@ -17,12 +19,13 @@ function kindOf(method: string, path: string): string {
   return path.split("/").at(-1) ?? method;
 }
 
-const { fetch } = globalThis;
-globalThis.fetch = async (input, init) => {
-  const request = new Request(input, init);
-  const here = kindOf(request.method, new URL(request.url).pathname) === kind && ++seen === Number(nth);
+const { request } = http;
+Reflect.set(http, "request", (...args: Parameters<typeof request>) => {
+  const sent = request(...args);
+  const here = kindOf(sent.method, sent.path.split("?")[0] ?? "") === kind && ++seen === Number(nth);
+  // Nothing is on its way yet: what is sent leaves when the caller is done.
   if (here && when === "before") kill(pid, "SIGKILL");
-  const response = await fetch(input, init);
-  if (here) kill(pid, "SIGKILL");
-  return response;
-};
+  if (here) sent.once("response", () => kill(pid, "SIGKILL"));
+  return sent;
+});
+syncBuiltinESMExports();
