@@ -1,4 +1,6 @@
 export interface WidgetStrings {
+  /** Of dates. */
+  readonly locale: string;
   readonly open: string;
   readonly close: string;
   readonly title: string;
@@ -25,6 +27,7 @@ export interface WidgetStrings {
 }
 
 export const en: WidgetStrings = {
+  locale: "en-GB",
   open: "Ask a question",
   close: "Close",
   title: "Ask the data",
@@ -72,6 +75,7 @@ export const en: WidgetStrings = {
 };
 
 export const fr: WidgetStrings = {
+  locale: "fr-FR",
   open: "Poser une question",
   close: "Fermer",
   title: "Interroger les données",

@@ -72,7 +72,7 @@ export function widgetTurn(question: string, s: WidgetStrings, actions: TurnActi
     citations = whole.citations;
     end();
     if (whole.asOf !== "") {
-      below.append(h("span", { class: "muted" }, s.asOf(new Date(whole.asOf).toLocaleString())));
+      below.append(h("span", { class: "muted" }, s.asOf(moment(whole.asOf, s))));
     }
     if (whole.outcome === "answered") below.append(...votes(whole.id, s, actions));
   };
@@ -118,7 +118,7 @@ function votes(answer: string, s: WidgetStrings, actions: TurnActions): HTMLElem
     const element = button(
       { class: "vote", "aria-label": label, title: label, "aria-pressed": "false" },
       () => void choose(rating, element),
-      rating === 1 ? "👍" : "👎",
+      thumb(rating),
     );
     return element;
   });
@@ -130,6 +130,23 @@ function votes(answer: string, s: WidgetStrings, actions: TurnActions): HTMLElem
   return [...made, said];
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Drawn, because not every system has a font with one. */
+function thumb(rating: 1 | -1): SVGSVGElement {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", rating === 1 ? "thumb" : "thumb down");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute(
+    "d",
+    "M3 11h4v9H3zM9 20V10.5L13 3c2 0 2.6 1.6 2.2 3.2L14.4 9.5H20c1 0 1.6.9 1.4 1.8l-1.6 7.2c-.2.9-.9 1.5-1.8 1.5z",
+  );
+  svg.append(path);
+  return svg;
+}
+
 /** The row behind a marker, with every cell that the reader may see. */
 export function sourceView(citation: Citation, s: WidgetStrings, back: () => void): HTMLElement {
   const link = webLink(citation.url);
@@ -138,10 +155,17 @@ export function sourceView(citation: Citation, s: WidgetStrings, back: () => voi
     { class: "source", "aria-label": s.source(citation.marker, citation.title) },
     button({ class: "back" }, back, s.back),
     h("h3", { tabindex: -1 }, citation.title || citation.id),
-    h("p", { class: "muted" }, `${citation.table} · ${s.asOf(new Date(citation.asOf).toLocaleString())}`),
+    h("p", { class: "muted" }, `${citation.table} · ${s.asOf(moment(citation.asOf, s))}`),
     link && h("p", {}, h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer" }, s.openRow)),
     h("dl", {}, ...citation.cells.map(({ column, value }) => fact(column, cell(value)))),
   );
+}
+
+function moment(iso: string, s: WidgetStrings): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime())
+    ? iso
+    : at.toLocaleString(s.locale, { dateStyle: "medium", timeStyle: "short" });
 }
 
 function cell(value: unknown): string {
