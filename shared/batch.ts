@@ -82,6 +82,8 @@ const head = {
     )
     .check(z.maxLength(MAX_ITEMS)),
   gone: z.array(z.strictObject({ row: longId, view: short })).check(z.maxLength(MAX_ITEMS)),
+  pending: z.optional(z.literal(true)),
+  written: z.optional(z.array(count).check(z.maxLength(MAX_ITEMS))),
 };
 
 const header = z.strictObject({ ...head, rows: z.array(row).check(z.maxLength(MAX_ITEMS)) });

@@ -59,6 +59,8 @@ const BATCH_ROWS = 1000;
 /** Batches handed over but not yet committed; more, and reading waits. */
 const QUEUE = 2;
 export const BEAT_MS = 5000;
+/** Batches whose chunks are being written to an outside index. */
+const SENDING = 3;
 const DELETE_IDS = 1000;
 const SAMPLE = 200;
 
@@ -84,12 +86,13 @@ export function makeCommitter(options: CommitterOptions): Committer {
   let queued: Promise<void>[] = [];
   let tail: Promise<void> = Promise.resolve();
   let told = options.now();
-  let written = chunks;
+  let met = chunks;
+  let last = "";
 
   /** Keeps all ids up to SAMPLE, then replaces at random, so that the read-back is fair. */
   const remember = (id: string): void => {
-    written += 1;
-    const at = stats.sample.length < SAMPLE ? stats.sample.length : Math.floor(Math.random() * written);
+    met += 1;
+    const at = stats.sample.length < SAMPLE ? stats.sample.length : Math.floor(Math.random() * met);
     if (at < SAMPLE) stats.sample[at] = id;
   };
 
@@ -101,8 +104,22 @@ export function makeCommitter(options: CommitterOptions): Committer {
     queued.push(done);
     while (queued.length > QUEUE) await queued.shift();
   };
-  const commit = async (batch: Omit<Batch, "seq">): Promise<void> => {
-    await registry.commit(run, { ...batch, seq: seq++ }, signal);
+  /** Outside upserts under way; with their batches' numbers once they are done. */
+  let sending: Promise<void>[] = [];
+  let written: number[] = [];
+  const commit = async (batch: Omit<Batch, "seq" | "written">): Promise<number> => {
+    const told = written;
+    written = [];
+    const number = seq++;
+    await registry.commit(
+      run,
+      { ...batch, seq: number, ...(told.length > 0 ? { written: told } : {}) },
+      signal,
+    );
+    return number;
+  };
+  const settle = async (left: number): Promise<void> => {
+    while (sending.length > left) await sending.shift();
   };
   const deleteIds = async (store: VectorIndex, views: readonly Gone[]): Promise<void> => {
     const ids: string[] = [];
@@ -131,7 +148,6 @@ export function makeCommitter(options: CommitterOptions): Committer {
       stats.upserts += 1;
       await store.upsert(entries.slice(i, i + store.maxUpsert), signal);
     }
-    // Before the commit: once the registry knows fewer chunks, nobody would know that these exist.
     await deleteIds(store, batch.surplus);
   };
   const flush = async (): Promise<void> => {
@@ -143,12 +159,10 @@ export function makeCommitter(options: CommitterOptions): Committer {
     stats.chunks += batch.rows.reduce((sum, row) => sum + row.chunks.length, 0);
     if (!index) {
       stats.upserts += 1;
-      await enqueue(() => commit({ table, classes, rows: batch.rows, gone: [] }));
+      await enqueue(async () => void (await commit({ table, classes, rows: batch.rows, gone: [] })));
       return;
     }
-    // The index is written while earlier batches are committed; the commit waits for both.
-    const upserted = upsert(index, batch);
-    upserted.catch(() => undefined);
+    // The registry first, so that whatever is in the index is known; then the index, while later batches are committed.
     const rows = batch.rows.map((row) => ({
       ...row,
       chunks: row.chunks.map(({ n, text, lexical }) => ({
@@ -159,8 +173,12 @@ export function makeCommitter(options: CommitterOptions): Committer {
       })),
     }));
     await enqueue(async () => {
-      await upserted;
-      await commit({ table, classes, rows, gone: [] });
+      last = table;
+      const number = await commit({ table, classes, rows, gone: [], pending: true });
+      const sent = upsert(index, batch).then(() => void written.push(number));
+      sent.catch(() => undefined);
+      sending.push(sent);
+      await settle(SENDING);
     });
   };
 
@@ -185,6 +203,8 @@ export function makeCommitter(options: CommitterOptions): Committer {
         const part = views.slice(i, i + BATCH_ROWS);
         if (!index) stats.deletes += 1;
         await enqueue(async () => {
+          // What is removed may be among what is being written.
+          await settle(0);
           const gone = part.map(({ row, view }) => ({ row, view }));
           await commit({ table, classes: [], rows: [], gone });
           if (index) await deleteIds(index, part);
@@ -200,6 +220,10 @@ export function makeCommitter(options: CommitterOptions): Committer {
     },
     async drain() {
       await flush();
+      await enqueue(async () => {
+        await settle(0);
+        if (written.length > 0) await commit({ table: last, classes: [], rows: [], gone: [] });
+      });
       await tail;
       queued = [];
     },

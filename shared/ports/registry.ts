@@ -180,6 +180,14 @@ export interface Batch {
   readonly table: string;
   readonly classes: readonly AccessClass[];
   readonly rows: readonly StagedRow[];
+  /**
+   * The chunks of `rows` are still to be written to an outside index. Until a later batch of the run names this one in `written`,
+   * the rows are known without a version, with the most chunks that any of their versions has: a run that finds them so writes
+   * or deletes them.
+   */
+  readonly pending?: true | undefined;
+  /** `seq` of earlier batches of this run whose chunks are written. */
+  readonly written?: readonly number[] | undefined;
   /** `(row, view)` pairs that the warehouse no longer has. */
   readonly gone: readonly { readonly row: string; readonly view: string }[];
 }

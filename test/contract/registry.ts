@@ -201,6 +201,21 @@ export function registryContract(name: string, make: () => Promise<RegistryHarne
       expect([await served("notes:1"), await served("notes:2")]).toEqual(["text 1 v1", "text 2 v1"]);
     });
 
+    it("knows rows without a version until their chunks are written outside, and publishes none before", async () => {
+      const { registry, request, batch } = await open(make);
+      const killed = await registry.begin(request, signal());
+      await registry.commit(killed, { ...batch(0, ["1"]), pending: true }, signal());
+      const next = await registry.begin({ ...request, takeOver: true }, signal());
+      expect(await known(registry, next)).toMatchObject([{ row: "notes:1", version: "", chunks: 1 }]);
+      expect((await errorOf(registry.publish(next, [counts(1, { added: 1 })], signal()))).code).toBe(
+        "guard_stopped",
+      );
+      await registry.commit(next, { ...batch(0, ["1"]), pending: true }, signal());
+      await registry.commit(next, { ...batch(1, ["2"]), written: [0] }, signal());
+      expect((await known(registry, next)).map(({ version }) => version === "")).toEqual([false, false]);
+      await registry.publish(next, [counts(2, { added: 2 })], signal());
+    });
+
     it("leaves a table that the run did not read as it was", async () => {
       const { registry, request, batch, served } = await open(make);
       await ingest(registry, request, batch(0, ["1"]), counts(1, { added: 1 }));

@@ -33,6 +33,8 @@ interface Entry {
   served: StagedRow | undefined;
   /** `gone`: a removal is staged. */
   staged: StagedRow | "gone" | undefined;
+  /** Run and batch whose chunks are still to be written outside. */
+  pending: string | undefined;
 }
 
 const PAGE = 100;
@@ -108,12 +110,14 @@ export function memoryRegistry(): MemoryRegistry {
 
     async *known(run, table, signal) {
       let page: KnownRow[] = [];
-      for (const [, { served, staged }] of sorted(run.space, table)) {
+      for (const [, { served, staged, pending }] of sorted(run.space, table)) {
         check(signal);
         const current = staged === "gone" ? served : (staged ?? served);
         if (!current) continue;
-        const version = staged === "gone" ? "" : current.version;
-        page.push({ row: current.row, view: current.view, version, chunks: current.chunks.length });
+        const version = staged === "gone" || pending !== undefined ? "" : current.version;
+        const before = pending === undefined ? 0 : (served?.chunks.length ?? 0);
+        const chunks = Math.max(before, current.chunks.length);
+        page.push({ row: current.row, view: current.view, version, chunks });
         if (page.length < PAGE) continue;
         yield page;
         page = [];
@@ -142,11 +146,21 @@ export function memoryRegistry(): MemoryRegistry {
       lastSeq = batch.seq;
       for (const made of batch.classes) classes.set(made.id, made);
       const entries = entriesOf(run.space);
+      const written = new Set((batch.written ?? []).map((seq) => `${run.id} ${seq}`));
+      for (const entry of entries.values()) {
+        if (entry.pending !== undefined && written.has(entry.pending)) entry.pending = undefined;
+      }
       for (const row of structuredClone(batch.rows)) {
         if (!classes.has(row.accessClass)) throw new QuaysideError("invalid_request", "Unknown class.");
         const id = idOf(row.row, row.view);
-        const entry = entries.get(id) ?? { table: batch.table, served: undefined, staged: undefined };
+        const entry = entries.get(id) ?? {
+          table: batch.table,
+          served: undefined,
+          staged: undefined,
+          pending: undefined,
+        };
         entry.staged = row;
+        entry.pending = batch.pending ? `${run.id} ${batch.seq}` : undefined;
         entries.set(id, entry);
       }
       for (const { row, view } of batch.gone) {
@@ -154,6 +168,7 @@ export function memoryRegistry(): MemoryRegistry {
         const entry = entries.get(id);
         if (!entry) continue;
         entry.staged = "gone";
+        entry.pending = undefined;
         if (!entry.served) entries.delete(id);
       }
     },
@@ -173,6 +188,11 @@ export function memoryRegistry(): MemoryRegistry {
         }
       }
       const entries = entriesOf(run.space);
+      for (const { counts } of tables) {
+        if (sorted(run.space, counts.table).some(([, entry]) => entry.pending !== undefined)) {
+          throw new QuaysideError("guard_stopped", `${counts.table}: chunks are not written.`);
+        }
+      }
       let changed = servedSpace !== run.space;
       for (const [id, entry] of entries) {
         if (entry.staged === undefined) continue;

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { planIngest } from "../../ingest/pipeline/plan.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
+import { storedId } from "../../shared/ids.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Cell } from "../../shared/ports/source.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
@@ -536,6 +537,30 @@ describe("an outside index", () => {
     await run({}, { indexKind });
     const chunks = registry.commits.flatMap((batch) => batch.rows.flatMap((row) => row.chunks));
     expect(new Set(chunks.map((chunk) => chunk.lexical !== undefined))).toEqual(new Set([words]));
+  });
+
+  it("keeps nothing of a row that a killed run wrote and that is deleted before the next", async () => {
+    const index = memoryIndex();
+    const { run, tables, registry } = bench({ index });
+    const cut = new AbortController();
+    const cutOff: VectorIndex = {
+      ...index,
+      async upsert(entries, signal) {
+        await index.upsert(entries, signal);
+        if (entries[0]?.table !== "parts") return;
+        cut.abort();
+        throw new Error("killed");
+      },
+    };
+    await failure(run({ signal: cut.signal }, { index: cutOff }));
+    const key = tables["parts"]?.rows[0]?.["id"];
+    const id = await storedId(`parts:${JSON.stringify(key)}`, "all", 0);
+    const { signal } = new AbortController();
+    expect([...(await index.has([id], signal))]).toEqual([id]);
+    registry.expireLease();
+    tables["parts"]?.rows.splice(0, 2);
+    await run({}, { index });
+    expect([...(await index.has([id], signal))]).toEqual([]);
   });
 
   it("that lost writes stops the run before it publishes", async () => {

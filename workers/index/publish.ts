@@ -48,6 +48,12 @@ export function publishStaged(
   const searched = countOf(sql, "SELECT EXISTS (SELECT 1 FROM entry) AS n") > 0;
   for (const table of tables) {
     const no = tableNumber(sql, table.counts.table);
+    const unwritten = countOf(
+      sql,
+      "SELECT count(*) AS n FROM pending p JOIN rec r ON r.no = p.rec WHERE r.tbl = ?",
+      no,
+    );
+    if (unwritten > 0) throw stopped(table.counts.table, `the chunks of ${unwritten} rows are not written`);
     if (searched) {
       for (const rec of numbers(sql, `SELECT no ${ENDING}`, ...endingOf(no))) hidden.add(rec);
       for (const rec of numbers(sql, `SELECT no ${STAGED}`, ...stagedOf(no))) shown.add(rec);

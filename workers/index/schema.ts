@@ -44,6 +44,8 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS entry_rec ON entry (rec, n)",
   "CREATE INDEX IF NOT EXISTS entry_block ON entry (block, pos)",
   "CREATE TABLE IF NOT EXISTS passage (no INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+  // Staged versions whose chunks an outside index may not have yet; see `Batch.pending`.
+  "CREATE TABLE IF NOT EXISTS pending (rec INTEGER PRIMARY KEY, run TEXT NOT NULL, seq INTEGER NOT NULL)",
   "CREATE TABLE IF NOT EXISTS texts (rec INTEGER PRIMARY KEY, texts TEXT NOT NULL)",
   "CREATE TABLE IF NOT EXISTS block (no INTEGER PRIMARY KEY AUTOINCREMENT, slots INTEGER NOT NULL, data BLOB NOT NULL)",
   // Terms come analysed and spelled in a-z, 0-9 and `_` (see lexical.ts), so the plainest tokenizer is the right one.

@@ -144,7 +144,11 @@ export function stageBatch(
     "DELETE FROM gone WHERE (row, view) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
     JSON.stringify(rows.map(({ row, view }) => [row, view])),
   );
-  const slots = insertRows(sql, { run: run.id, table, now, known, places }, prepared);
+  for (const seq of batch.written ?? []) {
+    sql.exec("DELETE FROM pending WHERE run = ? AND seq = ?", run.id, seq);
+  }
+  const pending = batch.pending ? batch.seq : undefined;
+  const slots = insertRows(sql, { pending, run: run.id, table, now, known, places }, prepared);
   for (const { row, view } of batch.gone) {
     sql.exec("INSERT INTO gone (row, view, tbl, run) VALUES (?, ?, ?, ?)", row, view, table, run.id);
   }
@@ -207,6 +211,8 @@ function knownVersions(
 }
 
 interface Into {
+  /** The batch's number, where its chunks are still to be written outside. */
+  readonly pending: number | undefined;
   readonly run: string;
   readonly table: number;
   readonly now: string;
@@ -220,7 +226,7 @@ interface Into {
  * more than the insert itself.
  */
 function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slot[] {
-  const { run, table, now, known, places } = into;
+  const { pending, run, table, now, known, places } = into;
   const classes = new Map(
     sql
       .exec<{ id: string; no: number }>("SELECT id, no FROM class")
@@ -257,6 +263,9 @@ function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slo
       row.title,
       cells,
     );
+    if (pending !== undefined) {
+      sql.exec("INSERT INTO pending (rec, run, seq) VALUES (?, ?, ?)", rec, run, pending);
+    }
     if (texts !== undefined) sql.exec("INSERT INTO texts (rec, texts) VALUES (?, ?)", rec, texts);
     for (const { chunk, analysed } of chunks) {
       entry += 1;
@@ -306,6 +315,7 @@ export function dropVersions(sql: SqlStorage, recs: Iterable<number>): void {
     sql.exec(`DELETE FROM fts WHERE rowid IN (${entries})`, list);
     sql.exec(`DELETE FROM passage WHERE no IN (${entries})`, list);
     sql.exec("DELETE FROM entry WHERE rec IN (SELECT value FROM json_each(?))", list);
+    sql.exec("DELETE FROM pending WHERE rec IN (SELECT value FROM json_each(?))", list);
     sql.exec("DELETE FROM texts WHERE rec IN (SELECT value FROM json_each(?))", list);
     sql.exec("DELETE FROM rec WHERE no IN (SELECT value FROM json_each(?))", list);
   }
@@ -322,8 +332,12 @@ export function knownRows(
   return sql
     .exec<{ row: string; view: string; version: string; chunks: number }>(
       // A staged removal has no version: the vectors of its chunks may still be in an outside index, for the next run to delete.
-      `SELECT row, view, chunks, CASE WHEN gen_from <> ? AND EXISTS
-         (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view) THEN '' ELSE version END AS version FROM rec r
+      // So has one whose chunks may not all be there; those of the version before it may be there still.
+      `SELECT row, view, CASE WHEN p.rec IS NULL THEN chunks ELSE
+           (SELECT max(m.chunks) FROM rec m WHERE m.row = r.row AND m.view = r.view) END AS chunks,
+         CASE WHEN p.rec IS NOT NULL OR gen_from <> ? AND EXISTS
+         (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view) THEN '' ELSE version END AS version
+       FROM rec r LEFT JOIN pending p ON p.rec = r.no
        WHERE (row, view) > (?, ?) AND row < ? AND gen_to = ? AND (gen_from = ?
          OR NOT EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?))
        ORDER BY row, view LIMIT ?`,
