@@ -19,8 +19,14 @@ const answered = z.object({
   outcome: z.string(),
   text: z.string(),
   citations: z.array(z.object({ id: z.string() })),
+  attempts: z.array(z.object({ outcome: z.string() })),
+  usage: z.object({ cost_usd: z.number() }),
+  timings: z.object({ total_ms: z.number() }),
 });
 const problemShape = z.object({ code: z.string(), detail: z.string() });
+
+/** Outcomes of an attempt that are no failure: the model wrote, or the rules passed it over. */
+const BY_CHOICE: readonly string[] = ["ok", "not_permitted", "too_expensive", "too_slow"];
 
 /** A ranked document. */
 export interface Ranked {
@@ -98,6 +104,9 @@ export async function ask(
       const parts = parseId(id);
       return parts ? [{ table: parts.table, row_key: parts.keyValues.join("|") }] : [];
     }),
+    stand_in: answer.attempts.some(({ outcome }) => !BY_CHOICE.includes(outcome)),
+    usd: answer.usage.cost_usd,
+    ms: answer.timings.total_ms,
   };
 }
 

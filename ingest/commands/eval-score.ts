@@ -29,6 +29,11 @@ export interface EvalAnswer {
   readonly answer: string;
   readonly abstained: boolean;
   readonly citations: readonly { readonly table: string; readonly row_key: string }[];
+  /** Whether a model failed on the way, and another one wrote it. */
+  readonly stand_in: boolean;
+  readonly usd: number;
+  /** From the request to the last byte, as the Worker counts it. */
+  readonly ms: number;
 }
 
 /** @param runs question id -> document ids, best first. */
@@ -62,7 +67,7 @@ function gain(relevance: number, rank: number): number {
 
 export function scoreAnswers(
   questions: readonly EvalQuestion[],
-  answers: readonly EvalAnswer[],
+  answers: readonly Pick<EvalAnswer, "id" | "answer" | "abstained" | "citations">[],
 ): AnswerScores {
   const byId = new Map(answers.map((a) => [a.id, a] as const));
   const ok: boolean[] = [];

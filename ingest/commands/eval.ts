@@ -5,24 +5,27 @@ import { dirname, join } from "node:path";
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { secretNames, startWorker } from "../worker-process.ts";
-import { type Command, type Context, string, strings } from "./command.ts";
+import { type Command, type Context, type ExitStatus, string, strings } from "./command.ts";
 import { ANYONE, configOf } from "./eval-config.ts";
 import { type EvalQuestion, readDataSet, readJudgments, readQuestions } from "./eval-dataset.ts";
+import { type AnswerCosts, costsOf, type Worse, worseThan } from "./eval-gate.ts";
 import { ask, overQuestions, search, type Target, trecLines } from "./eval-run.ts";
 import { type AnswerScores, type EvalAnswer, scoreAnswers, scoreRanking } from "./eval-score.ts";
 import { ingestOnce } from "./ingest.ts";
 import { makeProgressLine } from "./progress.ts";
+import { money, table } from "./text.ts";
 
 const DEFAULT_TOP_K = 100;
 const MOST_TOP_K = 200;
 const LOCAL = "local/compose";
+const DEFAULT_MARGIN = 0.02;
 
 /** Measures retrieval and answers, on a data set of its own or on the configured index. */
 export const command: Command = {
   name: "eval",
   summary: "measure retrieval and answers on a folder of tables and questions",
   usage:
-    "[--data DIR] [--questions Q.jsonl] [--run OUT.trec] [--answers OUT.jsonl] [--top-k 100] [--model M]…",
+    "[--data DIR] [--questions Q.jsonl] [--run OUT.trec] [--answers OUT.jsonl] [--top-k 100] [--model M]… [--gate M] [--margin 0.02]",
   options: {
     data: {
       type: "string",
@@ -41,7 +44,22 @@ export const command: Command = {
       value: "N",
       help: `rows a question, 1 to ${MOST_TOP_K} (default ${DEFAULT_TOP_K})`,
     },
-    model: { type: "string", multiple: true, value: "M", help: `who answers (default ${LOCAL})` },
+    model: {
+      type: "string",
+      multiple: true,
+      value: "M",
+      help: `who answers (default ${LOCAL}); several are compared`,
+    },
+    gate: {
+      type: "string",
+      value: "M",
+      help: "the present default: fail when a --model is worse than it",
+    },
+    margin: {
+      type: "string",
+      value: "SHARE",
+      help: `how much worse a share may be under --gate (default ${DEFAULT_MARGIN})`,
+    },
   },
   async run(context) {
     const directory = string(context.values["data"]);
@@ -56,6 +74,7 @@ export const command: Command = {
     if (!Number.isInteger(topK) || topK < 1 || topK > MOST_TOP_K) {
       throw new QuaysideError("config_invalid", `--top-k must be a whole number from 1 to ${MOST_TOP_K}.`);
     }
+    const gate = gateOf(context);
     const questions = await readQuestions(file);
     const judged = await readJudgments(directory ?? "", questions);
     const started = Date.now();
@@ -66,22 +85,77 @@ export const command: Command = {
     const relevant = new Map([...judged].filter(([id]) => asked.has(id)));
     const ranking = relevant.size === 0 ? undefined : scoreRanking(measured.runs, relevant);
     const graded = questions.some((q) => q.answers !== undefined || q.expect !== undefined);
-    const answers: Record<string, AnswerScores> = {};
-    if (graded) for (const [model, list] of measured.answers) answers[model] = scoreAnswers(questions, list);
+    if (gate && !graded) {
+      throw new QuaysideError("config_invalid", "--gate needs questions with answers or expect.");
+    }
+    const answers: Record<string, ModelScores> = {};
+    if (graded) {
+      for (const [model, list] of measured.answers) {
+        answers[model] = { ...scoreAnswers(questions, list), ...costsOf(list) };
+      }
+    }
     const seconds = Math.round((Date.now() - started) / 100) / 10;
     report(context, ranking, answers, seconds);
+    const verdict = gate && judge(context, answers, gate);
     return {
-      status: 0,
+      status: verdict?.status ?? 0,
       result: {
         data: directory ?? null,
         questions: questions.length,
         seconds,
         ranking: ranking ?? null,
         answers,
+        ...(verdict && { gate: { present: gate.present, margin: gate.margin, worse: verdict.worse } }),
       },
     };
   },
 };
+
+type ModelScores = AnswerScores & AnswerCosts;
+
+interface Gate {
+  /** The model that a candidate would replace. */
+  readonly present: string;
+  readonly margin: number;
+}
+
+function gateOf({ values }: Context): Gate | undefined {
+  const present = string(values["gate"]);
+  const margin = Number(string(values["margin"]) ?? DEFAULT_MARGIN);
+  if (!(margin >= 0 && margin <= 1)) {
+    throw new QuaysideError("config_invalid", "--margin must be a share from 0 to 1.");
+  }
+  if (present === undefined) return undefined;
+  if (strings(values["model"]).every((model) => model === present)) {
+    throw new QuaysideError("config_invalid", "--gate needs a --model to hold against it.");
+  }
+  return { present, margin };
+}
+
+/** Who answers, in order; the present default is asked whether it was named or not. */
+function modelsOf({ values }: Context): readonly string[] {
+  const present = string(values["gate"]);
+  const named = strings(values["model"]);
+  return [...new Set(present === undefined ? named : [present, ...named])];
+}
+
+/** Holds every candidate against the present default. */
+function judge(
+  { terminal }: Context,
+  answers: Readonly<Record<string, ModelScores>>,
+  { present, margin }: Gate,
+): { readonly status: ExitStatus; readonly worse: Readonly<Record<string, readonly Worse[]>> } {
+  const base = answers[present];
+  const worse: Record<string, readonly Worse[]> = {};
+  for (const [model, scores] of Object.entries(answers)) {
+    if (!base || model === present) continue;
+    const reasons = worseThan(scores, base, margin);
+    worse[model] = reasons;
+    const said = reasons.length === 0 ? "passes" : `is worse: ${reasons.join(", ").replaceAll("_", " ")}`;
+    terminal.print(`gate       ${model} ${said}, held against ${present}\n`);
+  }
+  return { status: Object.values(worse).some((reasons) => reasons.length > 0) ? 1 : 0, worse };
+}
 
 function lent(context: Context): Pick<Target, "host" | "signal"> {
   return { host: context.host, signal: context.signal };
@@ -141,7 +215,7 @@ async function onScratchIndex(
 
 /** Models and embedder of the operator's own configuration, where a model is asked for that is not built in. */
 async function settingsFor(context: Context): Promise<Pick<Config, "models" | "embedder">> {
-  if (strings(context.values["model"]).every((model) => model.startsWith("local/"))) return {};
+  if (modelsOf(context).every((model) => model.startsWith("local/"))) return {};
   const { config } = await context.config();
   return {
     ...(config.models === undefined ? {} : { models: config.models }),
@@ -170,8 +244,8 @@ async function measure(
   }
   const answersFile = string(values["answers"]);
   const answers = new Map<string, readonly EvalAnswer[]>();
-  if (answersFile === undefined) return { runs, answers };
-  const models = strings(values["model"]);
+  const models = modelsOf(context);
+  if (answersFile === undefined && models.length < 2) return { runs, answers };
   for (const model of models.length === 0 ? [LOCAL] : models) {
     const since = Date.now();
     const list = await overQuestions(
@@ -182,6 +256,7 @@ async function measure(
     );
     terminal.note(`${model} answered ${list.length} questions in ${seconds(since)} s`);
     answers.set(model, list);
+    if (answersFile === undefined) continue;
     await write(
       fileFor(answersFile, model, models.length),
       list.map((line) => `${JSON.stringify(line)}\n`).join(""),
@@ -210,10 +285,22 @@ function seconds(since: number): string {
   return ((Date.now() - since) / 1000).toFixed(1);
 }
 
+const HEADING = [
+  "answers by",
+  "ok",
+  "wrongly declined",
+  "made up",
+  "leaks",
+  "precise",
+  "complete",
+  "cost",
+  "median ms",
+];
+
 function report(
   { terminal }: Context,
   ranking: ReturnType<typeof scoreRanking> | undefined,
-  answers: Readonly<Record<string, AnswerScores>>,
+  answers: Readonly<Record<string, ModelScores>>,
   total: number,
 ): void {
   if (ranking) {
@@ -221,11 +308,18 @@ function report(
       `retrieval  ${ranking.questions} judged questions   nDCG@10 ${ranking.ndcg10.toFixed(3)}   Recall@10 ${ranking.recall10.toFixed(3)}   MRR@10 ${ranking.mrr10.toFixed(3)}\n`,
     );
   }
-  for (const [model, s] of Object.entries(answers)) {
-    terminal.print(
-      `answers    ${model}   ok ${percent(s.ok)}   wrongly declined ${percent(s.wrongAbstain)}   made up ${percent(s.madeUp)}   leaks ${s.leaks}   citations ${percent(s.citationPrecision)} precise, ${percent(s.citationRecall)} complete\n`,
-    );
-  }
+  const rows = Object.entries(answers).map(([model, s]) => [
+    model,
+    percent(s.ok),
+    percent(s.wrongAbstain),
+    percent(s.madeUp),
+    String(s.leaks),
+    percent(s.citationPrecision),
+    percent(s.citationRecall),
+    money(s.usd),
+    s.medianMs === undefined ? "-" : String(Math.round(s.medianMs)),
+  ]);
+  if (rows.length > 0) terminal.print(`${table(HEADING, rows)}\n`);
   terminal.print(`in ${total} s\n`);
 }
 

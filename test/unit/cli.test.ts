@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import { runCommandLine, type Globals, type Program } from "../../ingest/command-line.ts";
 import type { ExitStatus, Terminal } from "../../ingest/commands/command.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
@@ -454,5 +458,67 @@ describe("manifest", () => {
 
   it("refuses a configuration that does not serve Slack", async () => {
     expect((await quayside(["manifest", "slack", ...url])).status).toBe(2);
+  });
+});
+
+describe("eval", () => {
+  const answers = {
+    "a/right": "It is closed until 14 March 2026.",
+    "b/also": "Until 2026-03-14.",
+    "c/wrong": "Until 2 May 2026.",
+  };
+
+  const asked = z.object({ model: z.enum(["a/right", "b/also", "c/wrong"]) });
+
+  /** A Worker whose models each have one thing to say. */
+  async function respond(request: Request): Promise<Response> {
+    if (request.url.endsWith("/v1/search")) return Response.json({ matches: [] });
+    const { model } = asked.parse(await request.json());
+    return Response.json({
+      outcome: "answered",
+      text: answers[model],
+      citations: [],
+      attempts: [{ model, outcome: "ok" }],
+      usage: { cost_usd: 0.5 },
+      timings: { total_ms: 40 },
+    });
+  }
+
+  async function gate(...options: string[]): Promise<Ran> {
+    const folder = await mkdtemp(join(tmpdir(), "quayside-gate-"));
+    try {
+      const questions = join(folder, "golden.jsonl");
+      await writeFile(questions, `{"id":"q1","question":"Until when?","answers":["2026-03-14"]}\n`);
+      return await quayside(["eval", "--questions", questions, ...options], { respond });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  it("lets through a model that is as good as the present default", async () => {
+    const ran = await gate("--gate", "a/right", "--model", "b/also", "--json");
+    expect(ran.status).toBe(0);
+    expect(last(ran)).toMatchObject({
+      answers: { "a/right": { ok: 1, usd: 0.5, medianMs: 40 }, "b/also": { ok: 1 } },
+      gate: { present: "a/right", margin: 0.02, worse: { "b/also": [] } },
+    });
+  });
+
+  it("fails for one that is worse, and names the measure", async () => {
+    const ran = await gate("--gate", "a/right", "--model", "b/also", "--model", "c/wrong");
+    expect(ran.status).toBe(1);
+    expect(ran.printed).toContain("gate       c/wrong is worse: ok, held against a/right\n");
+  });
+
+  it("lets through one that is worse by no more than the margin", async () => {
+    expect((await gate("--gate", "a/right", "--model", "c/wrong", "--margin", "1")).status).toBe(0);
+  });
+
+  it.each([
+    ["--gate", "a/right"],
+    ["--gate", "a/right", "--model", "a/right"],
+    ["--gate", "a/right", "--model", "b/also", "--margin", "2%"],
+  ])("refuses %s %s %s %s %s %s", async (...options) => {
+    expect((await gate(...options)).status).toBe(2);
   });
 });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { configOf } from "../../ingest/commands/eval-config.ts";
 import { readDataSet } from "../../ingest/commands/eval-dataset.ts";
+import { costsOf, worseThan } from "../../ingest/commands/eval-gate.ts";
 import { trecLines } from "../../ingest/commands/eval-run.ts";
-import { says, scoreAnswers, scoreRanking } from "../../ingest/commands/eval-score.ts";
+import { type EvalAnswer, says, scoreAnswers, scoreRanking } from "../../ingest/commands/eval-score.ts";
 
 let directory = "";
 
@@ -187,6 +188,59 @@ describe("what an answer says", () => {
     const said = { id: "q", answer: "It is sesame", abstained: false, citations: [] };
     const cited = { id: "q", answer: "", abstained: true, citations: [{ table: "t", row_key: "1" }] };
     expect([scoreAnswers([question], [said]).leaks, scoreAnswers([question], [cited]).leaks]).toEqual([1, 1]);
+  });
+});
+
+function timed(ms: number, stand_in = false): EvalAnswer {
+  return { id: "q", answer: "", abstained: false, citations: [], usd: 0.25, ms, stand_in };
+}
+
+describe("what answers cost", () => {
+  it("adds up money, takes the middle of the times and counts stand-ins", () => {
+    expect(costsOf([timed(900), timed(100, true), timed(200)])).toEqual({
+      usd: 0.75,
+      medianMs: 200,
+      standIns: 1,
+    });
+    expect(costsOf([timed(100), timed(200)]).medianMs).toBe(150);
+    expect(costsOf([])).toEqual({ usd: 0, medianMs: undefined, standIns: 0 });
+  });
+});
+
+describe("a gate on a change of the default model", () => {
+  const present = {
+    questions: 100,
+    ok: 0.9,
+    wrongAbstain: 0.05,
+    madeUp: 0.01,
+    leaks: 1,
+    citationPrecision: 0.8,
+    citationRecall: 0.8,
+    standIns: 0,
+  };
+
+  it("opens for what is as good, better, or worse by the margin", () => {
+    expect(worseThan(present, present, 0)).toEqual([]);
+    expect(worseThan({ ...present, ok: 1, leaks: 0, madeUp: 0 }, present, 0)).toEqual([]);
+    expect(worseThan({ ...present, ok: 0.88, citationPrecision: 0.78 }, present, 0.02)).toEqual([]);
+  });
+
+  it.each([
+    ["ok", { ok: 0.87 }],
+    ["wrong_abstain", { wrongAbstain: 0.08 }],
+    ["citation_precision", { citationPrecision: 0.77 }],
+  ])("stays shut where %s is worse by more than the margin", (reason, worse) => {
+    expect(worseThan({ ...present, ...worse }, present, 0.02)).toEqual([reason]);
+  });
+
+  it("has no margin for leaks and for what is made up", () => {
+    const worse = worseThan({ ...present, leaks: 2, madeUp: 0.02 }, present, 1);
+    expect(worse).toEqual(["leaks", "made_up"]);
+  });
+
+  it("stays shut where nothing was graded, or another model wrote", () => {
+    expect(worseThan({ ...present, ok: undefined }, present, 1)).toEqual(["ungraded"]);
+    expect(worseThan({ ...present, standIns: 1 }, present, 1)).toEqual(["stand_ins"]);
   });
 });
 
