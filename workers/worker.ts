@@ -11,7 +11,7 @@ import type { SearchIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
 import { makeAsk, type AskDeps } from "./answer/ask.ts";
-import { audited, type AuditDeps } from "./answer/audit.ts";
+import { makeAudited } from "./answer/audit.ts";
 import { makeErasableCache } from "./answer/cache-erase.ts";
 import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
@@ -92,11 +92,12 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     makeRecheck(await parts.shardOf(admission), admission);
   const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
   const keys = makeAnswerKeys(() => cacheSecret(host));
-  const audit: AuditDeps = {
+  const audited = makeAudited({
     append: (of, entries) => parts.ledgerOf(of).appendAudit(entries),
     defer,
+    sleep,
     host,
-  };
+  });
   const askDeps: AskDeps = {
     admit: admissions.admit,
     retrieve,
@@ -112,9 +113,9 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     sleep,
     random: Math.random,
   };
-  const ask = audited(makeAsk(askDeps), audit);
+  const ask = audited(makeAsk(askDeps));
   const askFrom = (evidence: readonly Evidence[]): Ask =>
-    audited(makeAsk({ ...askDeps, retrieve: async () => evidence }), audit);
+    audited(makeAsk({ ...askDeps, retrieve: async () => evidence }));
   const config = (signal: AbortSignal): Promise<Config | undefined> => admissions.config(tenant, signal);
   const allowedOrigins = async (): Promise<readonly string[]> =>
     (await config(AbortSignal.timeout(READY_TIMEOUT_MS)))?.surfaces?.allowedOrigins ?? [];

@@ -5,7 +5,7 @@ import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
-import { audited } from "../../workers/answer/audit.ts";
+import { makeAudited } from "../../workers/answer/audit.ts";
 import { makeAsk, type AskDeps } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { secretHost } from "./secret-host.ts";
@@ -225,14 +225,15 @@ export function makeWorld(
     random: () => 0.5,
   });
   const world: World = {
-    ask: audited(ask, {
+    ask: makeAudited({
       async append(_tenant, entries) {
         if (world.auditDown) throw new QuaysideError("registry_unavailable", "down");
         for (const { record } of entries) world.audit.push(JSON.parse(record));
       },
       defer: (work) => void world.deferred.push(work),
+      sleep: async () => undefined,
       host,
-    }),
+    })(ask),
     audit: [],
     auditDown: false,
     now: Date.UTC(2026, 10, 23),

@@ -7,12 +7,13 @@ import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import type { Admission } from "../tenant/api.ts";
+import { makeWriteBehind } from "../write-behind.ts";
 import { within } from "./retrieve.ts";
 
 /**
  * One record a question, whatever becomes of it: who asked (a pseudonym), under which policy, which rows were read, who wrote the
  * answer, and how it ended. Never the question, the answer, a row's text or its key: rows are named by the hash that their
- * erasure receipts carry as well. Written after the last byte; for rows of a class in `audit.first`, a first record goes out
+ * erasure receipts carry as well. Written after the last byte, with others of the same moment; for rows of a class in `audit.first`, a first record goes out
  * before any of them is told, and an answer that can't be recorded is not given.
  */
 
@@ -39,13 +40,36 @@ export interface AuditDeps {
   /** Appends to the tenant's trail. */
   readonly append: (tenant: string, entries: readonly AuditEntry[]) => Promise<unknown>;
   readonly defer: (work: Promise<unknown>) => void;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly host: Pick<Host, "now" | "log">;
 }
 
 const hasher = makeHasher();
 
 /** Questions that leave a record each. */
-export function audited(ask: TrailedAsk, deps: AuditDeps): Ask {
+export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {
+  const { host, append, defer, sleep } = deps;
+  const later = makeWriteBehind<AuditEntry & { readonly id: string }>({
+    write: (tenant, entries) =>
+      append(
+        tenant,
+        entries.map(({ key, record }) => ({ key, record })),
+      ),
+    failed: (entries) => {
+      for (const { id } of entries) host.log({ level: "error", event: "audit-failed", id });
+    },
+    defer,
+    sleep,
+    now: () => host.now(),
+  });
+  return (ask) => audited(ask, deps, later);
+}
+
+function audited(
+  ask: TrailedAsk,
+  deps: AuditDeps,
+  later: (tenant: string, entry: AuditEntry & { readonly id: string }) => void,
+): Ask {
   return async function* recorded(question, principal, signal) {
     const startedAt = deps.host.now();
     const id = crypto.randomUUID();
@@ -105,11 +129,7 @@ export function audited(ask: TrailedAsk, deps: AuditDeps): Ask {
       ending = error instanceof QuaysideError ? error.code : "internal";
       throw error;
     } finally {
-      deps.defer(
-        deps.append(principal.tenant, [entry("ask")]).catch(() => {
-          deps.host.log({ level: "error", event: "audit-failed", id });
-        }),
-      );
+      later(principal.tenant, { id, ...entry("ask") });
     }
   };
 }

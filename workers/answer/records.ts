@@ -4,6 +4,7 @@ import type { LedgerApi } from "../tenant/api.ts";
 import type { AnswerRecord } from "../tenant/api-answers.ts";
 import type { Asked } from "./asked.ts";
 import type { AnswerKeys } from "./cache-key.ts";
+import { makeWriteBehind } from "../write-behind.ts";
 import { PROMPT_VERSION } from "./prompt.ts";
 import { questionKind } from "./route-rules.ts";
 
@@ -27,29 +28,16 @@ export interface RecorderDeps {
   readonly now: () => number;
 }
 
-/** Answers given within this time are written down together. */
-const GATHER_MS = 50;
-
-/** Writes answers down after their last byte, several in one call. What an isolate that dies has not written yet is lost. */
+/** Writes answers down after their last byte, several in one call. */
 export function makeRecorder(deps: RecorderDeps): (given: Given) => void {
-  const gathered = new Map<string, Given[]>();
-  const write = async (tenant: string): Promise<void> => {
-    await deps.sleep(GATHER_MS, new AbortController().signal);
-    const given = gathered.get(tenant) ?? [];
-    gathered.delete(tenant);
-    const records = await Promise.all(given.map((one) => recordOf(one, deps)));
-    await deps.ledger(tenant).recordAnswers(records);
-  };
-  return (given) => {
-    const { tenant } = given.principal;
-    const before = gathered.get(tenant);
-    if (before) {
-      before.push(given);
-      return;
-    }
-    gathered.set(tenant, [given]);
-    deps.defer(write(tenant).catch(() => undefined));
-  };
+  const later = makeWriteBehind<Given>({
+    ...deps,
+    write: async (tenant, given) =>
+      deps.ledger(tenant).recordAnswers(await Promise.all(given.map((one) => recordOf(one, deps)))),
+    // Counters and a replay are missed, which no one waits for.
+    failed: () => undefined,
+  });
+  return (given) => later(given.principal.tenant, given);
 }
 
 async function recordOf(

@@ -18,11 +18,16 @@ export function auditHead(sql: SqlStorage): AuditHead {
 export function appendAudit(sql: SqlStorage, entries: readonly AuditEntry[]): AuditHead {
   let head = auditHead(sql);
   for (const { key, record } of entries) {
-    if (sql.exec("SELECT 1 FROM audit WHERE key = ?", key).toArray().length > 0) continue;
     const seq = head.seq + 1;
     const hash = chainHash(head.hash, seq, record);
-    sql.exec("INSERT INTO audit (seq, key, record, hash) VALUES (?, ?, ?, ?)", seq, key, record, hash);
-    head = { seq, hash };
+    const { rowsWritten } = sql.exec(
+      "INSERT INTO audit (seq, key, record, hash) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+      seq,
+      key,
+      record,
+      hash,
+    );
+    if (rowsWritten > 0) head = { seq, hash };
   }
   return head;
 }
