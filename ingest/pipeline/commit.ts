@@ -73,14 +73,17 @@ interface Open {
   bytes: number;
 }
 
+/** As `storedId` of shared/ids.ts, which waits for WebCrypto: too long for each of a million rows. */
+export function makeStoredIds(): (row: string, view: string, n: number) => string {
+  const hasher = makeHasher();
+  return (row, view, n) => `${hasher.hash128(`${view}\u0000${row}`)}.${n}`;
+}
+
 export function makeCommitter(options: CommitterOptions): Committer {
   const { registry, index, words, run, signal } = options;
   const { upserts = 0, deletes = 0, sample = [], chunks = 0 } = options.before ?? {};
   const stats = { upserts, deletes, sample: [...sample], chunks };
-  const hasher = makeHasher();
-  /** As `storedId` of shared/ids.ts, which waits for WebCrypto: too long for each of a million rows. */
-  const storedId = (row: string, view: string, n: number): string =>
-    `${hasher.hash128(`${view}\u0000${row}`)}.${n}`;
+  const storedId = makeStoredIds();
   let open: Open | undefined;
   let seq = options.firstSeq ?? 0;
   let queued: Promise<void>[] = [];

@@ -23,7 +23,7 @@ import { makeKnownRows, type KnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makePace, paced } from "./pace.ts";
 import { probed } from "./probe.ts";
-import { readBack } from "./read-back.ts";
+import { readBack, stillStaged } from "./read-back.ts";
 import { render } from "./render.ts";
 import { makeRowReader, type Failure, type PreparedView } from "./rows.ts";
 import { makeRefusedRows } from "./refused.ts";
@@ -226,25 +226,34 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         return await checkpoint({ table: table.name, after: scan.after, known: known.save() });
       }
 
+      // What was staged of an ambiguous row must be committed before it is found, and taken back.
+      if (scan.ambiguous.size > 0) {
+        await pool.drain();
+        await committer.drain();
+      }
       const removal = await findGone(registry, run, table.name, known, scan, signal);
       scan.counts.deleted += removal.rows;
       if (options.yes !== true) stopAt(tableGuards(scan.counts, rowsKnown, limits, scan.unlabelled));
-      // What was staged of an ambiguous row must be committed before it can be taken back.
-      if (scan.ambiguous.size > 0) await pool.drain();
       for await (const views of removal.pages()) await committer.remove(table.name, views);
       if (i < tables.length - 1 && pause()) return await checkpoint(undefined);
     }
 
     await pool.drain();
     await committer.drain();
-    for (const name of await refused.withdraw(registry, run, committer, signal)) {
+    const withdrawn = await refused.withdraw(registry, run, committer, signal);
+    for (const name of withdrawn) {
       const read = tablesRead.get(name);
       if (read && options.yes !== true) stopAt(tableGuards(read.scan.counts, read.rowsKnown, limits));
     }
     await committer.drain();
     if (index) {
-      const kept = [...tablesRead.values()].reduce((sum, { scan }) => sum + scan.kept, 0);
-      await readBack(index, committer.stats, kept, deps.wait, signal);
+      const scans = [...tablesRead.values()].map(({ scan }) => scan);
+      const { sample, chunks } = committer.stats;
+      const tookBack = withdrawn.length > 0 || scans.some(({ ambiguous }) => ambiguous.size > 0);
+      const expected = tookBack
+        ? await stillStaged(registry, run, tablesRead.keys(), sample, signal)
+        : { sample, chunks: scans.reduce((sum, { kept }) => sum + kept, chunks) };
+      await readBack(index, expected, deps.wait, signal);
     }
     const published = [...tablesRead].map(([name, read]) => publishedTable(config, name, read));
     const { generation } = await registry.publish(run, published, signal);

@@ -34,8 +34,8 @@ async function inSlices(
     readonly batch: number;
     readonly batchesASlice: number;
     readonly config?: typeof shop;
-    readonly killAt?: number;
-    readonly index?: VectorIndex;
+    readonly killAt?: number | undefined;
+    readonly index?: VectorIndex | undefined;
   },
 ): Promise<Sliced> {
   let calls = 0;
@@ -170,6 +170,43 @@ describe("a run in slices", () => {
     expect(world.registry.served("parts").map(({ row: id }) => id)).toEqual(["parts:1", "parts:4"]);
   });
 
+  it.each([
+    { ids: [7, 0, 7], kept: ["parts:0"], batch: 10, killAt: undefined },
+    { ids: [0, 1, 0], kept: ["parts:1"], batch: 2, killAt: 3 },
+    { ids: [7, 0, 7], kept: ["parts:0"], batch: 2, killAt: 3 },
+    { ids: [3, 1, 3, 2, 3], kept: ["parts:1", "parts:2"], batch: 1, killAt: 2 },
+  ])(
+    "holds back equal keys that are no neighbours: $ids, $batch a batch, killed at call $killAt",
+    async ({ ids, kept, batch, killAt }) => {
+      const rows = ids.map((id, n) => row(id, `copy ${n}`));
+      const tables = { ...warehouse(0), parts: { ...(warehouse(0)["parts"] ?? { columns: {} }), rows } };
+      const world = bench({ tables, ordered: false });
+      const { report } = await inSlices(world, { batch, batchesASlice: 3, killAt });
+      const { added, changed, unchanged, failed } = report.tables[1] ?? {};
+      // What a slice that was killed had staged is there already.
+      expect([(added ?? 0) + (unchanged ?? 0), changed, failed]).toEqual([
+        kept.length,
+        0,
+        ids.length - kept.length,
+      ]);
+      expect(world.registry.served("parts").map(({ row: id }) => id)).toEqual(kept);
+      tables["parts"].rows = [];
+      await inSlices(world, { batch, batchesASlice: 3, killAt: 1 });
+      expect(world.registry.served("parts")).toEqual([]);
+    },
+  );
+
+  it("takes back what an outside index was given of a key that comes again", async () => {
+    const rows = [row(7, "a"), row(0, "b"), row(7, "c")];
+    const tables = { ...warehouse(0), parts: { ...(warehouse(0)["parts"] ?? { columns: {} }), rows } };
+    const index = memoryIndex();
+    const world = bench({ tables, ordered: false, index });
+    await inSlices(world, { batch: 1, batchesASlice: 1, index });
+    // Two suppliers, and the part whose key came once.
+    expect(world.registry.served("parts").map(({ row: id }) => id)).toEqual(["parts:0"]);
+    expect((await index.stats(signal)).entries).toBe(3);
+  });
+
   it("that is killed at any call serves the same, and embeds again no more than a slice", async () => {
     const clean = bench({ tables: warehouse(30) });
     await clean.run();
@@ -238,14 +275,16 @@ describe("a run in slices", () => {
         fc.integer({ min: 1, max: 4 }),
         fc.integer({ min: 1, max: 3 }),
         fc.boolean(),
-        async (states, batch, batchesASlice, ordered) => {
+        fc.boolean(),
+        async (states, batch, batchesASlice, ordered, outside) => {
           const config = configOf({ parts: { title: "name", access: { allowAny: ["group:{owner}"] } } });
           const columns = { id: "number", name: "string", owner: "json" } as const;
           const tables: Record<string, MemoryTable> = { parts: { columns: { ...columns }, rows: [] } };
+          const index = outside ? memoryIndex() : undefined;
           const world = bench({ config, tables, ordered, embedder: { maxBatch: 2 } });
           for (const [rows, killAt] of states) {
             if (tables["parts"]) tables["parts"].rows = rows;
-            await inSlices(world, { config, batch, batchesASlice, killAt });
+            await inSlices(world, { config, batch, batchesASlice, killAt, index });
           }
           const last = states.at(-1)?.[0] ?? [];
           const kept = last.filter((row) => !Array.isArray(row.owner));
