@@ -26,6 +26,9 @@ await build({
   plugins: [slimSdks()],
 });
 
+/** Long enough for a machine that is busy with more than these tests: what has to be fast says so itself. */
+const PATIENCE = { testTimeout: 30_000, hookTimeout: 60_000 };
+
 /**
  * node: pure functions and contract suites in Node. workerd: Durable Objects, KV and the app inside the real runtime.
  * e2e: the built Worker and the CLI as black boxes. browser: the pages in real Chromium. data: hostile and quality sets
@@ -45,6 +48,7 @@ export default defineConfig({
           ],
           include: ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"],
           environment: "node",
+          ...PATIENCE,
         },
       },
       {
@@ -63,7 +67,7 @@ export default defineConfig({
           }),
         ],
         define: { QUAYSIDE_DEMO: "true" },
-        test: { name: "workerd", root, include: ["test/workerd/**/*.test.ts"] },
+        test: { name: "workerd", root, include: ["test/workerd/**/*.test.ts"], ...PATIENCE },
       },
       {
         test: {
