@@ -39,12 +39,13 @@ export function makeProgressLine(terminal: Terminal, now: () => number): Progres
 }
 
 function describe({ counts, expected, tokens, costUsd }: Progress, seconds: number): string {
-  const rate = seconds > 0 ? counts.read / seconds : 0;
+  // A rate over less than a second is noise.
+  const rate = seconds >= 1 ? counts.read / seconds : 0;
   const of = expected === undefined ? "" : ` of ${whole(expected)}`;
   const left = expected === undefined || rate === 0 ? undefined : (expected - counts.read) / rate;
   return [
     `${counts.table}: ${whole(counts.read)}${of} rows`,
-    `${whole(Math.round(rate))} rows/s`,
+    ...(rate === 0 ? [] : [`${whole(Math.round(rate))} rows/s`]),
     `${whole(counts.added)} added, ${whole(counts.changed)} changed`,
     `${whole(tokens)} tokens`,
     money(costUsd),

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import type { Terminal } from "../../ingest/commands/command.ts";
+import { makeProgressLine } from "../../ingest/commands/progress.ts";
+
+const counts = { table: "t", read: 500, added: 0, changed: 500, deleted: 0, unchanged: 0, failed: 0 };
+
+/** The last line on a terminal that shows it. */
+function lineAfter(ms: number, expected: number | undefined): string {
+  const lines: string[] = [];
+  let now = 0;
+  const terminal: Terminal = {
+    interactive: true,
+    live: true,
+    print: () => {},
+    note: () => {},
+    warn: () => {},
+    progress: (line) => void lines.push(line),
+  };
+  const progress = makeProgressLine(terminal, () => now);
+  progress.update({ counts, expected, tokens: 0, costUsd: 0 });
+  now = ms;
+  progress.update({ counts, expected, tokens: 0, costUsd: 0 });
+  return lines.at(-1) ?? "";
+}
+
+it("tells rate and time left once a second has passed", () => {
+  expect(lineAfter(2000, 2500)).toBe(
+    "t: 500 of 2,500 rows · 250 rows/s · 0 added, 500 changed · 0 tokens · $0.00 · 8 s left",
+  );
+});
+
+it("tells no rate of the first moment, where it would be nonsense", () => {
+  expect(lineAfter(300, undefined)).toBe("t: 500 rows · 0 added, 500 changed · 0 tokens · $0.00");
+});
