@@ -30,6 +30,18 @@ describe("ask: one call to the ledger before a model, one after", () => {
     expect(free).toMatchObject({ tokens: 0, nanoUsd: 0 });
   });
 
+  it("asks the model while its evidence is still being told", async () => {
+    const model = saying(GOOD);
+    const world = makeWorld({ "a/one": model });
+    for await (const event of world.ask(QUESTION, PRINCIPAL, new AbortController().signal)) {
+      expect(event.type).toBe("evidence");
+      await expect.poll(() => model.requests.length).toBe(1);
+      break;
+    }
+    // Whoever leaves then leaves nothing held.
+    expect(world.spent).toHaveLength(1);
+  });
+
   it("settles what the model says that it used", async () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
     await tell(world);

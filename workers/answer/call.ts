@@ -96,6 +96,8 @@ export function openCall(
     signal: AbortSignal,
   ): AsyncGenerator<AnswerEvent> {
     const meter = makeMeter(inputTokens, costOf);
+    const route = affordable(input.route, models);
+    const generated = eager(meter.metered(generate({ ...input, route }, signal, deps)));
     let open = true;
     const end = (whole: boolean): void => {
       if (!open) return;
@@ -104,8 +106,7 @@ export function openCall(
       deps.defer(ledger.settleCall(id, meter.spent()).catch(() => undefined));
     };
     try {
-      const route = affordable(input.route, models);
-      for await (const event of write(meter.metered(generate({ ...input, route }, signal, deps)))) {
+      for await (const event of write(generated)) {
         telling.push(event);
         // A caller that has what it wanted never comes back for the end.
         if (event.type === "done") end(true);
@@ -113,6 +114,7 @@ export function openCall(
       }
     } finally {
       end(false);
+      generated.close();
     }
   }
 
@@ -156,8 +158,27 @@ interface Begun {
   readonly started: Promise<CallStart>;
 }
 
+/** The same events, the first asked for at once: the model begins while its evidence is still being told. */
+function eager<T>(events: AsyncGenerator<T, void>): AsyncIterable<T> & { close(): void } {
+  let first: Promise<IteratorResult<T, void>> | undefined = events.next();
+  // Whoever reads hears of a failure; if nobody does, it is of no interest.
+  first.catch(() => undefined);
+  const close = async (): Promise<IteratorResult<T, void>> => events.return();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next() {
+        const result = first ?? events.next();
+        first = undefined;
+        return result;
+      },
+      return: close,
+    }),
+    close: () => void close().catch(() => undefined),
+  };
+}
+
 interface Meter {
-  metered(events: AsyncIterable<GenerateEvent>): AsyncIterable<GenerateEvent>;
+  metered(events: AsyncIterable<GenerateEvent>): AsyncGenerator<GenerateEvent, void>;
   /** As billed where the provider says, else as estimated from what was sent and received. */
   spent(): readonly Spent[];
 }
