@@ -7,6 +7,8 @@ import { holdBack, type Scan } from "./scan.ts";
 export interface RefusedRows {
   /** Counts the row as held back, once however many of its views were refused. */
   add(work: Work, scan: Scan): void;
+  /** Of a table that is read anew, from its beginning. */
+  forget(table: string): void;
   /** Takes back what is staged or served of these rows; all else must be committed before. Returns the tables touched. */
   withdraw(
     registry: Pick<Registry, "known">,
@@ -37,6 +39,7 @@ export function makeRefusedRows(saved: SavedRefused = []): RefusedRows {
         reason: "not_embeddable",
       });
     },
+    forget: (table) => void byTable.delete(table),
     async withdraw(registry, run, committer, signal) {
       for (const [table, rows] of byTable) {
         // A row of several views may be staged in one and refused in another.

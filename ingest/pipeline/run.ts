@@ -106,6 +106,8 @@ export interface SliceOptions extends IngestOptions {
   readonly slice: number;
   /** Whether to stop at the next point that can be gone on from; asked after every batch. */
   readonly pause: () => boolean;
+  /** Pauses, instead of failing, where a source breaks off in the middle of a table: the next slice reads that table anew. */
+  readonly reread?: boolean;
 }
 
 /** A run's end, or where it paused: then it still holds its lease. */
@@ -127,7 +129,10 @@ const ABANDON_MS = 5000;
  * Nothing is published then, and the lease is given back.
  */
 export async function runIngest(options: IngestOptions, deps: IngestDeps): Promise<IngestReport> {
-  const slice = await runSlice({ ...options, slice: 0, pause: () => false }, deps);
+  const whole = { ...options, pause: () => false };
+  let slice = await runSlice({ ...whole, slice: 0, reread: options.full !== true }, deps);
+  // Once: a source that breaks off again is down.
+  if (slice.paused) slice = await runSlice({ ...whole, slice: 1, resume: slice.paused }, deps);
   if (!slice.paused) return slice.report;
   throw new QuaysideError("internal", "A run paused that was not asked to.");
 }
@@ -140,6 +145,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let begun = resume?.run;
+  let keep: (() => Promise<void>) | undefined;
   try {
     const shapes = await registry.shapes(signal);
     const tables = await openTables(config, tablesLeft(options), deps.sourceOf, shapes, signal);
@@ -158,6 +164,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       now: deps.now,
       signal,
     });
+    keep = () => committer.drain();
     const tablesRead = new Map<string, TableRead>();
     const counts = (): TableCounts[] => [...tablesRead.values()].map(({ scan }) => ({ ...scan.counts }));
     const beat = (): Promise<void> => committer.beat(counts);
@@ -215,12 +222,21 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       scan.after = open?.after;
       tablesRead.set(table.name, read);
 
-      for await (const batch of changes(table, reader, known, scan, signal, pause)) {
-        for (const change of batch) {
-          for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
+      try {
+        for await (const batch of changes(table, reader, known, scan, signal, pause)) {
+          for (const change of batch) {
+            for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
+          }
+          await beat();
+          options.onProgress?.({ counts: { ...scan.counts }, expected, ...spent(pool, embedder) });
         }
-        await beat();
-        options.onProgress?.({ counts: { ...scan.counts }, expected, ...spent(pool, embedder) });
+      } catch (error) {
+        if (options.reread !== true || scan.counts.read === 0 || !brokeOff(error)) throw error;
+        deps.log({ level: "warn", event: "source-table-reread", table: table.name });
+        // Another transaction shows another moment, so nothing is read on: what was staged of the table is known the next time.
+        tablesRead.delete(table.name);
+        refused.forget(table.name);
+        return await checkpoint(undefined);
       }
       if (scan.after !== undefined) {
         return await checkpoint({ table: table.name, after: scan.after, known: known.save() });
@@ -274,12 +290,22 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       },
     };
   } catch (error) {
+    // The embedder's quota is used up: what it was used for is staged for the run that goes on.
+    if (error instanceof QuaysideError && error.code === "rate_limited")
+      await keep?.().catch(() => undefined);
     stop.abort(error);
     if (begun) await giveBack(registry, begun, error, deps.log);
     if (options.signal.aborted)
       throw new QuaysideError("cancelled", "The run was interrupted.", { cause: error });
     throw error;
   }
+}
+
+/** Whether a source was lost, and did not say when it may be asked again. */
+function brokeOff(error: unknown): boolean {
+  return (
+    error instanceof QuaysideError && error.code === "source_unavailable" && error.retryAfterMs === undefined
+  );
 }
 
 /** The tables that are still to be read, the one that was read in part among them; undefined for all that are indexed. */

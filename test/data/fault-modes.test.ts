@@ -3,19 +3,28 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod/mini";
 import { makeLeaseNotes } from "../../ingest/lease-notes.ts";
+import { makeServiceNowSource } from "../../ingest/sources/servicenow.ts";
 import { openaiEmbedder } from "../../shared/embedders/openai.ts";
 import { pinecone } from "../../shared/indexes/pinecone.ts";
+import { vectorize } from "../../shared/indexes/vectorize.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
+import type { Source } from "../../shared/ports/source.ts";
+import { problemBody } from "../../workers/problem.ts";
+import { commandLine } from "../fakes/command-line.ts";
 import { bench, configOf, counts, failure, type Bench } from "../fakes/ingest-bench.ts";
 import { memoryIndex } from "../fakes/memory-index.ts";
+import { memoryRegistry } from "../fakes/memory-registry.ts";
 import { secretHost } from "../fakes/secret-host.ts";
+import { stubVector } from "../stubs/embedding.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import { PINECONE_STUB_KEY, startPinecone, type PineconeStub } from "../stubs/pinecone.ts";
+import { SERVICENOW_STUB, startServiceNow } from "../stubs/servicenow.ts";
 import type { Fault, Stub } from "../stubs/stub.ts";
+import { startVectorize, VECTORIZE_STUB } from "../stubs/vectorize.ts";
 import { hostile } from "./hostile.ts";
 
 /**
@@ -63,14 +72,43 @@ function notes(index?: VectorIndex): Bench {
   return { ...world, run: (options, more) => world.run(options, { embedder, ...time, ...more }) };
 }
 
-function overPinecone(): Bench {
+/** The same notes in a CSV file, ingested by the command line. */
+async function onCommandLine(now?: () => number) {
+  const path = await mkdtemp(join(tmpdir(), "quayside-notes-"));
+  onTestFinished(() => rm(path, { recursive: true }));
+  const lines = Array.from({ length: 60 }, (_, id) => `${id},note ${id} says this`);
+  writeFileSync(join(path, "notes.csv"), `${["id,body", ...lines].join("\n")}\n`);
+  const config = {
+    ...configOf({ notes: { text: ["body"] } }),
+    sources: { w: { kind: "duckdb", path } },
+    embedder: { kind: "openai", dimensions: 64, maxBatch: 16 },
+  };
+  const secrets = { OPENAI_API_KEY: OPENAI_STUB_KEY, OPENAI_BASE_URL: `${embeddings.url}/v1` };
+  const registry = memoryRegistry();
+  return {
+    registry,
+    ingest: () => commandLine(["ingest"], { config, registry, secrets, ...(now ? { now } : {}) }),
+  };
+}
+
+function pineconeIndex(): VectorIndex {
   const secrets = {
     PINECONE_API_KEY: PINECONE_STUB_KEY,
     PINECONE_CONTROLLER_HOST: store.url,
     PINECONE_INDEX: "quayside",
   };
-  return notes(pinecone({ tenant: "t", space: "s" }, secretHost(secrets)));
+  return pinecone({ tenant: "t", space: "s" }, secretHost(secrets));
 }
+
+const overPinecone = (): Bench => notes(pineconeIndex());
+
+const question = {
+  vector: stubVector("note", 64),
+  text: "note",
+  topK: 10,
+  fusionWeight: 1,
+  filter: { classes: ["c".repeat(22)], tables: undefined },
+};
 
 /** Inputs that the embedder answered, by text. */
 function inputs(): ReadonlyMap<string, number> {
@@ -112,6 +150,27 @@ async function holdsBackOne(fault: Fault): Promise<void> {
   const report = await world.run();
   expect(counts(report, "notes")).toMatchObject({ added: 59, failed: 1 });
   expect(report.failures).toEqual([{ table: "notes", key: "17", reason: "not_embeddable" }]);
+}
+
+/** The world's source, whose connection is lost behind the first thousand rows, so many times. */
+function dropping(world: Bench, times: number) {
+  const source = world.deps.sourceOf("w");
+  const drops = {
+    left: times,
+    sourceOf: (): Source => ({
+      ...source,
+      async *read(table, options) {
+        for await (const batch of source.read(table, options)) {
+          yield batch;
+          if (drops.left === 0) continue;
+          drops.left -= 1;
+          throw new QuaysideError("source_unavailable", "The connection to the database was lost.");
+        }
+      },
+      [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+    }),
+  };
+  return drops;
 }
 
 /** A test elsewhere that shows the mode: its file, and words of its title or of its row. */
@@ -171,16 +230,17 @@ const EMBEDDER: Readonly<Record<string, () => Promise<unknown>>> = {
     expect(world.registry.commits.length).toBe(commits);
   },
   async quota_exhausted() {
-    const world = notes();
-    embeddings.fault({ mode: "status_402_quota", fromCall: 4 });
-    // The CLI ends with 75 by this code: see test/unit/cli.test.ts.
-    expect((await failure(world.run())).code).toBe("rate_limited");
-    const staged = world.registry.commits.flatMap(({ rows }) =>
+    const { registry, ingest } = await onCommandLine();
+    embeddings.fault({ mode: "status_402_quota", fromCall: 3 });
+    expect(await ingest()).toMatchObject({ status: 75, result: { error: { code: "rate_limited" } } });
+    const staged = registry.commits.flatMap(({ rows }) =>
       rows.flatMap(({ chunks }) => chunks.map(({ text }) => text)),
     );
+    expect(staged.length).toBeGreaterThan(0);
     embeddings.reset();
-    expect(counts(await world.run(), "notes")).toMatchObject({ read: 60, failed: 0 });
+    expect(await ingest()).toMatchObject({ status: 0, result: { tables: [{ read: 60, failed: 0 }] } });
     expect(staged.filter((text) => inputs().has(text))).toEqual([]);
+    expect(registry.served("notes")).toHaveLength(60);
   },
   slow_30x: async () => {
     const world = notes();
@@ -256,7 +316,19 @@ const STORE: Readonly<Record<string, () => Promise<unknown>>> = {
     expect(store.namespaces().map((namespace) => store.ids(namespace).length)).toEqual([60]);
   },
   query_timeout: shownBy("test/contract/pinecone.test.ts", "cancels upstream"),
-  query_500: shownBy("test/contract/pinecone.test.ts", '["status_503", "index_unavailable"]'),
+  async query_500() {
+    const index = pineconeIndex();
+    store.fault({ mode: "status_500", path: "/query", calls: 1 });
+    expect(await index.query(question, signal)).toEqual([]);
+    store.reset();
+    store.fault({ mode: "status_500", path: "/query" });
+    const error = await index.query(question, signal).catch((e: unknown) => e);
+    expect(error instanceof QuaysideError && [error.code, problemBody(error, "req").status]).toEqual([
+      "index_unavailable",
+      503,
+    ]);
+    expect(store.exchanges.filter(({ path }) => path === "/query")).toHaveLength(2);
+  },
   dim_mismatch: shownBy(
     "test/contract/pinecone.test.ts",
     "refuses a question's vector of another length",
@@ -276,12 +348,44 @@ const STORE: Readonly<Record<string, () => Promise<unknown>>> = {
     expect((await failure(world.run())).code).toBe("index_unavailable");
     expect(world.registry.generation).toBe(0);
   },
-  // Classes are 22 characters: nothing of them lies beyond the 64 bytes.
-  metadata_truncated_64b: shownBy("test/unit/policy.test.ts", "22"),
-  array_label_unsupported: shownBy(
-    "test/contract/pinecone.test.ts",
-    "stores class, table, cells and text as metadata",
-  ),
+  async metadata_truncated_64b() {
+    // Two groups that differ beyond the 64th byte: a store that compares less still tells their rows apart.
+    const long = "g".repeat(200);
+    const made = bench({
+      config: configOf({ notes: { text: ["body"], access: { allowAny: ["group:{team}"] } } }),
+      tables: {
+        notes: {
+          columns: { id: "number", body: "string", team: "string" },
+          rows: ["a", "b"].map((end, id) => ({ id, body: `of ${end}`, team: long + end })),
+        },
+      },
+      embedder: { dimensions: 64 },
+      index: pineconeIndex(),
+    });
+    await made.run();
+    const classes = made.registry.served("notes").map(({ accessClass }) => accessClass);
+    const shown = async (accessClass: string): Promise<readonly string[]> => {
+      const asked = { ...question, filter: { classes: [accessClass], tables: undefined } };
+      return (await pineconeIndex().query(asked, signal)).map(({ id }) => id);
+    };
+    store.fault({ mode: "metadata_truncated_64b" });
+    const [one, other] = await Promise.all(classes.map(shown));
+    expect([one?.length, other?.length]).toEqual([1, 1]);
+    expect(one).not.toEqual(other);
+  },
+  async array_label_unsupported() {
+    // A store that can't filter by label is refused before anything is written.
+    await using vectors = await startVectorize(0, { dimensions: 64, properties: ["table"] });
+    const secrets = {
+      CLOUDFLARE_ACCOUNT_ID: VECTORIZE_STUB.account,
+      CLOUDFLARE_API_TOKEN: VECTORIZE_STUB.token,
+      CLOUDFLARE_BASE_URL: vectors.url,
+      VECTORIZE_INDEX: VECTORIZE_STUB.index,
+    };
+    const world = notes(vectorize({ tenant: "t", space: "s" }, secretHost(secrets)));
+    expect((await failure(world.run())).code).toBe("config_invalid");
+    expect([world.registry.generation, vectors.stored().length]).toEqual([0, 0]);
+  },
   generation_half_written: shownBy(
     "test/workerd/shard.test.ts",
     "stop a publish when rows that were read never arrived",
@@ -301,16 +405,43 @@ const STORE: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 
 const WAREHOUSE: Readonly<Record<string, () => Promise<unknown>>> = {
-  conn_drop_mid_page: shownBy(
-    "test/deep/postgres.test.ts",
-    "goes on after its connection was killed, embedding nothing twice that was staged",
-  ),
+  async conn_drop_mid_page() {
+    const world = notes();
+    const rows = world.tables["notes"]?.rows ?? [];
+    for (let id = 60; id < 2500; id++) rows.push({ id, body: `note ${id} says this` });
+    const drops = dropping(world, 1);
+    const report = await world.run({}, { sourceOf: drops.sourceOf });
+    expect(drops.left).toBe(0);
+    expect(counts(report, "notes")).toMatchObject({ read: 2500, failed: 0, deleted: 0 });
+    expect(new Set(world.registry.served("notes").map(({ row }) => row)).size).toBe(2500);
+    const twice = [...inputs()].filter(([text, times]) => text.startsWith("notes\n") && times > 1);
+    expect(twice).toEqual([]);
+    // A source that breaks off again is down: nothing is published.
+    rows.push({ id: 9999, body: "late" });
+    const down = dropping(world, 2);
+    expect((await failure(world.run({}, { sourceOf: down.sourceOf }))).code).toBe("source_unavailable");
+    expect([down.left, world.registry.generation]).toEqual([0, 1]);
+  },
   cursor_expired: shownBy("test/contract/source-bigquery.test.ts", "a page token that has ended"),
   row_changed_during_scan: shownBy(
     "test/contract/source-snowflake.test.ts",
     "reads the tables of a run as at one moment, changed or not since",
   ),
-  slow_query_timeout: shownBy("test/deep/postgres.test.ts", "ends a statement that takes too long"),
+  async slow_query_timeout() {
+    await using instance = await startServiceNow();
+    await instance.define({
+      name: "notes",
+      fields: { id: { type: "integer" }, body: { type: "string" } },
+      records: "SELECT range AS id, 'note' AS body, md5(CAST(range AS VARCHAR)) AS sys_id FROM range(900)",
+    });
+    // The instance breaks off every page of more than 250 rows.
+    instance.fault({ mode: "too_slow", path: "/notes" });
+    const secrets = { SERVICENOW_TOKEN: SERVICENOW_STUB.token, SERVICENOW_BASE_URL: instance.url };
+    const tables = { notes: { fields: ["id", "body"] } };
+    await using source = makeServiceNowSource({ kind: "servicenow", tables }, secretHost(secrets));
+    const report = await notes().run({}, { sourceOf: () => source });
+    expect(counts(report, "notes")).toMatchObject({ read: 900, added: 900, failed: 0 });
+  },
   auth_expired_mid_run: shownBy(
     "test/contract/source-bigquery.test.ts",
     "signs in again when its token ends in the middle",
@@ -383,10 +514,17 @@ const PROCESS: Readonly<Record<string, () => Promise<unknown>>> = {
   journal_torn_write: () => tornNote(""),
   journal_corrupt_middle: () => tornNote("12\u0000x9"),
   async two_processes() {
-    const world = notes();
-    await world.registry.begin({ tenant: "t", tables: [], space: "x", trigger: "cli" }, signal);
-    // The CLI ends with 75 by this code: see test/unit/cli.test.ts.
-    expect((await failure(world.run())).code).toBe("run_conflict");
+    // The clock passes what the second one waits for at most.
+    let clock = 1_700_000_000_000;
+    const { registry, ingest } = await onCommandLine(() => (clock += 60_000));
+    const holder = await registry.begin(
+      { tenant: "t", tables: ["notes"], space: "x", trigger: "cli" },
+      signal,
+    );
+    expect(await ingest()).toMatchObject({ status: 75, result: { error: { code: "run_conflict" } } });
+    expect([registry.commits.length, embeddings.exchanges.length]).toEqual([0, 0]);
+    await registry.abandon(holder, "done", signal);
+    expect((await ingest()).status).toBe(0);
   },
   lease_lost: shownBy(
     "test/workerd/ledger.test.ts",

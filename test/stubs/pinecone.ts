@@ -186,9 +186,14 @@ function query(call: Call, namespaces: Namespaces, dimension: number): void {
   if (call.is("filter_too_big")) return sendJson(call, 400, error(3, "Filter is too large"));
   const spaces = call.is("wrong_namespace") ? [...namespaces.values()] : [namespaces.get(namespace)];
   const blind = call.is("ignores_filter");
+  /** A store that compares no more of a string than its first 64 bytes. */
+  const cut = <T extends object>(value: T): T =>
+    call.is("metadata_truncated_64b")
+      ? JSON.parse(JSON.stringify(value), (_, x: unknown) => (typeof x === "string" ? x.slice(0, 64) : x))
+      : value;
   const found = spaces
     .flatMap((space) => [...(space ?? [])])
-    .filter(([, { metadata }]) => !filter || blind || matches(metadata, filter))
+    .filter(([, { metadata }]) => !filter || blind || matches(cut(metadata), cut(filter)))
     .map(([id, { values, metadata }]) => ({ id, score: cosine(vector, values), values, metadata }))
     .sort((a, b) => b.score - a.score)
     .slice(0, call.is("topk_short") ? Math.ceil(topK / 2) : topK)
