@@ -1,6 +1,7 @@
 import { limitsOf, type Config } from "../shared/config.ts";
 import { sleep } from "../shared/http.ts";
 import type { Ask, Principal } from "../shared/ports/answer.ts";
+import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Evidence } from "../shared/ports/evidence.ts";
 import type { Host } from "../shared/ports/host.ts";
 import type { Recheck } from "../shared/ports/registry.ts";
@@ -8,10 +9,12 @@ import type { Providers } from "./answer/route.ts";
 import type { RequestLimiter } from "./auth/limits.ts";
 import type { Directory } from "./auth/directory.ts";
 import type { Env } from "./env.ts";
+import type { ChatDeps } from "./surfaces/chat-ask.ts";
+import { requireAsk } from "./surfaces/enter.ts";
 import { slackSurface } from "./surfaces/slack.ts";
 import type { Surface } from "./surfaces/surface.ts";
 import { teamsSurface } from "./surfaces/teams-route.ts";
-import type { Admission } from "./tenant/api.ts";
+import type { Admission, LedgerApi } from "./tenant/api.ts";
 import { overRpc } from "./tenant/rpc.ts";
 import type { ThreadApi } from "./thread/api.ts";
 
@@ -26,6 +29,7 @@ export interface ChatParts {
   readonly providers: Providers;
   readonly limiter: RequestLimiter;
   readonly directory: Directory;
+  readonly ledger: (tenant: string) => Pick<LedgerApi, "rate">;
   readonly config: (signal: AbortSignal) => Promise<Config | undefined>;
 }
 
@@ -36,7 +40,12 @@ export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
     overRpc<ThreadApi>(() => env.THREAD.get(env.THREAD.idFromName(thread)), "registry_unavailable").deliver(
       delivery,
     );
-  const ask = limited(parts);
+  const common = {
+    ask: limited(parts),
+    rows: rowsOf(parts),
+    models: modelsOf(parts),
+    feedback: feedbackOf(parts),
+  };
   const slack = once(async () => {
     const [{ slackAnswerer }, { makeSlackApi }, { makeSlackPeople }] = await Promise.all([
       import("./surfaces/slack-answer.ts"),
@@ -45,7 +54,7 @@ export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
     ]);
     const api = makeSlackApi(host);
     const people = makeSlackPeople(api, () => host.now());
-    return slackAnswerer({ ...parts, ask, api, people, rows: rowsOf(parts), models: modelsOf(parts) });
+    return slackAnswerer({ ...parts, ...common, api, people });
   });
   const teams = once(async () => {
     const [
@@ -63,7 +72,7 @@ export function makeChatSurfaces(parts: ChatParts): readonly Surface[] {
     ]);
     const api = makeTeamsApi(host);
     const people = makeTeamsPeople(api, config, () => host.now());
-    const deps = { ...parts, ask, api, people, sleep, rows: rowsOf(parts), models: modelsOf(parts) };
+    const deps = { ...parts, ...common, api, people, sleep };
     const verify = makeTeamsVerifier(host);
     return {
       take: (request: Request) => takeActivity({ ...deps, verify, deliver }, request),
@@ -129,5 +138,21 @@ function modelsOf({ admit, providers }: ChatParts) {
     const known = (model: string): boolean =>
       providers.builtIn.includes(model) || Object.hasOwn(config.models?.register ?? {}, model);
     return among.filter((model) => known(model) && providers.whyNot(model, config) === undefined);
+  };
+}
+
+/** Votes are kept under the voter, also on what was told to a channel: that one was asked for as the channel. */
+function feedbackOf({ admit, limiter, ledger }: ChatParts): NonNullable<ChatDeps["feedback"]> {
+  return async (answer, rating, voter, audience, signal) => {
+    requireAsk(voter);
+    const { config } = await admit(voter, signal);
+    const leave = limiter.enter(voter, limitsOf(config));
+    try {
+      const { subject, tenant } = voter;
+      const known = await ledger(tenant).rate({ answer, subject, audience, rating, comment: undefined });
+      if (!known) throw new QuaysideError("not_found", "There is no such answer here.");
+    } finally {
+      leave();
+    }
   };
 }

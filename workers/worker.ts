@@ -140,6 +140,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     providers,
     limiter,
     directory: identity.directory,
+    ledger: parts.ledgerOf,
     config,
   });
   const surfaces: (Surface | LaterSurface)[] = [

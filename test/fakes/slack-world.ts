@@ -21,7 +21,12 @@ export interface SlackWorld {
   readonly threads: MemoryThreads;
   readonly logs: LogEvent[];
   readonly asked: { readonly question: Question; readonly principal: Principal }[];
-  readonly votes: { readonly answer: string; readonly rating: number; readonly subject: string }[];
+  readonly votes: {
+    readonly answer: string;
+    readonly rating: number;
+    readonly subject: string;
+    readonly audience: string;
+  }[];
   /** What the next questions are answered with. */
   ask: (question: Question, principal: Principal) => AsyncIterable<AnswerEvent>;
   rows: readonly Evidence[];
@@ -142,9 +147,9 @@ export function makeSlackWorld(stub: SlackStub): SlackWorld {
     },
     rows: async () => world.rows,
     models: async (among) => among.filter((model) => world.models.includes(model)),
-    async feedback(id, rating, principal) {
+    async feedback(id, rating, principal, audience) {
       if (id !== "ans_aaaaaaaaaaaaaaaa") throw new QuaysideError("not_found", "No such answer.");
-      world.votes.push({ answer: id, rating, subject: principal.subject });
+      world.votes.push({ answer: id, rating, subject: principal.subject, audience });
     },
     config: async () => world.config,
     tenant: "t",

@@ -18,7 +18,12 @@ export interface TeamsWorld {
   readonly threads: MemoryThreads;
   readonly logs: LogEvent[];
   readonly asked: { readonly question: Question; readonly principal: Principal }[];
-  readonly votes: { readonly answer: string; readonly rating: number; readonly subject: string }[];
+  readonly votes: {
+    readonly answer: string;
+    readonly rating: number;
+    readonly subject: string;
+    readonly audience: string;
+  }[];
   ask: (question: Question, principal: Principal) => AsyncIterable<AnswerEvent>;
   rows: readonly Evidence[];
   models: readonly string[];
@@ -84,8 +89,8 @@ export function makeTeamsWorld(stub: TeamsStub): TeamsWorld {
     },
     rows,
     models: async (among) => among.filter((model) => world.models.includes(model)),
-    async feedback(id, rating, { subject }) {
-      world.votes.push({ answer: id, rating, subject });
+    async feedback(id, rating, { subject }, audience) {
+      world.votes.push({ answer: id, rating, subject, audience });
     },
     config,
     tenant: "t",

@@ -414,7 +414,12 @@ describe("Slack commands and clicks", () => {
     await world.click({ ...block, value: "down:ans_bbbbbbbbbbbbbbbb" });
     await world.run();
     expect(world.votes).toEqual([
-      { answer: "ans_aaaaaaaaaaaaaaaa", rating: 1, subject: "alice@acme.example" },
+      {
+        answer: "ans_aaaaaaaaaaaaaaaa",
+        rating: 1,
+        subject: "alice@acme.example",
+        audience: "slack-channel:T01:C1",
+      },
     ]);
     expect(world.threads.failures).toEqual([]);
   });

@@ -320,7 +320,14 @@ describe("Teams clicks", () => {
     expect([response.status, await response.json()]).toEqual([200, {}]);
     await world.send(vote("a-unknown"));
     await world.run();
-    expect(world.votes).toEqual([{ answer: "ans_aaaaaaaaaaaaaaaa", rating: -1, subject: "alice" }]);
+    expect(world.votes).toMatchObject([
+      {
+        answer: "ans_aaaaaaaaaaaaaaaa",
+        rating: -1,
+        subject: "alice",
+        audience: `teams-channel:${TENANT}:`,
+      },
+    ]);
   });
 
   it("greets who adds the bot, and says that it is an AI", async () => {

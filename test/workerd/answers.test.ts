@@ -1,5 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { LedgerApi } from "../../workers/tenant/api.ts";
+import { overRpc } from "../../workers/tenant/rpc.ts";
 import { call, post, seed } from "./seed.ts";
 
 type Json = Record<string, unknown>;
@@ -141,6 +143,26 @@ describe("feedback", () => {
       comments: [{ answer_id: answer.id, rating: 1, comment: "Right to the day" }],
     });
     expect((await call("/v1/admin/answers", { as: "guest" })).status).toBe(403);
+  });
+
+  it("on what a channel was told is taken from its people, and kept under each", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    const ledger = overRpc<LedgerApi>(
+      () => env.LEDGER.get(env.LEDGER.idFromName("default")),
+      "registry_unavailable",
+    );
+    const channel = (await ledger.answer(answer.id))?.subject;
+    const vote = (subject: string, audience: string | undefined): Promise<boolean> =>
+      ledger.rate({ answer: answer.id, subject, audience, rating: -1, comment: undefined });
+    expect([await vote("ada", "another-channel"), await vote("ada", undefined)]).toEqual([false, false]);
+    expect([await vote("ada", channel), await vote("bob", channel)]).toEqual([true, true]);
+    expect((await ledger.ratings()).totals).toContainEqual({
+      model: "local/compose",
+      kind: "lookup",
+      up: 1,
+      down: 2,
+    });
   });
 
   it("stands beside what the cache spared", async () => {

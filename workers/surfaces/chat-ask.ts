@@ -27,11 +27,16 @@ export interface ChatDeps {
     principal: Principal,
     signal: AbortSignal,
   ) => Promise<readonly string[]>;
-  /** Keeps a vote; left out where none is kept. @throws QuaysideError `not_found` for an answer that is not theirs. */
+  /**
+   * Keeps a vote; left out where none is kept.
+   * @param audience subject of the channel in which the vote was cast, which may have been asked for instead of the voter.
+   * @throws QuaysideError `not_found` for an answer that neither was given.
+   */
   readonly feedback?: (
     answer: string,
     rating: 1 | -1,
-    principal: Principal,
+    voter: Principal,
+    audience: string,
     signal: AbortSignal,
   ) => Promise<void>;
   /** The published configuration. */

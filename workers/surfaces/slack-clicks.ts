@@ -3,7 +3,16 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import { askAs, attempt, lastQuestion, safeText } from "./chat-ask.ts";
 import { chatTexts } from "./chat-texts.ts";
 import { answerBlocks, evidenceBlocks } from "./slack-blocks.ts";
-import { channelOf, personOf, replyTo, tell, tellAlone, type Job, type Of } from "./slack-job.ts";
+import {
+  channelOf,
+  channelSubject,
+  personOf,
+  replyTo,
+  tell,
+  tellAlone,
+  type Job,
+  type Of,
+} from "./slack-job.ts";
 import { must, QUIET } from "./slack-reply.ts";
 
 /** What a click on one of our own messages does. What comes with it is input like any other. */
@@ -80,7 +89,13 @@ export async function takeFeedback(job: Job, work: Of<"feedback">): Promise<void
   const principal = await personOf(job, work);
   if (!principal || !job.deps.feedback) return;
   try {
-    await job.deps.feedback(work.answer, work.rating, principal, job.signal);
+    await job.deps.feedback(
+      work.answer,
+      work.rating,
+      principal,
+      channelSubject(work.team, work.channel),
+      job.signal,
+    );
   } catch (error) {
     // An answer that is not theirs, or unknown by now: nothing to say and nothing to try again.
     if (error instanceof QuaysideError && error.code === "not_found") return;

@@ -65,7 +65,11 @@ export async function personOf(
 
 /** Everyone in a channel, as one. */
 export function channelOf(job: Job, team: string, channel: string): Principal | undefined {
-  return audienceOf(job, job.settings.channels, channel, `slack-channel:${team}:${channel}`);
+  return audienceOf(job, job.settings.channels, channel, channelSubject(team, channel));
+}
+
+export function channelSubject(team: string, channel: string): string {
+  return `slack-channel:${team}:${channel}`;
 }
 
 export function replyTo(

@@ -71,12 +71,7 @@ async function answerQuestion(job: Job, work: Of<"question">): Promise<void> {
       if (!principal) return say(reply, texts.unknownPerson);
       await reply.working(texts.working);
       if (work.personal) return tell(job, work, work.text, reply, principal);
-      const audience = audienceOf(
-        job,
-        job.settings.channels,
-        work.channel,
-        `teams-channel:${work.tenant}:${work.channel}`,
-      );
+      const audience = audienceOf(job, job.settings.channels, work.channel, channelSubject(work));
       if (audience) {
         const answer = await askAs(job, work.text, audience, "channel", undefined);
         if (answer.outcome === "answered") {
@@ -146,7 +141,7 @@ async function takeFeedback(job: Job, work: Of<"feedback">): Promise<void> {
   const principal = answer === undefined ? undefined : await personOf(job, work);
   if (answer === undefined || !principal) return;
   try {
-    await job.deps.feedback?.(answer, work.rating, principal, job.signal);
+    await job.deps.feedback?.(answer, work.rating, principal, channelSubject(work), job.signal);
   } catch (error) {
     if (!(error instanceof QuaysideError && error.code === "not_found")) throw error;
   }
@@ -178,6 +173,10 @@ async function tellPrivately(job: Job, work: TeamsPlace, message: Body): Promise
 async function personOf(job: Job, work: TeamsPlace): Promise<Principal | undefined> {
   const identity = await job.deps.people(work.tenant, work.person, job.signal);
   return identity ? job.deps.directory.resolve(identity, job.signal) : undefined;
+}
+
+function channelSubject(work: TeamsPlace): string {
+  return `teams-channel:${work.tenant}:${work.channel}`;
 }
 
 function personal(work: TeamsPlace): string {

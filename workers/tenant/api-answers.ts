@@ -93,7 +93,10 @@ export interface AnswerTotal {
 
 export interface Rating {
   readonly answer: string;
+  /** Who votes. */
   readonly subject: string;
+  /** The channel in which they were shown it, as the subject that it was asked for. */
+  readonly audience?: string | undefined;
   readonly rating: 1 | -1;
   readonly comment: string | undefined;
 }
@@ -117,7 +120,7 @@ export interface AnswersApi {
   recordAnswers(records: readonly AnswerRecord[]): Promise<void>;
   answer(id: string): Promise<AnswerRecord | undefined>;
   answerTotals(): Promise<readonly AnswerTotal[]>;
-  /** @returns false when the caller has no such answer. */
+  /** @returns false when neither the voter nor the channel was given such an answer. */
   rate(rating: Rating): Promise<boolean>;
   ratings(): Promise<{
     readonly totals: readonly RatingTotal[];

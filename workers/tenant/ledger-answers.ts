@@ -102,7 +102,7 @@ export function answerTotals(sql: SqlStorage): readonly AnswerTotal[] {
 /** A caller's rating of its own answer; another one takes its place. @returns whether there is such an answer. */
 export function storeRating(sql: SqlStorage, rating: Rating, now: number): boolean {
   const record = answerById(sql, rating.answer);
-  if (record?.subject !== rating.subject) return false;
+  if (!record || (record.subject !== rating.subject && record.subject !== rating.audience)) return false;
   sql.exec(
     "INSERT OR REPLACE INTO ratings VALUES (?, ?, ?, ?, ?, ?, ?)",
     rating.answer,
