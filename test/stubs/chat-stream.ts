@@ -45,7 +45,7 @@ export async function sendStream(call: Call, frames: Frames, wire: Wire = SSE): 
   const { response, fault } = call;
   if (call.is("gzip_bomb")) {
     response.writeHead(200, { "content-type": wire.contentType, "content-encoding": "gzip" });
-    response.end(gzipSync(Buffer.from(wire.filler.repeat(12), wire.encoding), { level: 1 }));
+    response.end(bombOf(wire));
     return;
   }
   response.writeHead(200, { "content-type": wire.contentType, "cache-control": "no-cache" });
@@ -121,6 +121,15 @@ export async function sendStream(call: Call, frames: Frames, wire: Wire = SSE): 
     default:
       return finish(call, wire, whole);
   }
+}
+
+const bombs = new Map<Wire, Buffer>();
+
+/** Made once for each wire: to pack it takes far longer than to send it. */
+function bombOf(wire: Wire): Buffer {
+  const made = bombs.get(wire) ?? gzipSync(Buffer.from(wire.filler.repeat(12), wire.encoding), { level: 1 });
+  bombs.set(wire, made);
+  return made;
 }
 
 /** Single bytes at first, then seven at a time: what is cut lies anywhere in an event, and takes no seconds. */

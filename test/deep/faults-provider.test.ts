@@ -1,0 +1,3 @@
+import { checkFaults } from "../data/faults-provider.ts";
+
+checkFaults((_mode, all) => all);
