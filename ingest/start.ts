@@ -11,6 +11,7 @@ import { runCanary } from "./canary.ts";
 import { ingestOnce } from "./commands/ingest.ts";
 import { describeRun, leaseRuns } from "./commands/run.ts";
 import { findLocalServers, offerLocalServers } from "./local-models.ts";
+import { money } from "./commands/text.ts";
 import { nodeHost } from "./node-host.ts";
 import { generateSample } from "./sample/generate.ts";
 import { secretNames, startWorker, type WorkerProcess } from "./worker-process.ts";
@@ -125,12 +126,7 @@ async function main(): Promise<void> {
   const sum = (pick: (table: (typeof result.tables)[number]) => number): number =>
     result.tables.reduce((total, table) => total + pick(table), 0);
   const counts = `${sum((t) => t.read).toLocaleString("en")} rows read: ${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
-  line(
-    "ingest",
-    counts,
-    ingestSince,
-    `${result.embedded_texts} texts embedded, $${result.cost_usd.toFixed(2)}`,
-  );
+  line("ingest", counts, ingestSince, `${result.embedded_texts} texts embedded, ${money(result.cost_usd)}`);
 
   if (demo) {
     const canarySince = Date.now();

@@ -57,7 +57,8 @@ export interface IngestResult {
   readonly upsert_requests: number;
   readonly delete_requests: number;
   readonly tokens: number;
-  readonly cost_usd: number;
+  /** Null where the embedder's price is not known. */
+  readonly cost_usd: number | null;
   readonly seconds: number;
   /** NUL and lone surrogates that became U+FFFD. */
   readonly replaced_characters: number;
@@ -167,7 +168,7 @@ function resultOf(report: IngestReport, seconds: number): IngestResult {
     upsert_requests: report.upsertRequests,
     delete_requests: report.deleteRequests,
     tokens: report.tokens,
-    cost_usd: report.costUsd,
+    cost_usd: report.costUsd ?? null,
     seconds: Math.round(seconds * 1000) / 1000,
     replaced_characters: report.replacedCharacters,
     drift: report.drift,

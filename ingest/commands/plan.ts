@@ -72,7 +72,7 @@ function resultOf(plan: IngestPlan, embedder: string): unknown {
     tokens: plan.tokens,
     write_units: unitsOf(plan),
     warehouse_bytes: bytesOf(plan) ?? null,
-    cost_usd: plan.costUsd,
+    cost_usd: plan.costUsd ?? null,
     replaced_characters: plan.replacedCharacters,
     drift: plan.drift,
     failures: plan.failures,

@@ -6,7 +6,9 @@ export function whole(value: number): string {
   return value.toLocaleString("en");
 }
 
-export function money(usd: number): string {
+/** @param usd null or undefined where the price is not known. */
+export function money(usd: number | null | undefined): string {
+  if (usd === null || usd === undefined) return "price not known";
   return usd > 0 && usd < 0.01 ? "under $0.01" : `$${usd.toFixed(2)}`;
 }
 

@@ -2,7 +2,7 @@ import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { AccessClass, StagedRow } from "../../shared/ports/registry.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { embedEach, type Refusal } from "./embed-each.ts";
-import { spendGuard, stopAt, type GuardLimits } from "./guards.ts";
+import { spendGuard, stopAt, type SpendCaps } from "./guards.ts";
 
 /** One view of a row on its way to the registry. */
 export interface Work {
@@ -41,7 +41,7 @@ export interface EmbedPoolOptions {
   /** How many calls may be under way now. */
   readonly concurrency: () => number;
   /** What the run's embedding may come to. */
-  readonly caps: Pick<GuardLimits, "maxCostUsd" | "maxTokens">;
+  readonly caps: SpendCaps;
   /** What the run has come to before; counted on, and against the cap. */
   readonly before?: EmbedStats | undefined;
   /** Where a row goes once it has its vectors; the pool waits for it. */

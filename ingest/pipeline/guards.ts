@@ -8,8 +8,10 @@ export interface GuardLimits {
   /** Largest share, 0 to 1, of a table's rows that may be held back. */
   readonly failedShare: number;
   readonly maxCostUsd: number;
-  /** Of embedding; holds where no price is known. */
+  /** Of embedding. */
   readonly maxTokens: number;
+  /** Whether `maxTokens` was set, not left at its default: then it stands in for a price that is not known. */
+  readonly tokensCapped: boolean;
 }
 
 /** Why a run stops before it publishes, and which flag accepts it. */
@@ -21,6 +23,7 @@ export interface Stop {
     | "failed_rows"
     | "rekey"
     | "source_changed"
+    | "price"
     | "cost"
     | "tokens";
   readonly table: string | undefined;
@@ -75,14 +78,29 @@ export function tableGuards(
   return stops;
 }
 
+/** The limits on what embedding takes. */
+export type SpendCaps = Pick<GuardLimits, "maxCostUsd" | "maxTokens" | "tokensCapped">;
+
+/** US dollars; undefined where the price is not known. */
+export function costOf(tokens: number, pricePerMillion: number | undefined): number | undefined {
+  return pricePerMillion === undefined ? undefined : (tokens * pricePerMillion) / 1e6;
+}
+
 /** What would stop a run for what its embedding takes; undefined while it is within the caps. */
 export function spendGuard(
   tokens: number,
-  pricePerMillion: number,
-  { maxCostUsd, maxTokens }: Pick<GuardLimits, "maxCostUsd" | "maxTokens">,
+  pricePerMillion: number | undefined,
+  { maxCostUsd, maxTokens, tokensCapped }: SpendCaps,
 ): Stop | undefined {
-  const costUsd = (tokens * pricePerMillion) / 1e6;
-  if (costUsd > maxCostUsd) {
+  const costUsd = costOf(tokens, pricePerMillion);
+  if (costUsd === undefined && tokens > 0 && !tokensCapped) {
+    return {
+      guard: "price",
+      table: undefined,
+      message: `Embedding would take about ${tokens} tokens at a price that nobody has said, so that the cap on cost can't be held. Set embedder.price (US dollars for a million tokens, 0 for none), or cap tokens with --max-tokens or limits.maxTokens.`,
+    };
+  }
+  if (costUsd !== undefined && costUsd > maxCostUsd) {
     return {
       guard: "cost",
       table: undefined,

@@ -3,7 +3,7 @@ import type { AccessClass, TableCounts, TableShape } from "../../shared/ports/re
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { driftOf, type ColumnDrift } from "./drift.ts";
-import { spendGuard, tableGuards, type Stop } from "./guards.ts";
+import { costOf, spendGuard, tableGuards, type Stop } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makeRowReader, type Failure } from "./rows.ts";
@@ -17,7 +17,8 @@ export interface IngestPlan {
   /** Texts to embed; those embedded once for several rows are counted each time. */
   readonly texts: number;
   readonly tokens: number;
-  readonly costUsd: number;
+  /** Undefined where the embedder's price is not known. */
+  readonly costUsd: number | undefined;
   readonly replacedCharacters: number;
   /** Columns that are others than they were when their table was last published. */
   readonly drift: readonly ColumnDrift[];
@@ -94,7 +95,7 @@ export async function planIngest(
           }
         }
       }
-      const costUsd = (tokens * embedder.pricePerMillionTokens) / 1e6;
+      const costUsd = costOf(tokens, embedder.pricePerMillionTokens);
       options.onProgress?.({ counts: { ...scan.counts }, expected, tokens, costUsd });
     }
     scan.counts.deleted = (await findGone(deps.registry, run, table.name, known, scan, signal)).rows;
@@ -109,7 +110,7 @@ export async function planIngest(
     tables: planned,
     texts: planned.reduce((sum, table) => sum + table.texts, 0),
     tokens,
-    costUsd: (tokens * embedder.pricePerMillionTokens) / 1e6,
+    costUsd: costOf(tokens, embedder.pricePerMillionTokens),
     replacedCharacters: tally.replaced,
     drift: drift.columns,
     failures,

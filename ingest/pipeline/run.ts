@@ -18,7 +18,7 @@ import { CHUNK_TOKENS } from "./chunk.ts";
 import { BEAT_MS, makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
 import { driftOf, shapeOf, type ColumnDrift } from "./drift.ts";
-import { stopAt, tableGuards, type GuardLimits } from "./guards.ts";
+import { costOf, stopAt, tableGuards, type GuardLimits } from "./guards.ts";
 import { makeKnownRows, type KnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makePace, paced } from "./pace.ts";
@@ -75,7 +75,8 @@ export interface Progress {
   /** Rows that the table has, where its source could tell. */
   readonly expected: number | undefined;
   readonly tokens: number;
-  readonly costUsd: number;
+  /** Undefined where the embedder's price is not known. */
+  readonly costUsd: number | undefined;
 }
 
 export interface IngestReport {
@@ -87,7 +88,8 @@ export interface IngestReport {
   readonly upsertRequests: number;
   readonly deleteRequests: number;
   readonly tokens: number;
-  readonly costUsd: number;
+  /** Undefined where the embedder's price is not known. */
+  readonly costUsd: number | undefined;
   /** Characters that could not be stored as they came and became U+FFFD. */
   readonly replacedCharacters: number;
   /** Pieces of personal data taken out of the rows read, by kind; kinds of which there were none are left out. */
@@ -357,7 +359,8 @@ export function guardLimits(
 ): GuardLimits {
   const limits = limitsOf(options.config);
   const { maxCostUsd = limits.maxCostUsd, maxTokens = limits.maxTokens } = options;
-  return { ...limits, maxCostUsd, maxTokens };
+  const tokensCapped = (options.maxTokens ?? options.config.limits?.maxTokens) !== undefined;
+  return { ...limits, maxCostUsd, maxTokens, tokensCapped };
 }
 
 function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly OpenTable[]): RunRequest {
@@ -370,9 +373,9 @@ function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly Op
   };
 }
 
-function spent(pool: EmbedPool, embedder: Embedder): { tokens: number; costUsd: number } {
+function spent(pool: EmbedPool, embedder: Embedder): { tokens: number; costUsd: number | undefined } {
   const { tokens } = pool.stats;
-  return { tokens, costUsd: (tokens * embedder.pricePerMillionTokens) / 1e6 };
+  return { tokens, costUsd: costOf(tokens, embedder.pricePerMillionTokens) };
 }
 
 /** Best effort: a lease that is not given back runs out by itself. */

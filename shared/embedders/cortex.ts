@@ -21,10 +21,10 @@ import {
  */
 
 const MODELS: Readonly<Record<string, KnownModel>> = {
-  "snowflake-arctic-embed-l-v2.0": { dimensions: 1024, price: 0, maxInputTokens: 512 },
-  "snowflake-arctic-embed-m-v1.5": { dimensions: 768, price: 0, maxInputTokens: 512 },
-  "snowflake-arctic-embed-m": { dimensions: 768, price: 0, maxInputTokens: 512 },
-  "e5-base-v2": { dimensions: 768, price: 0, maxInputTokens: 512 },
+  "snowflake-arctic-embed-l-v2.0": { dimensions: 1024, maxInputTokens: 512 },
+  "snowflake-arctic-embed-m-v1.5": { dimensions: 768, maxInputTokens: 512 },
+  "snowflake-arctic-embed-m": { dimensions: 768, maxInputTokens: 512 },
+  "e5-base-v2": { dimensions: 768, maxInputTokens: 512 },
 };
 
 const PEER = "Snowflake Cortex";

@@ -25,8 +25,8 @@ type ModelSettings = z.infer<z.ZodMiniObject<typeof modelSettings>>;
 
 export interface KnownModel {
   readonly dimensions: number;
-  /** US dollars for a million tokens. */
-  readonly price: number;
+  /** US dollars for a million tokens; undefined where it is the customer's own. */
+  readonly price?: number;
   readonly maxInputTokens: number;
   /** Whether vectors of this length may be asked for instead; default no other. */
   readonly shortens?: (dimensions: number) => boolean;
@@ -84,7 +84,7 @@ export function modelFacts(
     shortened,
     maxBatch: given.maxBatch ?? defaults.maxBatch,
     maxInputTokens: given.maxInputTokens ?? own?.maxInputTokens ?? UNKNOWN_INPUT_TOKENS,
-    pricePerMillionTokens: given.price ?? own?.price ?? 0,
+    pricePerMillionTokens: given.price ?? own?.price,
     // As good as words alone on most tables; measure on yours with `quayside eval` before raising it.
     fusionWeight: given.fusionWeight ?? 1,
   };

@@ -13,8 +13,8 @@ export interface Embedder {
   readonly maxBatchTokens: number;
   /** Longest text, in tokens; chunking stays below it. */
   readonly maxInputTokens: number;
-  /** US dollars for a million input tokens; 0 for the built-in one. */
-  readonly pricePerMillionTokens: number;
+  /** US dollars for a million input tokens; 0 for the built-in one, undefined where nobody has said. */
+  readonly pricePerMillionTokens: number | undefined;
   /**
    * How much the dense leg counts beside the lexical leg (1.0) in the fused score, 0 to 2. A property of the embedder,
    * measured, because a weak vector with an equal vote makes every ranking worse.

@@ -82,7 +82,7 @@ export function embedderContract(
     it("says how much one call may carry", () => {
       expect(embedder.maxBatch).toBeGreaterThanOrEqual(1);
       expect(embedder.maxBatchTokens).toBeGreaterThanOrEqual(embedder.maxInputTokens);
-      expect(embedder.pricePerMillionTokens).toBeGreaterThanOrEqual(0);
+      expect(embedder.pricePerMillionTokens ?? 0).toBeGreaterThanOrEqual(0);
       expect(embedder.fusionWeight).toBeGreaterThanOrEqual(0);
       expect(embedder.fusionWeight).toBeLessThanOrEqual(2);
     });

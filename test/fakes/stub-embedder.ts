@@ -14,7 +14,8 @@ export function stubEmbedder(
     readonly dimensions?: number;
     readonly maxBatch?: number;
     readonly maxInputTokens?: number;
-    readonly price?: number;
+    /** Default 0; `"unknown"` for one that nobody has said. */
+    readonly price?: number | "unknown";
   } = {},
 ): StubEmbedder {
   const dimensions = settings.dimensions ?? 4;
@@ -26,7 +27,7 @@ export function stubEmbedder(
     maxBatch: settings.maxBatch ?? 100,
     maxBatchTokens: 300_000,
     maxInputTokens: settings.maxInputTokens ?? 8000,
-    pricePerMillionTokens: settings.price ?? 0,
+    pricePerMillionTokens: settings.price === "unknown" ? undefined : (settings.price ?? 0),
     fusionWeight: 0,
     texts,
     calls,

@@ -326,6 +326,19 @@ describe("guards", () => {
     expect(embedder.calls).toEqual([]);
   });
 
+  it("stop before anything is embedded at a price that nobody has said, until tokens are capped", async () => {
+    const { run, embedder, registry, deps } = bench({ embedder: { price: "unknown" } });
+    const error = await failure(run({ maxCostUsd: 1e9 }));
+    expect(error.violations).toEqual([{ pointer: "", rule: "price" }]);
+    expect([embedder.calls.length, registry.commits.length]).toEqual([0, 0]);
+    const plan = await planIngest({ config: shop, signal: new AbortController().signal }, deps);
+    expect([plan.costUsd, plan.stops.map(({ guard }) => guard)]).toEqual([undefined, ["price"]]);
+    const report = await run({ maxTokens: 1_000_000 });
+    expect([report.generation, report.embeddedTexts, report.costUsd]).toEqual([1, 22, undefined]);
+    // Nothing is embedded, so nothing has a price.
+    expect((await run()).generation).toBe(1);
+  });
+
   it("stop before embedding takes more tokens than the cap, whatever it costs", async () => {
     const { run, embedder } = bench({ config: configOf(shop.tables, { maxTokens: 20 }) });
     expect((await failure(run())).violations).toEqual([{ pointer: "", rule: "tokens" }]);
