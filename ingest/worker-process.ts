@@ -57,7 +57,18 @@ const HANDED_ON =
  * @throws QuaysideError `internal` when it ends or does not answer in time, with the last lines that wrangler printed.
  */
 export async function startWorker(options: WorkerOptions): Promise<WorkerProcess> {
-  const port = options.port === 0 ? await freePort() : options.port;
+  for (let left = options.port === 0 ? 2 : 0; ; left--) {
+    try {
+      return await startOn(options.port === 0 ? await freePort() : options.port, options);
+    } catch (error) {
+      // Between its choice and its use a free port may go to somebody else.
+      const taken = error instanceof QuaysideError && error.message.includes("Address already in use");
+      if (!taken || left === 0) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, options: WorkerOptions): Promise<WorkerProcess> {
   await mkdir(options.persistTo, { recursive: true });
   // wrangler looks for it before it runs the build that fills it.
   await mkdir(join(directory, "workers/surfaces/console/dist"), { recursive: true });
