@@ -31,6 +31,7 @@ export const beginBody = z.strictObject({
 const shapeSchema = z.object({
   origin: z.optional(z.string().check(z.maxLength(2000))),
   columns: z.record(z.string(), z.string()),
+  fields: z.optional(z.record(z.string(), z.array(z.string()))),
 });
 /** What tables were like when they were last published. */
 export const shapesAnswer = z.object({ tables: z.record(z.string(), shapeSchema) });
@@ -146,12 +147,20 @@ export function tableFromWire(wire: z.infer<typeof publishBody>["tables"][number
   return { counts, asOf: as_of, key, rollup, ...(shape ? { shape: shapeFromWire(shape) } : {}) };
 }
 
-export function shapeToWire({ origin, columns }: TableShape): z.infer<typeof shapeSchema> {
-  return { columns: { ...columns }, ...(origin === undefined ? {} : { origin }) };
+export function shapeToWire({ origin, columns, fields }: TableShape): z.infer<typeof shapeSchema> {
+  const records = Object.entries(fields ?? {}).map(([column, names]): [string, string[]] => [
+    column,
+    [...names],
+  ]);
+  return {
+    columns: { ...columns },
+    ...(origin === undefined ? {} : { origin }),
+    ...(records.length === 0 ? {} : { fields: Object.fromEntries(records) }),
+  };
 }
 
-export function shapeFromWire({ origin, columns }: z.infer<typeof shapeSchema>): TableShape {
-  return { origin, columns };
+export function shapeFromWire({ origin, columns, fields }: z.infer<typeof shapeSchema>): TableShape {
+  return { origin, columns, ...(fields ? { fields } : {}) };
 }
 
 /** Seven digits are more than a float of 32 bits holds in a unit vector, and half the length of its exact digits. */

@@ -22,9 +22,11 @@ export interface Drift {
 
 /** What a later run compares a table with. */
 export function shapeOf({ source, described }: Pick<OpenTable, "source" | "described">): TableShape {
+  const records = described.columns.flatMap(({ name, fields }) => (fields ? [[name, fields] as const] : []));
   return {
     origin: source.origin,
     columns: Object.fromEntries(described.columns.map(({ name, type }) => [name, type])),
+    ...(records.length === 0 ? {} : { fields: Object.fromEntries(records) }),
   };
 }
 
@@ -40,6 +42,17 @@ export function driftOf(tables: readonly OpenTable[], shapes: ReadonlyMap<string
     columns.push(...changed);
     for (const { name, type } of table.unmapped) {
       columns.push({ table: table.name, column: name, change: "added", to: type, ignored: true });
+    }
+    for (const [name, fields] of table.unmappedFields) {
+      for (const field of fields) {
+        columns.push({
+          table: table.name,
+          column: `${name}.${field}`,
+          change: "added",
+          to: "json",
+          ignored: true,
+        });
+      }
     }
     if (before.origin !== undefined && now.origin !== undefined && before.origin !== now.origin) {
       stops.push({

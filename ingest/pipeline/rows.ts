@@ -208,7 +208,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       let whole = true;
       const cells: Cell[] = [];
       for (const name of columns) {
-        const cell = cleanCell(raw[name] ?? null, tally);
+        const cell = cleanCell(without(table.unmappedFields.get(name), raw[name] ?? null), tally);
         if (cell === undefined) whole = false;
         cells.push(cell ?? null);
       }
@@ -258,6 +258,12 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       return { row, key, views: prepared };
     },
   };
+}
+
+/** A record without these of its fields. */
+function without(fields: readonly string[] | undefined, cell: Cell): Cell {
+  if (!fields || typeof cell !== "object" || cell === null || Array.isArray(cell)) return cell;
+  return Object.fromEntries(Object.entries(cell).filter(([name]) => !fields.includes(name)));
 }
 
 const NO_MASK = { mask: undefined, token: undefined };

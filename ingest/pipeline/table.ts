@@ -17,6 +17,8 @@ export interface OpenTable {
   readonly described: Table;
   /** Columns that came after the table was first published and that the configuration does not name: left out until it does. */
   readonly unmapped: readonly Column[];
+  /** The same of the fields of declared records, by column. */
+  readonly unmappedFields: ReadonlyMap<string, readonly string[]>;
   readonly views: readonly ViewPlan[];
   /** Foreign keys shown by name. */
   readonly lookups: readonly LookupPlan[];
@@ -107,9 +109,21 @@ export async function openTables(
     const unmapped = described.columns.filter(
       (column) => before && before.columns[column.name] === undefined && !named.has(column.name),
     );
-    const columns = described.columns.filter((column) => !unmapped.includes(column));
+    const unmappedFields = new Map<string, readonly string[]>();
+    const columns = described.columns.flatMap((column) => {
+      if (unmapped.includes(column)) return [];
+      const were = named.has(column.name) ? undefined : before?.fields?.[column.name];
+      const added = were ? (column.fields ?? []).filter((field) => !were.includes(field)) : [];
+      if (added.length === 0) return [column];
+      unmappedFields.set(column.name, added);
+      return [{ ...column, fields: column.fields?.filter((field) => !added.includes(field)) ?? [] }];
+    });
     if (missing.length > 0) continue;
-    tables.push({ ...plan(config, name, table, source, { ...described, columns }), unmapped });
+    tables.push({
+      ...plan(config, name, table, source, { ...described, columns }),
+      unmapped,
+      unmappedFields,
+    });
   }
   if (missing.length > 0) {
     throw new QuaysideError(
@@ -173,7 +187,7 @@ function plan(
   table: TableConfig,
   source: Source,
   described: Table,
-): Omit<OpenTable, "unmapped"> {
+): Omit<OpenTable, "unmapped" | "unmappedFields"> {
   const excluded = (column: string): boolean => table.columns?.[column]?.exclude === true;
   const visible = described.columns.filter((column) => !excluded(column.name));
   // An excluded column may still decide who sees the row; it goes no further than the label.

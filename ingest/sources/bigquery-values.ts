@@ -74,6 +74,9 @@ export function columnOf(field: BigQueryField): Column {
     // Times of day, intervals, ranges, geographies (WKT) and types not known yet: BigQuery's own text.
     type: nested ? "json" : (SCALARS.get(field.type)?.type ?? "string"),
     nullable: field.mode !== "REQUIRED",
+    ...(isStruct(field) && field.mode !== "REPEATED"
+      ? { fields: (field.fields ?? []).map(({ name }) => name) }
+      : {}),
     ...(field.description === undefined || field.description === ""
       ? {}
       : { description: field.description }),

@@ -1,4 +1,5 @@
 import {
+  DuckDBStructType,
   DuckDBInstance,
   StatementType,
   type DuckDBConnection,
@@ -274,8 +275,9 @@ function rowsOf(
 function columnsOf(statement: DuckDBPreparedStatement): readonly Column[] {
   const columns: Column[] = [];
   for (let i = 0; i < statement.columnCount; i++) {
-    const { type } = conversionOf(statement.columnType(i));
-    columns.push({ name: statement.columnName(i), type, nullable: true });
+    const own = statement.columnType(i);
+    const fields = own instanceof DuckDBStructType ? { fields: [...own.entryNames] } : {};
+    columns.push({ name: statement.columnName(i), type: conversionOf(own).type, nullable: true, ...fields });
   }
   return columns;
 }

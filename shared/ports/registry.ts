@@ -97,6 +97,8 @@ export interface TableShape {
   readonly origin: string | undefined;
   /** Types of its columns (`Column.type`), by name. */
   readonly columns: Readonly<Record<string, string>>;
+  /** Fields of its columns that are declared records, by column. */
+  readonly fields?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 export interface PublishedTable {

@@ -9,6 +9,8 @@ export interface Column {
   readonly name: string;
   readonly type: "string" | "number" | "boolean" | "date" | "timestamp" | "json" | "binary";
   readonly nullable: boolean;
+  /** Names of a declared record's own fields, in its order; absent for what is no record, or declares none. */
+  readonly fields?: readonly string[];
   /** The warehouse's own column comment. */
   readonly description?: string;
 }

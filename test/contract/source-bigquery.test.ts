@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { columnOf } from "../../ingest/sources/bigquery-values.ts";
 import { makeBigQuerySource } from "../../ingest/sources/bigquery.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
@@ -61,6 +62,17 @@ sourceContract("bigquery, queries", async () => ({
 }));
 
 describe("bigquery source", () => {
+  it("tells the fields of a record, and of no list", () => {
+    const fields = [{ name: "a", type: "STRING" }];
+    expect(columnOf({ name: "r", type: "RECORD", fields })).toEqual({
+      name: "r",
+      type: "json",
+      nullable: true,
+      fields: ["a"],
+    });
+    expect(columnOf({ name: "l", type: "RECORD", mode: "REPEATED", fields })).not.toHaveProperty("fields");
+  });
+
   it("keeps every cell without loss", async () => {
     const ref = await table(
       "types",

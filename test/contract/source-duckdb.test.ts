@@ -94,6 +94,18 @@ sourceContract("memory fake", async () => ({
 }));
 
 describe("duckdb source", () => {
+  it("tells the fields of a declared record", async () => {
+    await using source = open(join(directory, "w.duckdb"));
+    const { columns } = await source.describe(
+      { query: "SELECT {'a': 1, 'b': 'x'} AS r, [1] AS list" },
+      signal,
+    );
+    expect(columns.map(({ name, type, fields }) => [name, type, fields])).toEqual([
+      ["r", "json", ["a", "b"]],
+      ["list", "json", undefined],
+    ]);
+  });
+
   it("keeps every cell without loss", async () => {
     const path = join(directory, "types.duckdb");
     await database(path, [

@@ -6,11 +6,13 @@ import * as z from "zod/mini";
 import { planIngest } from "../../ingest/pipeline/plan.ts";
 import type { IngestReport } from "../../ingest/pipeline/run.ts";
 import { makeDuckDbSource } from "../../ingest/sources/duckdb.ts";
+import { makePostgresSource } from "../../ingest/sources/postgres.ts";
 import type { TableConfig } from "../../shared/config.ts";
 import type { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Cell, Column, Source } from "../../shared/ports/source.ts";
 import { bench, configOf, counts, failure, type Bench } from "../fakes/ingest-bench.ts";
 import type { MemoryTable } from "../fakes/memory-source.ts";
+import { startPglite } from "../fakes/pglite.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { stubEmbedder } from "../fakes/stub-embedder.ts";
 import { hostile } from "./hostile.ts";
@@ -136,11 +138,25 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     expect((await stops(world, "schema_drift")).message).toContain("t.id: named by key");
   },
   async case_change() {
-    // Our sources that fold names (Snowflake) give the same ones before and after; the others stop, and say what it is called now.
-    const world = await ingested({ Id: "number", Name: "string" }, { key: ["Id"], title: "Name" });
-    world.t.columns = { id: "number", name: "string" };
-    const { message } = await stops(world, "schema_drift");
-    expect(message).toContain("renamed to name?");
+    // PostgreSQL folds names that are not quoted: to us, and to it, they are the ones before.
+    await using server = await startPglite([]);
+    await using source = makePostgresSource({ kind: "postgres" }, secretHost({ DATABASE_URL: server.url }));
+    const table = { from: "public.t", title: "name" };
+    const world = bench({ config: configOf({ t: table }) });
+    const run = (): Promise<IngestReport> => world.run({}, { sourceOf: () => source });
+    await server.run("CREATE TABLE t (Id int, Name text)", "INSERT INTO t VALUES (1, 'one'), (2, 'two')");
+    expect(counts(await run(), "t")).toMatchObject({ added: 2 });
+    await server.run(
+      "DROP TABLE t",
+      "CREATE TABLE t (id int, name text)",
+      "INSERT INTO t VALUES (1, 'one'), (2, 'two')",
+    );
+    expect(await run()).toMatchObject({ generation: 1, embeddedTexts: 0, drift: [] });
+    // Quoted ones are others. The run stops, and says what they are called now.
+    await server.run('ALTER TABLE t RENAME name TO "Name"');
+    const error = await failure(run());
+    expect([error.code, world.registry.served("t").length]).toEqual(["schema_drift", 2]);
+    expect(error.message).toContain("renamed to Name?");
   },
   async column_reordered() {
     const world = await ingested({ id: "number", a: "string", b: "string" });
@@ -240,11 +256,27 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     expect(counts(await world.run(), "t")).toMatchObject({ changed: 20, failed: 0 });
   },
   async struct_field_added() {
-    // A JSON cell is one value to us: what is new in it belongs to a column that the configuration has let in.
-    const world = await ingested({ id: "number", j: "json" }, { columns: { j: { exclude: true } } });
-    for (const row of world.t.rows) Object.assign(row, { j: { a: 1, b: "secret field" } });
-    expect(await world.run()).toMatchObject({ embeddedTexts: 0 });
-    expect(spoken(world)).not.toContain("secret field");
+    const world = await ingested({ id: "number", j: "json" });
+    const { t } = world;
+    const tell = (records: readonly Cell[]): void => {
+      for (const [i, row] of t.rows.entries()) Object.assign(row, { j: records[i % records.length] ?? null });
+    };
+    t.fields = { j: ["a"] };
+    tell([{ a: "first field" }]);
+    await world.run();
+    t.fields = { j: ["a", "b"] };
+    tell([{ a: "first field", b: "secret field" }]);
+    const report = await world.run();
+    expect(report).toMatchObject({ embeddedTexts: 0, generation: 2 });
+    const drift = { table: "t", column: "j.b", change: "added", to: "json", ignored: true };
+    expect(report.drift).toEqual([drift]);
+    // And stays out, also where every row is made anew, and in the run after that.
+    await world.run({ full: true });
+    expect((await world.run()).drift).toEqual([drift]);
+    expect(spoken(world) + world.embedder.texts.join()).not.toContain("secret field");
+    const mapped = configOf({ t: { columns: { j: { label: "details" } } } });
+    expect(counts(await world.run({ config: mapped }), "t")).toMatchObject({ changed: 20 });
+    expect(spoken(world)).toContain("secret field");
   },
   async source_switched_db() {
     const world = await ingested({ id: "number" });

@@ -4,6 +4,8 @@ import type { Cell, Column, Row, Source } from "../../shared/ports/source.ts";
 /** Tables of a fake warehouse; change them between runs. Column types are as given, else guessed from the first value. */
 export interface MemoryTable {
   columns: Record<string, Column["type"]>;
+  /** Of columns that are declared records. */
+  fields?: Record<string, readonly string[]>;
   rows: Row[];
 }
 
@@ -18,10 +20,15 @@ export function memorySource(tables: Record<string, MemoryTable>, ordered = true
     ordered,
     async describe(ref) {
       const name = ref.name?.join(".") ?? "";
-      const { columns } = find(name);
+      const { columns, fields } = find(name);
       return {
         ref,
-        columns: Object.entries(columns).map(([column, type]) => ({ name: column, type, nullable: true })),
+        columns: Object.entries(columns).map(([column, type]) => ({
+          name: column,
+          type,
+          nullable: true,
+          ...(fields?.[column] ? { fields: fields[column] } : {}),
+        })),
         primaryKey: [],
       };
     },
