@@ -498,7 +498,7 @@ const PROCESS: Readonly<Record<string, () => Promise<unknown>>> = {
   kill_9: shownBy(
     "test/deep/kill.test.ts",
     "whose CLI is killed %s %s leaves what one that was not killed leaves",
-    "50 kills at random moments",
+    "kills at random moments",
   ),
   sigterm: shownBy("test/deep/kill.test.ts", "ends with 75 within 10 s"),
   async enospc() {

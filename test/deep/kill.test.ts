@@ -11,6 +11,9 @@ import { digest, openWorld, type Ended, type World } from "./killable.ts";
  */
 
 const ROWS = 60;
+/** A part of the random kills, for a machine that has little time: seeds, separated by commas, and kills for each. */
+const SEEDS = (process.env["KILL_SEEDS"] ?? "11,12,13").split(",").map(Number);
+const COUNT = Number(process.env["KILL_COUNT"] ?? 50);
 
 /** Park and Miller's generator. */
 function random(seed: number): () => number {
@@ -177,7 +180,7 @@ describe.each(["embedded", "pinecone"] as const)("an ingest into the %s index", 
   );
 });
 
-describe.each([11, 12, 13])("50 kills at random moments, seed %i", (seed) => {
+describe.each(SEEDS)(`${COUNT} kills at random moments, seed %i`, (seed) => {
   let pair: Pair;
   beforeAll(async () => {
     pair = await openPair(seed, seed % 2 === 0 ? "pinecone" : "embedded");
@@ -187,7 +190,7 @@ describe.each([11, 12, 13])("50 kills at random moments, seed %i", (seed) => {
   it("leave what an ingest that was never killed leaves, and get on each time", async () => {
     const next = random(seed);
     let midway = 0;
-    for (let kill = 0; kill < 50; kill++) {
+    for (let kill = 0; kill < COUNT; kill++) {
       pair.data.change();
       const before = textsOf(await pair.killed.dump());
       const worker = next() < 0.5;
@@ -195,8 +198,8 @@ describe.each([11, 12, 13])("50 kills at random moments, seed %i", (seed) => {
       if (ended.status !== 0 && textsOf(await pair.killed.dump()).size > before.size) midway += 1;
       await recover(pair, `kill ${kill} of the ${worker ? "Worker" : "CLI"}`);
     }
-    // Kills that fell between two batches: rows were staged and not yet published.
-    expect(midway).toBeGreaterThan(0);
+    // Kills that fell between two batches: rows were staged and not yet published. A few kills may all miss that.
+    if (COUNT >= 50) expect(midway).toBeGreaterThan(0);
   });
 });
 
