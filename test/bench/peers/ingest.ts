@@ -128,7 +128,12 @@ function configOf(state: string, form: URLSearchParams): unknown {
         access: { allowAny: ["group:support"] },
       },
     },
-    embedder: { kind: "openai", model: form.get("model"), dimensions: Number(form.get("dimensions")) },
+    embedder: {
+      kind: "openai",
+      model: form.get("model"),
+      dimensions: Number(form.get("dimensions")),
+      price: 0,
+    },
     // The peers store vectors and build no index of words.
     index: { kind: "pinecone", lexical: process.env["LEXICAL"] === "1" },
   };
