@@ -312,7 +312,9 @@ const SPECIAL: Readonly<Record<string, (line: BadRequest) => Promise<Response>>>
     // Four questions wait on a model that hangs; the fifth is one too many.
     openai.fault({ mode: "headers_never" });
     const gone = new AbortController();
-    const waiting = Array.from({ length: 4 }, () => askAsGuest(gone.signal).catch(() => undefined));
+    const waiting = Array.from({ length: 4 }, (_, n) =>
+      askAsGuest(gone.signal, ` No. ${n}`).catch(() => undefined),
+    );
     await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(4);
     const fifth = await askAsGuest(new AbortController().signal);
     gone.abort();
@@ -403,11 +405,12 @@ function askWith(token: string, path: string): Promise<Response> {
   });
 }
 
-function askAsGuest(signal: AbortSignal): Promise<Response> {
+/** @param extra tells questions apart: equal ones are put to the model once. */
+function askAsGuest(signal: AbortSignal, extra = ""): Promise<Response> {
   return fetch(`${demo.url}/v1/ask`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ question: "Why is the berth closed?", model: "openai/gpt-test" }),
+    body: JSON.stringify({ question: `Why is the berth closed?${extra}`, model: "openai/gpt-test" }),
     signal,
   });
 }
