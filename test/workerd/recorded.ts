@@ -43,7 +43,7 @@ export async function collect(provider: ChatProvider): Promise<ChatEvent[]> {
 /** What every recording says. */
 export const ANSWER = [
   { type: "text-delta", text: "A hinge pin [1]." },
-  { type: "finish", reason: "stop", usage: { inputTokens: 12, outputTokens: 5 } },
+  { type: "finish", reason: "stop", usage: { inputTokens: 12, outputTokens: 5 }, repeated: 0 },
 ];
 
 /** As the Gemini API and Vertex AI send it. */

@@ -65,7 +65,7 @@ export const REQUEST = {
 
 export const ANSWER = [
   { type: "text-delta", text: "A hinge pin [1]." },
-  { type: "finish", reason: "stop", usage: { inputTokens: 12, outputTokens: 5 } },
+  { type: "finish", reason: "stop", usage: { inputTokens: 12, outputTokens: 5 }, repeated: 0 },
 ];
 
 /** Whether the upstream stream is cancelled when the reader leaves after the first text. */
