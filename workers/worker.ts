@@ -4,7 +4,7 @@ import type { Ask, Principal } from "../shared/ports/answer.ts";
 import type { Embedder } from "../shared/ports/embedder.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Evidence } from "../shared/ports/evidence.ts";
-import type { Host, LogEvent } from "../shared/ports/host.ts";
+import type { Host } from "../shared/ports/host.ts";
 import type { Recheck } from "../shared/ports/registry.ts";
 import type { Source } from "../shared/ports/source.ts";
 import type { SearchIndex } from "../shared/ports/vector-index.ts";
@@ -25,6 +25,7 @@ import { requireLoopback } from "./auth/demo.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
 import { makeChatSurfaces } from "./chat.ts";
 import type { Env } from "./env.ts";
+import { makeHost } from "./host.ts";
 import { makeIdentity, type Identity } from "./identity.ts";
 import {
   BUILT_IN_MODELS,
@@ -178,6 +179,15 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       under: ["/metrics"],
       load: async () =>
         (await import("./surfaces/metrics.ts")).metricsSurface({ principal, ledger: parts.ledgerOf }),
+    },
+    {
+      under: ["/v1/rows/"],
+      load: async () =>
+        (await import("./surfaces/rows.ts")).rowsSurface({
+          ...asked,
+          readRow: makeReadRow(recheck),
+          ledger: parts.ledgerOf,
+        }),
     },
     {
       under: ["/v1/compare"],
@@ -375,26 +385,4 @@ function cacheSecret(host: Host): string {
   if (own !== undefined) return own;
   const token = host.secret("QUAYSIDE_TOKEN");
   return `quayside answer cache ${token ?? crypto.randomUUID()}`;
-}
-
-/** What adapters may take of what is bound; storage is not among it. */
-const BINDINGS: readonly string[] = ["AI", "VECTORIZE"];
-
-function makeHost(env: Env): Host {
-  return {
-    fetch: (input, init) => fetch(input, init),
-    secret(name) {
-      const value = env[name];
-      return typeof value === "string" && value !== "" ? value : undefined;
-    },
-    binding: (name) => (BINDINGS.includes(name) ? env[name] : undefined),
-    now: () => Date.now(),
-    log,
-  };
-}
-
-/** One JSON event a line, which is what Workers' log collection takes. */
-function log(event: LogEvent): void {
-  // oxlint-disable-next-line no-console -- the Worker's only way to log
-  console.log(JSON.stringify(event));
 }

@@ -21,6 +21,7 @@ import { verifySurface } from "../../workers/surfaces/verify.ts";
 import { openapiSurface } from "../../workers/surfaces/openapi.ts";
 import { slackSurface } from "../../workers/surfaces/slack.ts";
 import { widgetTokensSurface } from "../../workers/surfaces/widget-tokens.ts";
+import { rowsSurface } from "../../workers/surfaces/rows.ts";
 import { runsSurface } from "../../workers/surfaces/runs.ts";
 import { teamsSurface } from "../../workers/surfaces/teams-route.ts";
 import { webhooksSurface } from "../../workers/surfaces/webhooks.ts";
@@ -316,6 +317,7 @@ async function routes(): Promise<string[]> {
       now: never,
     }),
     widgetTokensSurface({ apiKey: never, mint: never, allowedOrigins: never, now: never }),
+    rowsSurface({ ...asked, readRow: never, ledger: never }),
     runsSurface({ principal: never, runs: NO_RUNS }),
     webhooksSurface({
       tenant: "",

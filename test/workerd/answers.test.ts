@@ -174,6 +174,51 @@ describe("feedback", () => {
   });
 });
 
+const row = (id: string, init: Parameters<typeof call>[1]): Promise<Response> =>
+  call(`/v1/rows/${encodeURIComponent(id)}`, init);
+
+describe("GET /v1/rows/{id}", () => {
+  it("tells a row as its reader may see it, and which answers of theirs were written from it", async () => {
+    const mine = await ask(EAST, "guest", { cache: "bypass" });
+    const theirs = await ask(EAST, "hr", { cache: "bypass" });
+    await Promise.all([manifest(mine.id), manifest(theirs.id, "hr")]);
+    const told = await (await row("notices:1", { as: "guest" })).json<Json & { answers: { id: string }[] }>();
+    expect(told).toMatchObject({
+      id: "notices:1",
+      table: "notices",
+      key: { id: "1" },
+      classification: "public",
+      source: "local",
+    });
+    const ids = told.answers.map(({ id }) => id);
+    expect(ids[0]).toBe(mine.id);
+    expect(ids).not.toContain(theirs.id);
+    expect(told.answers[0]).toMatchObject({ model: "local/compose", cache: "bypass", outcome: "answered" });
+  });
+
+  it("tells administrators of everybody's answers", async () => {
+    const [mine, theirs] = [await ask(EAST, "guest"), await ask(EAST, "hr")];
+    await Promise.all([manifest(mine.id), manifest(theirs.id, "hr")]);
+    const told = await (await row("notices:1", { headers: OPERATOR })).json<{ answers: { id: string }[] }>();
+    expect(told.answers.map(({ id }) => id)).toEqual(expect.arrayContaining([mine.id, theirs.id]));
+  });
+
+  it("reads a row that the caller may not see like one that is not there", async () => {
+    const [barred, none] = [await row("pay:7", { as: "guest" }), await row("pay:none", { as: "guest" })];
+    expect([barred.status, none.status]).toEqual([404, 404]);
+    const [one, other] = [await barred.json<Json>(), await none.json<Json>()];
+    expect({ ...one, instance: "" }).toEqual({ ...other, instance: "" });
+    expect((await row("pay:7", { as: "hr" })).status).toBe(200);
+  });
+
+  it.each(["notices", "notices:", ":1", "%", "notices:1%7C2", "notices:1#0#0", "../status", "\u0000"])(
+    "finds nothing under %j",
+    async (id) => {
+      expect((await row(id, { as: "guest" })).status).toBe(404);
+    },
+  );
+});
+
 async function check(body: Json, as = "guest"): Promise<Response> {
   return post("/v1/verify", body, as);
 }

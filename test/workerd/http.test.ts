@@ -166,6 +166,7 @@ describe("what a caller may use and see", () => {
       generation: 1,
       embedder: "local/lexical-v1/384",
       as_of: "2026-11-20T06:00:00.000Z",
+      caller: { subject: "guest", scopes: ["ask"] },
     });
   });
 

@@ -90,6 +90,8 @@ export const statusSchema = lazily(() =>
     embedder: z.nullable(z.string()),
     /** The oldest of the tables below; null when there are none. */
     as_of: z.nullable(z.string()),
+    /** Whom the credential stands for, and what it may do. */
+    caller: z.object({ subject: z.string(), scopes: z.array(z.string()) }),
     tables: z.array(z.object({ table: z.string(), ...freshness(), rows: z.nullable(z.number()) })),
   }),
 );
@@ -193,6 +195,7 @@ export function describeStatus(
     config_version: admission.configVersion,
     embedder: embedderOf(admission.space) || null,
     as_of: oldest ?? null,
+    caller: { subject: principal.subject, scopes: [...principal.scopes] },
     tables,
   };
 }

@@ -119,6 +119,8 @@ export interface AnswersApi {
   /** After answers: repeating a record changes nothing. */
   recordAnswers(records: readonly AnswerRecord[]): Promise<void>;
   answer(id: string): Promise<AnswerRecord | undefined>;
+  /** Kept answers whose model read a row, newest first, at most 50 of the newest 2,000. @param subject whose; undefined: everybody's. */
+  answersFrom(row: string, subject: string | undefined): Promise<readonly AnswerRecord[]>;
   answerTotals(): Promise<readonly AnswerTotal[]>;
   /** @returns false when neither the voter nor the channel was given such an answer. */
   rate(rating: Rating): Promise<boolean>;

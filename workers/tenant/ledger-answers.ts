@@ -11,6 +11,9 @@ const KEEP_DAYS = 7;
 const KEEP_RATINGS_DAYS = 365;
 /** Comments that an administrator is shown, the newest first. */
 const COMMENTS_SHOWN = 100;
+/** Answers that are looked through for those that rest on a row, the newest first, and how many of them are told. */
+const SEARCHED_FOR_A_ROW = 2000;
+const SHOWN_OF_A_ROW = 50;
 
 export interface Retention {
   readonly keepDays?: number | undefined;
@@ -77,6 +80,25 @@ export function answerById(sql: SqlStorage, id: string): AnswerRecord | undefine
   if (!row) return undefined;
   const record: AnswerRecord = JSON.parse(row.record);
   return record;
+}
+
+/** @param subject whose answers; undefined: everybody's. */
+export function answersFrom(
+  sql: SqlStorage,
+  row: string,
+  subject: string | undefined,
+): readonly AnswerRecord[] {
+  return sql
+    .exec<{ record: string }>(
+      `SELECT record FROM (SELECT * FROM answers ORDER BY at DESC LIMIT ${SEARCHED_FOR_A_ROW}) AS newest
+       WHERE (?1 IS NULL OR subject = ?1)
+         AND EXISTS (SELECT 1 FROM json_each(newest.record, '$.rows') AS read WHERE read.value ->> 0 = ?2)
+       ORDER BY at DESC LIMIT ${SHOWN_OF_A_ROW}`,
+      subject ?? null,
+      row,
+    )
+    .toArray()
+    .map(({ record }): AnswerRecord => JSON.parse(record));
 }
 
 export function answerTotals(sql: SqlStorage): readonly AnswerTotal[] {

@@ -27,6 +27,7 @@ import type { AnswerRecord, CallRequest, CallStart, Rating, Spent, Telling } fro
 import { makeCalls, type Calls } from "./calls.ts";
 import {
   answerById,
+  answersFrom,
   answerTotals,
   createAnswerSchema,
   ratings,
@@ -325,6 +326,10 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   answer(id: string): Promise<AnswerRecord | undefined> {
     return coded(() => answerById(this.#sql, id));
+  }
+
+  answersFrom(row: string, subject: string | undefined): ReturnType<LedgerApi["answersFrom"]> {
+    return coded(() => answersFrom(this.#sql, row, subject));
   }
 
   answerTotals(): ReturnType<LedgerApi["answerTotals"]> {
