@@ -107,6 +107,9 @@ async function startOn(port: number, options: WorkerOptions): Promise<WorkerProc
         QUAYSIDE_DEMO: String(options.demo),
         CLOUDFLARE_INCLUDE_PROCESS_ENV: "true",
         CLOUDFLARE_CF_FETCH_ENABLED: "false",
+        // wrangler's own recorder of every statement and call, and its browser of all that is stored, without a credential.
+        X_LOCAL_OBSERVABILITY: "false",
+        X_LOCAL_EXPLORER: "false",
         WRANGLER_SEND_METRICS: "false",
         WRANGLER_HIDE_BANNER: "true",
         NO_COLOR: "1",

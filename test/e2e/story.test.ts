@@ -113,6 +113,11 @@ describe("the eight examples", () => {
   });
 });
 
+test("what is stored can't be looked through beside the Worker's own surfaces", async () => {
+  const browser = await served.get("/cdn-cgi/explorer/api/workers/durable_objects/namespaces");
+  expect(browser.status).toBe(404);
+});
+
 describe("the index follows the warehouse", () => {
   test("an ingest that finds nothing changed embeds nothing and publishes no generation", async () => {
     const first = await served.ingest();
