@@ -34,12 +34,6 @@ const SDKS: readonly Sdk[] = [
     // An index described, and its vectors written, queried, fetched, deleted and counted: the models that these reach.
     keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ReadCapacity(?!Patch)\w+|ScalingConfigManual|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
   },
-  {
-    name: "@modelcontextprotocol/server",
-    // Validates what a client sends when it is asked for input, which no tool here does.
-    products: /^dist\/cfWorkerProvider/,
-    keep: /^$/,
-  },
 ];
 
 export function slimSdks(): Plugin {

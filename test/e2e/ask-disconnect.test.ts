@@ -27,18 +27,22 @@ afterAll(async () => {
 
 beforeEach(() => openai.reset());
 
-function ask(signal: AbortSignal): Promise<Response> {
-  return fetch(`${worker.url}/v1/ask`, {
+const ASKED = { question: "Why is the berth closed?", model: "openai/gpt-test" };
+
+function post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  return fetch(worker.url + path, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${TOKEN}` },
-    body: JSON.stringify({
-      question: "Why is the berth closed?",
-      model: "openai/gpt-test",
-      cache: "bypass",
-      stream: true,
-    }),
+    body: JSON.stringify(body),
     signal,
   });
+}
+
+const ask = (signal: AbortSignal) => post("/v1/ask", { ...ASKED, cache: "bypass", stream: true }, signal);
+
+function askByMcp(signal: AbortSignal): Promise<Response> {
+  const params = { name: "ask", arguments: ASKED };
+  return post("/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params }, signal);
 }
 
 /** Milliseconds from the reader's leaving to the provider's noticing. */
@@ -50,10 +54,13 @@ async function noticedAfterMs(leave: () => void): Promise<number> {
 }
 
 // Only a stream: a reader who leaves before there is a response is noticed in production, not by workerd on its own.
-it("stops the model within a second when the reader of a stream leaves", async () => {
+it.each([
+  ["a stream", ask],
+  ["a tool's answer", askByMcp],
+])("stops the model within a second when the reader of %s leaves", async (_, by) => {
   openai.fault({ mode: "stream_idle_mid" });
   const gone = new AbortController();
-  const response = await ask(gone.signal);
+  const response = await by(gone.signal);
   await response.body?.getReader().read();
   await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
   expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);

@@ -1,13 +1,14 @@
-import { createMcpHandler, McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Answer } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { coded, PROBLEMS } from "../problem.ts";
 import { describeTables } from "./about.ts";
+import { parseBody } from "./body.ts";
 import type { Entered } from "./enter.ts";
 import { requireLength } from "./enter.ts";
 import { inertMarkdown, linkHosts } from "./inert.ts";
+import { respond, type McpServer, type Tool, type ToolResult } from "./mcp-protocol.ts";
 import type { McpDeps } from "./mcp.ts";
 import type { Call } from "./surface.ts";
 
@@ -23,198 +24,209 @@ const INSTRUCTIONS =
 /** All tools only read. */
 const READS = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false };
 
+const told = (description: string) => z.string().check(z.describe(description));
+
 const citation = z.object({
-  n: z.number().describe("The marker [n] in the answer"),
-  id: z.string().describe("The row, for fetch"),
+  n: z.number().check(z.describe("The marker [n] in the answer")),
+  id: told("The row, for fetch"),
   table: z.string(),
   title: z.string(),
   excerpt: z.string(),
-  as_of: z.string().describe("Up to when the row is known to match the warehouse"),
-  url: z.string().nullable(),
+  as_of: told("Up to when the row is known to match the warehouse"),
+  url: z.nullable(z.string()),
 });
+
+const name = z.string().check(z.maxLength(200));
+const words = z.string().check(z.minLength(1));
+
+const ASK = described(
+  "ask",
+  "Ask",
+  "Answers a question from the warehouse's rows, with citations. Says so when no row answers.",
+  z.object({
+    question: words,
+    model: z.optional(name.check(z.describe("A model or alias; default: the configured one"))),
+    tables: z.optional(
+      z.array(name).check(z.minLength(1), z.maxLength(100), z.describe("Only these tables")),
+    ),
+  }),
+  z.object({
+    answer: z.string(),
+    outcome: z.enum(["answered", "no_evidence", "refused"]),
+    reason: z.nullable(z.string()),
+    citations: z.array(citation),
+    model: z.string(),
+    as_of: z.nullable(z.string()),
+    ai_generated: z.literal(true),
+  }),
+);
 
 /** As clients that do research take it: a list of results, of which one is fetched by its id. */
-const found = z.object({
-  results: z.array(z.object({ id: z.string(), title: z.string(), url: z.string(), snippet: z.string() })),
-});
+const SEARCH = described(
+  "search",
+  "Search",
+  "Finds rows of the warehouse's tables by words and meaning, best first. Read one whole with fetch.",
+  z.object({ query: words }),
+  z.object({
+    results: z.array(z.object({ id: z.string(), title: z.string(), url: z.string(), snippet: z.string() })),
+  }),
+);
 
-const row = z.object({
-  id: z.string(),
-  title: z.string(),
-  text: z.string(),
-  url: z.string(),
-  metadata: z.record(z.string(), z.string()),
-});
+const FETCH = described(
+  "fetch",
+  "Fetch",
+  "Reads one row whole, by an id from search or from a citation.",
+  z.object({ id: words.check(z.maxLength(2000)) }),
+  z.object({
+    id: z.string(),
+    title: z.string(),
+    text: z.string(),
+    url: z.string(),
+    metadata: z.record(z.string(), z.string()),
+  }),
+);
 
-const answered = z.object({
-  answer: z.string(),
-  outcome: z.enum(["answered", "no_evidence", "refused"]),
-  reason: z.string().nullable(),
-  citations: z.array(citation),
-  model: z.string(),
-  as_of: z.string().nullable(),
-  ai_generated: z.literal(true),
-});
-
-/** @param leave counts the request out, once its answer has gone or its client has left. */
-export async function answerMessage(
+/** @param leave counts the request out, once its answer is there or its client has left. */
+export function answerMessage(
   deps: McpDeps,
   call: Call,
   caller: Entered,
   message: unknown,
   leave: () => void,
 ): Promise<Response> {
-  const handler = createMcpHandler(() => serverOf(deps, call, caller));
-  const { request } = call;
-  // A stream of changes, which a client may ask for, ends as an answer's does: it asks again.
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(caller.limits.streamTimeoutMs)]);
-  const headers = acceptingBoth(request.headers);
-  const asked = new Request(request.url, { method: request.method, headers, signal });
-  const response = await handler.fetch(asked, { parsedBody: message });
-  signal.addEventListener("abort", leave, { once: true });
-  if (!response.body) {
-    leave();
-    return response;
-  }
-  return new Response(response.body.pipeThrough(new TransformStream({ flush: leave })), response);
+  const gone = new AbortController();
+  const timeout = AbortSignal.timeout(caller.limits.totalTimeoutMs);
+  const signal = AbortSignal.any([call.request.signal, gone.signal, timeout]);
+  return respond(serverOf(deps, call, caller, signal), {
+    headers: call.request.headers,
+    body: message,
+    left: () => gone.abort(),
+    closed: leave,
+  });
 }
 
-/** The protocol wants both types named; whoever takes anything takes both. */
-function acceptingBoth(sent: Headers): Headers {
-  const headers = new Headers(sent);
-  const types = (sent.get("accept") ?? "*/*").split(",").map((type) => type.trim());
-  if (types.some((type) => type.startsWith("*/*"))) {
-    headers.set("accept", "application/json, text/event-stream");
-  }
-  return headers;
-}
-
-function serverOf(deps: McpDeps, call: Call, caller: Entered): McpServer {
+function serverOf(deps: McpDeps, call: Call, caller: Entered, signal: AbortSignal): McpServer {
   const { admission, principal, limits } = caller;
-  const signal = AbortSignal.any([call.request.signal, AbortSignal.timeout(limits.totalTimeoutMs)]);
   const { origin } = call.url;
-  const server = new McpServer(
-    { name: "quayside", title: admission.config.name, version: "1" },
-    { instructions: INSTRUCTIONS, capabilities: { tools: {}, resources: {} } },
-  );
 
-  server.registerTool(
-    "ask",
-    {
-      title: "Ask",
-      description:
-        "Answers a question from the warehouse's rows, with citations. Says so when no row answers.",
-      inputSchema: z.object({
-        question: z.string().min(1),
-        model: z.string().max(200).optional().describe("A model or alias; default: the configured one"),
-        tables: z.array(z.string().max(200)).min(1).max(100).optional().describe("Only these tables"),
-      }),
-      outputSchema: answered,
-      annotations: READS,
-    },
-    ({ question, model, tables }) =>
-      result(async () => {
-        requireLength(question, limits.questionChars);
-        const asked = { text: question, history: [], model, fallbacks: [], tables, topK: TOP_K } as const;
-        const more = { cache: "default", maxOutputTokens: limits.outputTokens } as const;
-        for await (const event of deps.ask({ ...asked, ...more }, principal, signal)) {
-          if (event.type !== "done") continue;
-          const structured = answerOf(event.answer, linkHosts(admission.config));
-          return { structuredContent: structured, text: asText(structured) };
-        }
-        throw new QuaysideError("internal", "An answer without an end.");
-      }),
-  );
+  const ask = tool(ASK, async ({ question, model, tables }) => {
+    requireLength(question, limits.questionChars);
+    const asked = { text: question, history: [], model, fallbacks: [], tables, topK: TOP_K } as const;
+    const more = { cache: "default", maxOutputTokens: limits.outputTokens } as const;
+    for await (const event of deps.ask({ ...asked, ...more }, principal, signal)) {
+      if (event.type !== "done") continue;
+      const structuredContent = answerOf(event.answer, linkHosts(admission.config));
+      return { structuredContent, text: asText(structuredContent) };
+    }
+    throw new QuaysideError("internal", "An answer without an end.");
+  });
 
-  server.registerTool(
-    "search",
-    {
-      title: "Search",
-      description:
-        "Finds rows of the warehouse's tables by words and meaning, best first. Read one whole with fetch.",
-      inputSchema: z.object({ query: z.string().min(1) }),
-      outputSchema: found,
-      annotations: READS,
-    },
-    ({ query }) =>
-      result(async () => {
-        requireLength(query, limits.questionChars);
-        const rows = await deps.retrieve(
-          { text: query, topK: SEARCH_TOP_K, tables: undefined, rowsOnly: true },
-          admission,
-          signal,
-        );
-        return json({
-          results: rows.map((item) => ({
-            id: item.row,
-            title: item.title,
-            url: urlOf(item, origin),
-            snippet: item.text.slice(0, SNIPPET).toWellFormed(),
-          })),
-        });
-      }),
-  );
+  const search = tool(SEARCH, async ({ query }) => {
+    requireLength(query, limits.questionChars);
+    const asked = { text: query, topK: SEARCH_TOP_K, tables: undefined, rowsOnly: true };
+    const rows = await deps.retrieve(asked, admission, signal);
+    const results = rows.map((item) => ({
+      id: item.row,
+      title: item.title,
+      url: urlOf(item, origin),
+      snippet: item.text.slice(0, SNIPPET).toWellFormed(),
+    }));
+    return json({ results });
+  });
 
-  server.registerTool(
-    "fetch",
-    {
-      title: "Fetch",
-      description: "Reads one row whole, by an id from search or from a citation.",
-      inputSchema: z.object({ id: z.string().min(1).max(2000) }),
-      outputSchema: row,
-      annotations: READS,
-    },
-    ({ id }) => result(async () => json(rowOf(await rowNamed(id), origin))),
-  );
-
-  const rowNamed = async (id: string): Promise<Evidence> => {
+  const fetch = tool(FETCH, async ({ id }) => {
     const item = await deps.readRow(id, admission, signal);
-    if (item) return item;
+    if (item) return json(rowOf(item, origin));
     throw new QuaysideError("not_found", "There is no such row, or none that you may see.");
-  };
+  });
 
-  for (const table of describeTables(admission, principal, Date.now()).tables) {
-    server.registerResource(
-      table.table,
-      `quayside://tables/${encodeURIComponent(table.table)}`,
-      { title: table.table, description: table.description ?? undefined, mimeType: "application/json" },
-      (uri) => ({ contents: [{ uri: uri.href, mimeType: "application/json", text: JSON.stringify(table) }] }),
-    );
-  }
-  server.registerResource(
-    "row",
-    new ResourceTemplate("quayside://rows/{id}", { list: undefined }),
-    { title: "A row", description: "One row by its id", mimeType: "text/plain" },
-    async (uri, { id }) => {
-      const item = await rowNamed(decodeURIComponent(String(id)));
-      return { contents: [{ uri: uri.href, mimeType: "text/plain", text: rowOf(item, origin).text }] };
+  const { tables } = describeTables(admission, principal, deps.host.now());
+  return {
+    info: { name: "quayside", title: admission.config.name, version: "1" },
+    instructions: INSTRUCTIONS,
+    tools: [ask, search, fetch],
+    resources: tables.map(({ table, description }) => ({
+      uri: addressOf(table),
+      name: table,
+      title: table,
+      ...(description === null ? {} : { description }),
+      mimeType: "application/json",
+    })),
+    templates: [
+      {
+        uriTemplate: `${ROWS}{id}`,
+        name: "row",
+        title: "A row",
+        description: "One row by its id",
+        mimeType: "text/plain",
+      },
+    ],
+    async read(uri) {
+      const table = tables.find((one) => addressOf(one.table) === uri);
+      if (table) return { mimeType: "application/json", text: JSON.stringify(table) };
+      const id = rowIn(uri);
+      const item = id === undefined ? undefined : await deps.readRow(id, admission, signal);
+      return item && { mimeType: "text/plain", text: rowOf(item, origin).text };
     },
-  );
-  return server;
+    tell(thrown) {
+      const error = coded(thrown);
+      if (error.code === "internal") {
+        deps.host.log({ level: "error", event: "request-failed", requestId: call.requestId });
+      }
+      const wrong = error.violations.map(({ pointer, rule }) => `${pointer} ${rule}`).join("; ");
+      return `${error.code}: ${wrong || (PROBLEMS[error.code].detail ?? error.message)}`;
+    },
+  };
 }
 
-interface Outcome {
-  readonly structuredContent: Record<string, unknown>;
-  readonly text: string;
+const TABLES = "quayside://tables/";
+const ROWS = "quayside://rows/";
+
+function addressOf(table: string): string {
+  return `${TABLES}${encodeURIComponent(table)}`;
 }
 
-/** What a tool says. A failure of ours is told to the model, by its code and in fixed words; no other is. */
-async function result(work: () => Promise<Outcome>) {
+/** The id in a row's address, if it is one. */
+function rowIn(uri: string): string | undefined {
   try {
-    const { structuredContent, text } = await work();
-    return { content: [{ type: "text" as const, text }], structuredContent };
-  } catch (thrown) {
-    const error = coded(thrown);
-    const said = `${error.code}: ${PROBLEMS[error.code].detail ?? error.message}`;
-    return { content: [{ type: "text" as const, text: said }], isError: true };
+    return uri.startsWith(ROWS) ? decodeURIComponent(uri.slice(ROWS.length)) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
-function json(structuredContent: Record<string, unknown>): Outcome {
+interface Described<In, Out> {
+  readonly listed: Tool["listed"];
+  readonly input: z.ZodMiniType<In>;
+  readonly output: z.ZodMiniType<Out>;
+}
+
+/** Its JSON Schema is made once, not for every message. */
+function described<In, Out>(
+  name: string,
+  title: string,
+  description: string,
+  input: z.ZodMiniType<In>,
+  output: z.ZodMiniType<Out>,
+): Described<In, Out> {
+  const inputSchema = z.toJSONSchema(input, { io: "input" });
+  const outputSchema = z.toJSONSchema(output);
+  const listed = { name, title, description, inputSchema, outputSchema, annotations: READS };
+  return { listed, input, output };
+}
+
+function tool<In, Out extends ToolResult["structuredContent"]>(
+  { listed, input }: Described<In, Out>,
+  run: (args: In) => Promise<ToolResult & { readonly structuredContent: Out }>,
+): Tool {
+  return { listed, call: async (args) => run(parseBody(input, args)) };
+}
+
+function json<T extends ToolResult["structuredContent"]>(structuredContent: T) {
   return { structuredContent, text: JSON.stringify(structuredContent) };
 }
 
-function answerOf(answer: Answer, hosts: readonly string[]): z.infer<typeof answered> {
+function answerOf(answer: Answer, hosts: readonly string[]): z.infer<typeof ASK.output> {
   return {
     answer: inertMarkdown(answer.text, hosts),
     outcome: answer.outcome,
@@ -235,7 +247,7 @@ function answerOf(answer: Answer, hosts: readonly string[]): z.infer<typeof answ
 }
 
 /** For clients that show text only. */
-function asText({ answer, citations }: z.infer<typeof answered>): string {
+function asText({ answer, citations }: z.infer<typeof ASK.output>): string {
   const sources = citations.map(
     ({ n, id, title, as_of, url }) =>
       `[${n}] ${title} (${id}, as of ${as_of})${url === null ? "" : ` ${url}`}`,
@@ -243,7 +255,7 @@ function asText({ answer, citations }: z.infer<typeof answered>): string {
   return sources.length === 0 ? answer : `${answer}\n\nSources:\n${sources.join("\n")}`;
 }
 
-function rowOf(item: Evidence, origin: string): z.infer<typeof row> {
+function rowOf(item: Evidence, origin: string): z.infer<typeof FETCH.output> {
   const text = item.cells
     .filter(({ value }) => value !== null)
     .map(

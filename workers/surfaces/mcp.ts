@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Ask } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
+import type { Host } from "../../shared/ports/host.ts";
 import type { ReadRow } from "../answer/read-row.ts";
 import type { Retrieve } from "../answer/retrieve.ts";
 import { coded, problemResponse } from "../problem.ts";
@@ -12,6 +13,7 @@ export interface McpDeps extends EnterDeps {
   readonly ask: Ask;
   readonly retrieve: Retrieve;
   readonly readRow: ReadRow;
+  readonly host: Pick<Host, "log" | "now">;
   /** Issuers whose access tokens are taken: `OIDC_ISSUER`. */
   readonly issuers: readonly string[];
 }
@@ -21,9 +23,9 @@ const MCP = "/mcp";
 const METADATA = "/.well-known/oauth-protected-resource";
 
 /**
- * The Model Context Protocol over Streamable HTTP, stateless: tools and resources for agents. The official SDK speaks the
- * protocol, of 2026-07-28 and of 2025; it is loaded by the first request. Here is what comes before it: who is asking, how
- * much, and where a client finds out how to sign in (RFC 9728).
+ * The Model Context Protocol over Streamable HTTP, stateless: tools and resources for agents. Protocol and tools
+ * are loaded by the first request. Here is what comes before them: who is asking, how much, and where a client finds out how
+ * to sign in (RFC 9728).
  */
 export function mcpSurface(deps: McpDeps): Surface {
   const metadata = (path: string): Route => ({
@@ -55,8 +57,8 @@ function describeResource({ issuers }: McpDeps, url: URL): Response {
   });
 }
 
-/** Methods that search, ask or stay: they count against the caller's limits. What only opens a connection does not. */
-const COUNTED = ["tools/call", "resources/read", "subscriptions/listen"];
+/** Methods that search or ask: they count against the caller's limits. What only opens a connection does not. */
+const COUNTED = ["tools/call", "resources/read"];
 
 const nothing = (): void => undefined;
 const UNCOUNTED: McpDeps["limiter"] = { enter: () => nothing };

@@ -9,7 +9,7 @@ import type { Call } from "./surface.ts";
  * only noticed by writing to them where the runtime does not tell (workerd by itself does not), and a model that writes for
  * nobody is to be stopped within a second.
  */
-const BEAT_MS = 300;
+export const BEAT_MS = 300;
 
 /** How a surface writes an answer's events. */
 export interface Wire {
