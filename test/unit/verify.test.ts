@@ -113,8 +113,8 @@ describe("what is taken back", () => {
   });
 
   it("a marker beyond the evidence, the sentence staying", () => {
-    const verified = verifyText("It was built in 1987 [4].", [LIFT], QUESTION);
-    expect(verified.text).toBe("It was built in 1987.");
+    const verified = verifyText("It is quite old [4].", [LIFT], QUESTION);
+    expect(verified.text).toBe("It is quite old.");
     expect(verified.removed).toEqual([{ text: "[4]", why: "marker" }]);
   });
 
@@ -123,7 +123,80 @@ describe("what is taken back", () => {
   });
 
   it("a marker of zero", () => {
-    expect(text("It was built in 1987 [0].")).toBe("It was built in 1987.");
+    expect(text("It is quite old [0].")).toBe("It is quite old.");
+  });
+
+  it("a number, date or identifier of the question that no row holds", () => {
+    for (const [said, why] of [
+      ["Yes, it was built in 1990 [1].", "number"],
+      ["Yes, it was built on 4 May 1990 [1].", "date"],
+      ["Yes, it is GX-17 [1].", "identifier"],
+    ]) {
+      const verified = verifyText(said ?? "", [LIFT], "Is GX-17 of 4 May 1990 at Bergheim?");
+      expect(verified).toMatchObject({ text: "", removed: [{ text: said, why }] });
+    }
+  });
+});
+
+describe("what rests on a row that is read but not cited", () => {
+  const LIFTS = [
+    LIFT,
+    row({ name: "Sonnkar gondola", built: "2004-12-18", code: "SG-22", inspector: "Ivan Petrescu" }, { id: "lifts:8#0", row: "lifts:8", key: { id: "8" } }),
+    row({ note: "carries 345 people" }, { id: "lifts:7#1" }),
+  ]; // prettier-ignore
+
+  it.each([
+    ["a number", "It was built in 2004 [1]."],
+    ["a date", "It was built on 18 December 2004 [1]."],
+    ["an identifier", "Its code is SG-22 [1]."],
+    ["a name", "It was checked by Petrescu [1]."],
+    ["a sentence without a marker, and no other", "It was built in 2004."],
+    ["a marker that names no row", "It was built in 1987 [9]."],
+  ])("is taken back: %s", (_, said) => {
+    const verified = verifyText(said, LIFTS, QUESTION);
+    expect(verified.text).toBe("");
+    expect(verified.removed.at(-1)?.why).toBe("uncited");
+    expect([verified.checked, verified.supported]).toEqual([1, 0]);
+  });
+
+  it.each([
+    ["the sentence cites it beside another", "One is of 1987, one of 2004 [1][2]."],
+    ["a sentence before cites it", "The gondola is new [2]. It was built in 2004."],
+    ["a sentence after cites it", "It was built in 2004. The gondola is new [2]."],
+    ["each of two sentences cites what the other states", "One is of 2004 [1]. One is of 1987 [2]."],
+    ["another passage of the row is cited", "It carries 345 people [1]."],
+    ["the name is the question's", "The lift at Bergheim is old [2]."],
+  ])("stands where %s", (_, said) => {
+    expect(text(said, LIFTS)).toBe(said);
+  });
+
+  it("goes, and what came after it stays", () => {
+    const verified = verifyText(
+      "The lift is of 1987 [1]. The gondola is of 2004. It carries 345 people [1].",
+      LIFTS,
+      QUESTION,
+    );
+    expect(verified.text).toBe("The lift is of 1987 [1]. It carries 345 people [1].");
+    expect(verified.removed).toEqual([{ text: "The gondola is of 2004.", why: "uncited" }]);
+  });
+
+  it("goes at the beginning without leaving its white space", () => {
+    expect(text("The gondola is of 2004.\nThe lift is of 1987 [1].", LIFTS)).toBe("The lift is of 1987 [1].");
+  });
+
+  it("goes with the sentence that alone cited its row", () => {
+    // 18 people are in no row: the only citation of the gondola goes with them.
+    const said = "The gondola is of 2004. It carries 18 people [2]. The lift is of 1987 [1].";
+    expect(text(said, LIFTS)).toBe("The lift is of 1987 [1].");
+    const chain = "One is of 1987. One is SG-22 [1]. It costs 1,234,567.5 [2].";
+    expect(text(chain, LIFTS)).toBe(chain);
+  });
+
+  it("is settled when its row is cited, and holds up what comes after it until then", () => {
+    const verifier = makeVerifier(LIFTS, QUESTION);
+    expect(settled(verifier.push("The gondola is of 2004. "))).toBe(0);
+    expect(settled(verifier.push("The lift is of 1987 [1]. "))).toBe(0);
+    expect(settled(verifier.push("It is SG-22 [2]. Next"))).toBe(1);
   });
 });
 
@@ -195,9 +268,10 @@ describe("streaming", () => {
   });
 
   it("gives the same text however it is cut", () => {
+    const TWO = [LIFT, row({ built: "2004-12-18" }, { id: "lifts:8#0", row: "lifts:8" })];
     const piece = fc.constantFrom(
       "the lift", " ", "  ", "\n", "\n\n", ". ", "? ", " 1987", " 3 June 1987", " 345", " [1]", "[2]", " [1, 9]", " [1", "] ", " Bergheim",
-      " Petrescu", ", ", "1,234,567.5", " 1 234 567,5", " 20 %", " BL-4711", ": ", "e.g. ", " Dr. ", "(", ")", " of ", "th", " — ", "é", "…", "\u00a0", "😀", "1. ", "- ",
+      " Petrescu", " 2004", ", ", "1,234,567.5", " 1 234 567,5", " 20 %", " BL-4711", ": ", "e.g. ", " Dr. ", "(", ")", " of ", "th", " — ", "é", "…", "\u00a0", "😀", "1. ", "- ",
     ); // prettier-ignore
     fc.assert(
       fc.property(
@@ -205,8 +279,8 @@ describe("streaming", () => {
         fc.infiniteStream(fc.integer({ min: 1, max: 9 })),
         (parts, sizes) => {
           const whole = parts.join("");
-          const once = verifyText(whole, [LIFT], QUESTION);
-          const verifier = makeVerifier([LIFT], QUESTION);
+          const once = verifyText(whole, TWO, QUESTION);
+          const verifier = makeVerifier(TWO, QUESTION);
           const events: VerifyEvent[] = [];
           let at = 0;
           while (at < whole.length) {
@@ -228,6 +302,7 @@ describe("streaming", () => {
     const started = performance.now();
     for (let i = 0; i < 20_000; i++) verifier.push(i % 3 === 0 ? "9" : "A");
     for (let i = 0; i < 20_000; i++) verifier.push("[1");
+    for (let i = 0; i < 20_000; i++) verifier.push(" So 1987. ");
     verifier.end();
     expect(performance.now() - started).toBeLessThan(2000);
   });

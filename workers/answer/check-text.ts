@@ -29,11 +29,9 @@ const MAX_GROUNDS = 3;
 export function checkText(text: string, evidence: readonly Evidence[]): readonly CheckedClaim[] {
   return sentencesOf(text).map((sentence): CheckedClaim => {
     const words = sentence.text.replace(/\[\d+\]/g, " ");
-    const checker = makeClaimChecker(evidence, "");
-    const missing = checker.check(words);
+    const { claims: found, missing } = makeClaimChecker(evidence, "").check(words);
     const claims = claimsOf(words);
-    const looked = checker.checked() > 0;
-    if (looked && missing === undefined) {
+    if (found.length > 0 && missing === undefined) {
       const grounds = evidence.map((item) => ({ evidence: item, cells: saidCells(item, claims) }));
       return { text: sentence.text, verdict: "supported", missing, grounds: best(grounds) };
     }

@@ -4,19 +4,30 @@ import { conceptsOf, isLight, isStopWord } from "./understand-lexicon.ts";
 import { foldText, stemsOf, wordsOf } from "./understand-text.ts";
 import { type DateMention, datesOf, isoOf, monthOf, numbersOf } from "./understand-values.ts";
 
-/** Which claim of a span has no support; undefined when all have. */
-export type Unsupported = "number" | "date" | "identifier" | "name";
+/** What a claim is. */
+export type ClaimKind = "number" | "date" | "identifier" | "name";
 
-export interface ClaimChecker {
-  /** Looks up every number, date, identifier and proper name of a span (a few words, no markers). */
-  check(span: string): Unsupported | undefined;
-  checked(): number;
-  supported(): number;
+/** A number, date, identifier or proper name that an answer states. */
+export interface Claim {
+  readonly kind: ClaimKind;
+  /** Whether these rows hold it between them. @param rows indices into the evidence: any passage of the row. */
+  heldBy(rows: Iterable<number>): boolean;
 }
 
-/** Numbers of the evidence, sorted, and its dates as ISO text. */
-interface Values {
+export interface ClaimChecker {
+  /** The claims of a span (a few words, no markers), up to the first that no row holds: that one is `missing`. */
+  check(span: string): { readonly claims: readonly Claim[]; readonly missing: ClaimKind | undefined };
+}
+
+/** Everything that one row says, made ready for look-up when it is first needed. */
+interface RowText {
+  /** Folded. */
+  readonly text: string;
+  /** Its words without what is neither letter nor digit: "TK4711" is "TK-4711". */
+  readonly codes: ReadonlySet<string>;
+  /** Ascending. */
   readonly numbers: readonly number[];
+  /** As ISO text. */
   readonly dates: ReadonlySet<string>;
 }
 
@@ -30,97 +41,131 @@ const CAPITALISED = new Set(
 /** Integers below this are exact or wrong: rounding 2.6 to "3" would let any small count pass. */
 const SMALLEST_ROUNDED = 10;
 
-/** Everything is folded on the first look-up: an answer without claims costs nothing. */
+/**
+ * Numbers, dates and identifiers must be in a row; a name may be in the question as well. Rows are folded when a look-up reaches
+ * them: an answer without claims costs nothing.
+ */
 export function makeClaimChecker(evidence: readonly Evidence[], question: string): ClaimChecker {
-  let checked = 0;
-  let supported = 0;
-  let haystack: string | undefined;
-  let values: Values | undefined;
-  let squeezed: ReadonlySet<string> | undefined;
-  const text = (): string => (haystack ??= haystackOf(evidence, question));
-  const index = (): Values => (values ??= valuesOf(text()));
-  // "TK4711" is "TK-4711".
-  const codes = (): ReadonlySet<string> =>
-    (squeezed ??= new Set(
-      text()
-        .split(/\s+/)
-        .map((w) => w.replace(/[^\p{L}\p{N}]/gu, "")),
-    ));
+  const rows = rowTextsOf(evidence);
+  const asked = makeRowText(() => question);
 
-  const count = (found: boolean): boolean => {
-    checked += 1;
-    if (found) supported += 1;
-    return found;
-  };
+  const claim = (kind: ClaimKind, found: (row: RowText) => boolean): Claim => ({
+    kind,
+    heldBy(indices) {
+      for (const i of indices) {
+        const row = rows[i];
+        if (row && found(row)) return true;
+      }
+      return kind === "name" && found(asked);
+    },
+  });
 
-  const number = (token: string): boolean => {
-    const mentions = numbersOf(token);
-    return mentions.length > 0 && mentions.every((m) => hasNumber(index().numbers, m, token));
-  };
-
-  const withDigits = (original: string): Unsupported | undefined => {
+  /** The claims of a word with digits: one, or one for each part of a range. */
+  const withDigits = (original: string): readonly Claim[] => {
     const token = foldText(original);
-    if (!/^\d{1,4}$/.test(token) && holdsWhole(text(), token)) return count(true) ? undefined : "number";
+    const literal = /^\d{1,4}$/.test(token) ? undefined : token;
+    const isLiteral = (row: RowText): boolean => literal !== undefined && holdsWhole(row.text, literal);
     // Capitals beside digits are a code; anything else is numbers, with a unit or a range between them.
     const code =
       /\p{Lu}[\p{L}]*[-_/#.]?\p{N}|\p{N}[-_/#]?\p{Lu}/u.test(original) &&
       !/^[^\p{L}]*\d[\d.,\s]*[KMB]n?$/u.test(original);
-    if (code) return count(codes().has(token.replace(/[^\p{L}\p{N}]/gu, ""))) ? undefined : "identifier";
+    if (code) {
+      const bare = token.replace(/[^\p{L}\p{N}]/gu, "");
+      return [claim("identifier", (row) => isLiteral(row) || row.codes.has(bare))];
+    }
     const parts = token
       .replace(/^[-+]/, "")
       .split(/(?<=\d)\s?[-–/×x:]\s?(?=\d)/)
       .map((part) => part.replace(/(?<=\d)(?!k$|m$|b$|bn$|md$|e$|er$|st$|nd$|rd$|th$|eme$)\p{L}+$/u, ""));
     const separators = token.replace(/[\d.,\s%€£$+]/g, "").length;
-    if (parts.every(number)) return count(true) ? undefined : "number";
-    count(false);
-    return separators > 0 && !/\d\p{L}*$/u.test(token) ? "identifier" : "number";
+    const kind = separators > 0 && !/\d\p{L}*$/u.test(token) ? "identifier" : "number";
+    return parts.map((part) => {
+      const mentions = numbersOf(part);
+      return claim(
+        kind,
+        (row) =>
+          isLiteral(row) || (mentions.length > 0 && mentions.every((m) => hasNumber(row.numbers, m, part))),
+      );
+    });
   };
+
+  function* claimsIn(span: string): Generator<Claim> {
+    const folded = foldText(span);
+    // Offsets in the folded text serve the original only while folding kept every length.
+    let rest = folded.length === span.length ? span : folded;
+    for (const date of datesOf(folded)) {
+      const literal = folded.slice(date.start, date.end);
+      const iso = isoOf(date);
+      yield claim("date", (row) => row.dates.has(iso) || holdsWhole(row.text, literal));
+      rest = rest.slice(0, date.start) + " ".repeat(date.end - date.start) + rest.slice(date.end);
+    }
+    for (const token of tokensWithDigits(rest)) yield* withDigits(token);
+    for (const { raw, folded: word, stem } of wordsOf(rest)) {
+      if (!/^\p{Lu}/u.test(raw) || word.length < 3 || /\d/.test(word) || !isNameLike(raw, word)) continue;
+      yield claim("name", ({ text }) => holdsWhole(text, word) || holdsPrefix(text, stem));
+    }
+  }
 
   return {
     check(span) {
-      const folded = foldText(span);
-      // Offsets in the folded text serve the original only while folding kept every length.
-      const same = folded.length === span.length;
-      let rest = same ? span : folded;
-      for (const date of datesOf(folded)) {
-        const literal = folded.slice(date.start, date.end);
-        if (!count(hasDate(index().dates, date) || holdsWhole(text(), literal))) return "date";
-        rest = rest.slice(0, date.start) + " ".repeat(date.end - date.start) + rest.slice(date.end);
+      const claims: Claim[] = [];
+      for (const one of claimsIn(span)) {
+        if (!one.heldBy(rows.keys())) return { claims, missing: one.kind };
+        claims.push(one);
       }
-      for (const token of tokensWithDigits(rest)) {
-        const verdict = withDigits(token);
-        if (verdict !== undefined) return verdict;
-      }
-      for (const word of wordsOf(rest)) {
-        if (!/^\p{Lu}/u.test(word.raw) || word.folded.length < 3 || /\d/.test(word.folded)) continue;
-        if (holdsWhole(text(), word.folded)) {
-          count(true);
-          continue;
-        }
-        if (!isNameLike(word.raw, word.folded)) continue;
-        if (!count(holdsPrefix(text(), word.stem))) return "name";
-      }
-      return undefined;
+      return { claims, missing: undefined };
     },
-    checked: () => checked,
-    supported: () => supported,
   };
 }
 
-function haystackOf(evidence: readonly Evidence[], question: string): string {
-  const parts = [question];
-  for (const item of evidence) {
-    parts.push(
-      item.title,
-      item.table,
-      ...Object.values(item.key),
-      item.text,
-      item.changedAt.slice(0, 10),
-      item.asOf.slice(0, 10),
-    );
-    for (const cell of item.cells) parts.push(cell.column, cellText(cell.value));
-  }
-  return foldText(parts.join("\n"));
+/** What each passage's row says, in all of its passages. */
+function rowTextsOf(evidence: readonly Evidence[]): readonly RowText[] {
+  const known = new Map<string, RowText>();
+  return evidence.map(({ row }) => {
+    const text =
+      known.get(row) ??
+      makeRowText(() =>
+        evidence
+          .filter((item) => item.row === row)
+          .map(saidBy)
+          .join("\n"),
+      );
+    known.set(row, text);
+    return text;
+  });
+}
+
+function makeRowText(said: () => string): RowText {
+  let text: string | undefined;
+  let codes: ReadonlySet<string> | undefined;
+  let values: Pick<RowText, "numbers" | "dates"> | undefined;
+  return {
+    get text() {
+      return (text ??= foldText(said()));
+    },
+    get codes() {
+      return (codes ??= new Set(this.text.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, ""))));
+    },
+    get numbers() {
+      return (values ??= valuesOf(this.text)).numbers;
+    },
+    get dates() {
+      return (values ??= valuesOf(this.text)).dates;
+    },
+  };
+}
+
+function saidBy(item: Evidence): string {
+  const parts = [
+    item.title,
+    item.table,
+    ...Object.values(item.key),
+    item.text,
+    item.changedAt.slice(0, 10),
+    item.asOf.slice(0, 10),
+  ];
+  for (const cell of item.cells) parts.push(cell.column, cellText(cell.value));
+  return parts.join("\n");
 }
 
 /** A cell as text; structured values as JSON. */
@@ -129,7 +174,7 @@ export function cellText(value: Cell): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-function valuesOf(text: string): Values {
+function valuesOf(text: string): Pick<RowText, "numbers" | "dates"> {
   const numbers: number[] = [];
   const dates = new Set<string>();
   // The day and month of a date are no numbers of their own: "3 engines" has no support in 1987-06-03.
@@ -161,10 +206,6 @@ function variantsOf(date: DateMention): string[] {
   // 03/04/1996 may be either day; both readings are in the evidence's own words.
   if (day !== undefined && day <= 12) out.push(isoOf({ year, month: day, day: month }));
   return out;
-}
-
-function hasDate(dates: ReadonlySet<string>, date: DateMention): boolean {
-  return dates.has(isoOf(date));
 }
 
 function hasNumber(

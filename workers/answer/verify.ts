@@ -4,11 +4,13 @@ import { makeLeakWatch } from "./leak.ts";
 import { instructionRuns } from "./prompt.ts";
 import { endsInAbbreviation, foldText } from "./understand-text.ts";
 import { monthOf } from "./understand-values.ts";
-import { makeClaimChecker } from "./verify-claims.ts";
+import { makeWaiting } from "./verify-cited.ts";
+import { makeClaimChecker, type Claim } from "./verify-claims.ts";
 
 /**
  * Verification while an answer streams. Plain words pass at once. A number, date, identifier or proper name is held until
- * it is found in the evidence or in the question; if it is not, the whole sentence is taken back and the rest of it dropped.
+ * it is found in a row that was read; if it is not, the whole sentence is taken back and the rest of it dropped. What is found
+ * must also be in a row that the answer cites: a sentence of which that is not so by the answer's end is taken back as well.
  * A marker `[n]` beyond the evidence is dropped, and so is a sentence that repeats the model's instructions. What comes out depends on the text alone, not on how it was cut in chunks.
  */
 
@@ -66,8 +68,9 @@ export function verifyText(text: string, evidence: readonly Evidence[], question
 
 /** @param evidence what the answer may rest on; `evidence[i]` is cited as `[i + 1]`. */
 export function makeVerifier(evidence: readonly Evidence[], question: string): Verifier {
-  const claims = makeClaimChecker(evidence, question);
+  const checker = makeClaimChecker(evidence, question);
   const watch = makeLeakWatch(instructionRuns);
+  const waiting = makeWaiting();
   const removed: Removal[] = [];
   let events: VerifyEvent[] = [];
   let sent = "";
@@ -82,6 +85,12 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   let sentenceFrom = 0;
   let spaceBefore = "";
   let sentenceText = "";
+  let sentOfSentence = "";
+  // What the sentence states, and the rows that it cites.
+  let claimed: Claim[] = [];
+  let cited: number[] = [];
+  let checked = 0;
+  let unsupported = 0;
   let failed: Removal["why"] | undefined;
   let words = 0;
   let afterColon = false;
@@ -90,6 +99,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   const send = (text: string): void => {
     if (text === "") return;
     sent += text;
+    sentOfSentence += text;
     const last = events.at(-1);
     if (last?.type === "delta") events[events.length - 1] = { type: "delta", text: last.text + text };
     else events.push({ type: "delta", text });
@@ -127,8 +137,14 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   const resolve = (): void => {
     if (held.length === 0) return;
     const span = held.map((unit) => unit.body + unit.space).join("");
-    const verdict = claims.check(span.replace(MARKERS, " "));
-    if (verdict !== undefined) return fail(verdict);
+    const { claims: found, missing } = checker.check(span.replace(MARKERS, " "));
+    checked += found.length;
+    claimed.push(...found);
+    if (missing !== undefined) {
+      checked += 1;
+      unsupported += 1;
+      return fail(missing);
+    }
     for (const unit of held) emit(unit);
     held = [];
   };
@@ -138,7 +154,13 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     if (failed !== undefined) {
       removed.push({ text: sentenceText.trim(), why: failed });
       failed = undefined;
-    } else if (sent.length > sentenceFrom) events.push({ type: "settled" });
+    } else if (sent.length > sentenceFrom) {
+      const sentence = { from: sentenceFrom, text: sentOfSentence, claims: claimed, cited };
+      if (waiting.add(sentence)) events.push({ type: "settled" });
+    }
+    claimed = [];
+    cited = [];
+    sentOfSentence = "";
     sentenceFrom = sent.length;
     spaceBefore = space;
     sentenceText = "";
@@ -152,10 +174,27 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     body.replace(MARKERS, (whole, list: string) => {
       const numbers = list.split(/[,;]/).map(Number);
       const valid = numbers.filter((n) => n >= 1 && n <= evidence.length);
+      cited.push(...valid.map((n) => n - 1));
       if (valid.length === numbers.length) return whole;
       removed.push({ text: whole, why: "marker" });
       return valid.map((n) => `[${n}]`).join("");
     });
+
+  /** Takes back what rests on rows that the answer does not cite, now that no citation follows; what came after it is told again. */
+  const dropUncited = (): void => {
+    const { stand, fall, rows } = waiting.end();
+    const [first] = fall;
+    if (!first) return;
+    const told = stand.filter(({ from }) => from > first.from);
+    sent = sent.slice(0, first.from);
+    events.push({ type: "retract", from: first.from });
+    const again = told.map(({ text }) => text).join("");
+    send(sent === "" ? again.trimStart() : again);
+    for (const { text, claims } of fall) {
+      removed.push({ text: text.trim(), why: "uncited" });
+      unsupported += claims.filter((claim) => !claim.heldBy(rows)).length;
+    }
+  };
 
   const take = (raw: Unit): void => {
     sentenceText += raw.body + raw.space;
@@ -237,7 +276,8 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
       drain(true);
       if (openMarker !== "") take({ body: openMarker.trimEnd(), space: "", next: "" });
       endSentence();
-      return { events, text: sent, checked: claims.checked(), supported: claims.supported(), removed };
+      dropUncited();
+      return { events, text: sent, checked, supported: checked - unsupported, removed };
     },
   };
 }
