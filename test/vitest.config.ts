@@ -1,6 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
-import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
+import { build } from "rolldown";
 import { defineConfig } from "vitest/config";
 import { slimSdks } from "../workers/build-slim.ts";
 
@@ -9,21 +9,14 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The SDKs as the Worker's build leaves them: what it leaves out too much of fails a contract suite. */
 const sdks = fileURLToPath(new URL("../node_modules/.cache/slim-sdks/", import.meta.url));
 await build({
-  entryPoints: {
+  input: {
     openai: `${root}node_modules/openai/index.mjs`,
     anthropic: `${root}workers/providers/anthropic-sdk.ts`,
     pinecone: `${root}shared/indexes/pinecone-sdk.ts`,
   },
-  outdir: sdks,
-  outExtension: { ".js": ".mjs" },
-  bundle: true,
   platform: "node",
-  format: "esm",
-  // What is CommonJS in there asks for Node's own modules.
-  banner: {
-    js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`,
-  },
   plugins: [slimSdks()],
+  output: { dir: sdks, format: "esm", entryFileNames: "[name].mjs" },
 });
 
 /** Long enough for a machine that is busy with more than these tests: what has to be fast says so itself. */

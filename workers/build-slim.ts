@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { OnLoadResult, Plugin } from "esbuild";
+import type { Plugin } from "rolldown";
 
 /**
  * Leaves out of the vendors' SDKs what the Worker never calls. workerd compiles every module when it starts, used or not, and
@@ -15,47 +15,65 @@ interface Sdk {
   readonly products: RegExp;
   /** … except these. */
   readonly keep: RegExp;
+  /** In the generated classes of one method a call: the methods that are called. */
+  readonly methods?: RegExp;
 }
 
 const SDKS: readonly Sdk[] = [
   {
     name: "openai",
-    products: /^(resources|lib|helpers|realtime|azure|bedrock|internal\/responses)/,
+    // Besides products: credentials of other kinds than a key, bodies that are forms, several pages of a list.
+    products:
+      /^(resources|lib|helpers|realtime|azure|bedrock|auth|internal\/(responses|auth\/x509-workload|uploads|to-file)|core\/pagination)/,
     keep: /^(lib\/embeddings|resources\/(index|chat|chat\/(index|chat)|chat\/completions\/(index|completions)|embeddings|responses\/(index|responses)))\.mjs$/,
   },
   {
     name: "@anthropic-ai/sdk",
-    products: /^(resources|lib|tools|helpers|internal\/(file-store|node)|_vendor)/,
-    keep: /^(resources\/(index|messages\/(index|messages))|lib\/(parser|internal\/(messages-request|tracing.*)))\.mjs$/,
+    // Besides products: its tracing, since the Worker traces by itself.
+    products:
+      /^(resources|lib|tools|helpers|internal\/(file-store|node|tracing|uploads|to-file)|core\/pagination|_vendor)/,
+    keep: /^(resources\/(index|shared|messages\/(index|messages))|lib\/(parser|internal\/messages-request))\.mjs$/,
   },
+  { name: "@opentelemetry/api", products: /^dist\//, keep: /^$/ },
   {
     name: "@pinecone-database/pinecone",
-    products: /^dist\/pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)\//,
+    products:
+      /^dist\/(pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)|data\/(bulk|documents|namespaces)|data\/vectors\/(update|fetchByMetadata|upsertRecords|searchRecords|deleteOne|list))/,
     // An index described, and its vectors written, queried, fetched, deleted and counted: the models that these reach.
     keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ReadCapacity(?!Patch)\w+|ScalingConfigManual|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
+    methods:
+      /^(describeIndex|queryVectors|upsertVectors|fetchVectors|deleteVectors|describeIndexStats)(Raw)?$/,
   },
 ];
 
 export function slimSdks(): Plugin {
   return {
     name: "slim-sdks",
-    setup(build) {
-      for (const { name, products, keep } of SDKS) {
-        const filter = new RegExp(`node_modules/${name}/.*\\.m?js$`);
-        build.onLoad({ filter }, async ({ path }) => {
-          const file = path.slice(path.indexOf(`node_modules/${name}/`) + `node_modules/${name}/`.length);
-          return products.test(file) && !keep.test(file) ? hollow(path) : undefined;
-        });
-      }
+    load: {
+      filter: { id: new RegExp(`node_modules/(${SDKS.map((sdk) => sdk.name).join("|")})/.*\\.m?js$`) },
+      async handler(path) {
+        for (const { name, products, keep, methods } of SDKS) {
+          const at = path.indexOf(`node_modules/${name}/`);
+          if (at === -1) continue;
+          const file = path.slice(at + `node_modules/${name}/`.length);
+          if (products.test(file) && !keep.test(file)) return hollow(path);
+          if (methods && file.includes("/apis/")) return shorten(await readFile(path, "utf8"), methods);
+        }
+        return undefined;
+      },
     },
   };
 }
 
-/** The file's exports without what they do. CommonJS needs no names. */
-async function hollow(path: string): Promise<OnLoadResult> {
-  if (path.endsWith(".js")) return { contents: "module.exports = {};", loader: "js" };
-  const names = exportedNames(await readFile(path, "utf8"));
-  return { contents: Array.from(names, (name) => `export class ${name} {}`).join("\n"), loader: "js" };
+/** The file's exports without what they do: functions that give nothing, and may be extended and constructed. */
+async function hollow(path: string): Promise<string> {
+  const source = await readFile(path, "utf8");
+  if (/^\s*exports\.|Object\.defineProperty\(exports/m.test(source)) {
+    return "module.exports = new Proxy({}, { get: () => function () {} });";
+  }
+  return Array.from(exportedNames(source), (name) =>
+    name === "default" ? "export default function () {}" : `export function ${name}() {}`,
+  ).join("\n");
 }
 
 /** The packages write exports as declarations, or in braces. */
@@ -68,4 +86,11 @@ function exportedNames(source: string): ReadonlySet<string> {
   }
   names.delete("");
   return names;
+}
+
+/** A generated class without the other methods. */
+function shorten(source: string, methods: RegExp): string {
+  return source.replaceAll(/\n {4}async (\w+)\([\s\S]*?\n {4}\}(?=\n)/g, (method, name: string) =>
+    methods.test(name) ? method : "",
+  );
 }

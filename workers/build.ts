@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { rolldown, type CodeSplittingGroup, type Plugin } from "rolldown";
 import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 import { buildWidget } from "./surfaces/widget/build.ts";
@@ -14,6 +15,42 @@ import { buildWidget } from "./surfaces/widget/build.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
+/**
+ * What is loaded together. Every module has a cost of its own at start, whether it is used or not, so there are few: what
+ * starting needs, each vendor's SDK, and what is used with a model, a warehouse, or a surface that few need.
+ */
+const CHUNKS: CodeSplittingGroup[] = [
+  { name: "start", tags: ["$initial"] },
+  { debugName: "vendors", name: vendorOf, test: /node_modules/ },
+  { name: "ingest", test: /\/ingest\// },
+  { name: "local", test: /\/local(-|\.|\/)/ },
+  { name: "models", test: /\/providers\// },
+  { name: "surfaces", test: /\/workers\// },
+  { name: "shared", test: /\/shared\// },
+];
+
+function vendorOf(path: string): string | null {
+  return /node_modules\/(?:@([^/]+)|([^/@]+))\//.exec(path)?.slice(1).find(Boolean) ?? null;
+}
+
+/** A `.wasm` file is a module of the runtime's own: copied beside the chunks, and imported from there. */
+function wasmModules(): Plugin {
+  return {
+    name: "wasm-modules",
+    resolveId: {
+      filter: { id: /\.wasm$/ },
+      async handler(source, importer) {
+        const path = join(dirname(importer ?? ""), source);
+        const bytes = await readFile(path);
+        const name = basename(path, ".wasm");
+        const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
+        this.emitFile({ type: "asset", fileName: `${name}-${hash}.wasm`, source: bytes });
+        return { id: `./${name}-${hash}.wasm`, external: "absolute" };
+      },
+    },
+  };
+}
+
 /** `demo` compiles demo mode in; without it that code is dropped. `entry`: default `main.ts`. */
 export async function buildWorker(options: {
   readonly demo: boolean;
@@ -21,30 +58,35 @@ export async function buildWorker(options: {
   readonly entry?: string;
 }): Promise<void> {
   const outdir = options.outdir ?? join(here, "dist");
-  const result = await build({
-    entryPoints: { main: options.entry ?? join(here, "main.ts") },
-    // Not .js: the module rule in wrangler.toml must match nothing else.
-    outExtension: { ".js": ".mjs" },
-    outdir,
-    bundle: true,
-    splitting: true,
-    minify: true,
-    format: "esm",
-    target: "es2024",
+  const bundle = await rolldown({
+    input: { main: options.entry ?? join(here, "main.ts") },
     platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["workerd", "worker", "browser", "import"],
+    resolve: {
+      mainFields: ["module", "main"],
+      conditionNames: ["workerd", "worker", "browser", "import"],
+    },
     // The runtime's own modules. The bare names are reached only by parts of an SDK that the Worker never calls.
-    external: ["cloudflare:*", "node:*", "fs", "path", "stream"],
-    loader: { ".wasm": "copy" },
-    define: { QUAYSIDE_DEMO: String(options.demo) },
-    legalComments: "none",
-    plugins: [slimSdks()],
-    logLevel: "warning",
-    write: false,
+    external: [/^cloudflare:/, /^node:/, "fs", "path", "stream"],
+    transform: { target: "es2024", define: { QUAYSIDE_DEMO: String(options.demo) } },
+    plugins: [slimSdks(), wasmModules()],
   });
+  const { output } = await bundle.generate({
+    format: "esm",
+    // Not .js: the module rule in wrangler.toml must match nothing else.
+    entryFileNames: "[name].mjs",
+    chunkFileNames: "[name]-[hash].mjs",
+    assetFileNames: "[name]-[hash][extname]",
+    minify: true,
+    comments: false,
+    // One character over 127 makes V8 hold and read the whole module at two bytes a character.
+    charset: "ascii",
+    codeSplitting: { groups: CHUNKS },
+  });
+  await bundle.close();
   await mkdir(outdir, { recursive: true });
-  const files = new Map(result.outputFiles.map((file) => [basename(file.path), file.contents]));
+  const files = new Map(
+    output.map((file) => [file.fileName, Buffer.from(file.type === "chunk" ? file.code : file.source)]),
+  );
   // Only what differs is touched: a Worker that already serves this build, or starts beside it, never reads half a file.
   for (const [name, contents] of files) {
     const path = join(outdir, name);
