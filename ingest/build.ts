@@ -22,9 +22,9 @@ const { metafile, outputFiles } = await build({
   target: "node20",
   // Native, and programs of their own.
   external: ["@duckdb/node-bindings*", "esbuild", "wrangler"],
-  // For packages that are CommonJS.
+  // For packages that are CommonJS. Under a name of its own: some packages import `createRequire` themselves.
   banner: {
-    js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
   },
   legalComments: "none",
   logLevel: "error",

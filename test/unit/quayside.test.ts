@@ -40,3 +40,10 @@ it("runs the sources when the bundle or one of its sources is missing", async ()
   await rm(join(root, "dist/inputs.json"));
   expect(started()).toBe("sources");
 });
+
+it("tells its commands, from the bundle where it is built", () => {
+  const program = fileURLToPath(new URL("../../ingest/quayside.mjs", import.meta.url));
+  const { status, stdout } = spawnSync(process.execPath, [program, "--help"], { encoding: "utf8" });
+  expect(status).toBe(0);
+  expect(stdout).toContain("erase");
+});
