@@ -173,6 +173,21 @@ describe("ask", () => {
     const model = saying("Le quai est fermé jusqu'au 14 March 2026 [1].");
     await tell(makeWorld({ "a/one": model }), { text: "Jusqu'à quand le quai est-il fermé ?" });
     expect(model.requests[0]).toMatchObject({ language: "fr", today: "2026-11-23" });
+    expect(model.requests[0]?.messages.at(-1)?.content).toContain("Today: 2026-11-23. Language: French.");
+  });
+
+  it("instructs the model in the same bytes whoever asks what, in which language and on which day", async () => {
+    const model = saying(GOOD);
+    const world = makeWorld({ "a/one": model });
+    await tell(world, { cache: "bypass" });
+    world.now += 86_400_000;
+    world.evidence = [CAFE];
+    const other = { ...PRINCIPAL, tenant: "t2", subject: "u2", groups: ["g"] };
+    const question = { text: "Que sert le café ?", history: [{ role: "user", content: "Hello" }] } as const;
+    await tell(world, { ...question, cache: "bypass" }, undefined, other);
+    const [first, second] = model.requests.map(({ system }) => system);
+    expect(first).toMatch(/^You answer questions/);
+    expect(second).toBe(first);
   });
 
   it("caps the output at the smallest of the limits", async () => {
