@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { lazily } from "./lazily.ts";
 import { makeHasher } from "./sha256.ts";
 
 /**
@@ -49,16 +50,18 @@ export function brokenAt(records: readonly Chained[], before: string, firstSeq: 
   return undefined;
 }
 
-export const auditAnswer = z.object({
-  records: z.array(
-    z.object({
-      seq: z.number(),
-      /** Covers the record's text and the hash before it. */
-      hash: z.string(),
-      /** JSON text, as it was hashed. */
-      record: z.string(),
-    }),
-  ),
-  /** The newest record of all; its hash, kept elsewhere, proves later that nothing before it was changed. */
-  head: z.object({ seq: z.number(), hash: z.string() }),
-});
+export const auditAnswer = lazily(() =>
+  z.object({
+    records: z.array(
+      z.object({
+        seq: z.number(),
+        /** Covers the record's text and the hash before it. */
+        hash: z.string(),
+        /** JSON text, as it was hashed. */
+        record: z.string(),
+      }),
+    ),
+    /** The newest record of all; its hash, kept elsewhere, proves later that nothing before it was changed. */
+    head: z.object({ seq: z.number(), hash: z.string() }),
+  }),
+);

@@ -10,10 +10,6 @@ import type { SearchIndex, VectorIndex } from "../shared/ports/vector-index.ts";
 import { isDense } from "../shared/space.ts";
 import type { Providers } from "./answer/route.ts";
 import type { Admission, ShardApi, SpaceRef } from "./tenant/api.ts";
-import { airbyteWebhook } from "./webhooks/airbyte.ts";
-import { dbtWebhook } from "./webhooks/dbt.ts";
-import { fivetranWebhook } from "./webhooks/fivetran.ts";
-import { hmacWebhook } from "./webhooks/hmac.ts";
 import type { Webhook } from "./webhooks/webhook.ts";
 
 /** An adapter: what it can't work without, and its module, loaded on first use so that start-up stays small. */
@@ -102,11 +98,11 @@ const COMPATIBLE: Line<ChatProvider> = {
   load: async () => (await import("./providers/compatible.ts")).openaiCompatible,
 };
 
-const WEBHOOKS: Readonly<Record<string, Webhook>> = {
-  hmac: hmacWebhook,
-  dbt: dbtWebhook,
-  fivetran: fivetranWebhook,
-  airbyte: airbyteWebhook,
+const WEBHOOKS: Readonly<Record<string, () => Promise<Webhook>>> = {
+  hmac: async () => (await import("./webhooks/hmac.ts")).hmacWebhook,
+  dbt: async () => (await import("./webhooks/dbt.ts")).dbtWebhook,
+  fivetran: async () => (await import("./webhooks/fivetran.ts")).fivetranWebhook,
+  airbyte: async () => (await import("./webhooks/airbyte.ts")).airbyteWebhook,
 };
 
 /** Answerers that need no register entry. */
@@ -235,8 +231,8 @@ function providerOf(
 }
 
 /** How systems of a kind tell that tables have changed; undefined for a kind that there is not. */
-export function webhookOf(kind: string): Webhook | undefined {
-  return ownEntry(WEBHOOKS, kind);
+export async function webhookOf(kind: string): Promise<Webhook | undefined> {
+  return ownEntry(WEBHOOKS, kind)?.();
 }
 
 /** Names come from requests and configurations: `constructor` is not a provider. */

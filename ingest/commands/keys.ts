@@ -44,14 +44,14 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       attributes: attributesOf(strings(values["attribute"])),
       days: count(string(values["days"]), "--days", DEFAULT_DAYS, MAX_KEY_DAYS),
     };
-    const made = createdKeyAnswer.parse(await client.post("/v1/admin/keys", body, signal));
+    const made = createdKeyAnswer().parse(await client.post("/v1/admin/keys", body, signal));
     terminal.print(`${made.key}\n`);
     terminal.note(`It is shown this once. It acts as ${made.subject} and expires at ${made.expires_at}.`);
     return { status: 0, result: made };
   },
 
   async list({ terminal, host, signal }, client) {
-    const result = keysAnswer.parse(await client.get("/v1/admin/keys", signal));
+    const result = keysAnswer().parse(await client.get("/v1/admin/keys", signal));
     const rows = result.keys.map((key) => [
       key.id,
       key.name,

@@ -1,14 +1,14 @@
 import * as z from "zod/mini";
 import type { Config } from "../../shared/config.ts";
-import { grantFields, scopesField, SCOPES, subjectField } from "../../shared/keys-wire.ts";
+import { principalFields, SCOPES } from "../../shared/keys-wire.ts";
+import { lazily } from "../../shared/lazily.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { unauthenticated } from "./authenticate.ts";
 
-const claims = z.strictObject({
-  tenant: z.string().check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/)),
-  subject: subjectField,
-  ...grantFields,
-  scopes: scopesField,
+const claims = lazily(() => {
+  const { subject, grants, scopes } = principalFields();
+  const tenant = z.string().check(z.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/));
+  return z.strictObject({ tenant, subject, ...grants, scopes });
 });
 
 /**
@@ -16,7 +16,7 @@ const claims = z.strictObject({
  * @throws QuaysideError `unauthenticated`.
  */
 export function principalOf(input: unknown): Principal {
-  const parsed = claims.safeParse(input);
+  const parsed = claims().safeParse(input);
   if (parsed.success) return parsed.data;
   throw unauthenticated("The credential's claims are not of the form that is expected.");
 }

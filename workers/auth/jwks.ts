@@ -1,14 +1,15 @@
 import * as z from "zod/mini";
 import { request, sleep, type Outward } from "../../shared/http.ts";
+import { lazily } from "../../shared/lazily.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 
 /** The keys that an issuer signs with, fetched from it and from nowhere else, remembered in this isolate. */
 
-const setSchema = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })) });
-const discoverySchema = z.looseObject({ issuer: z.string(), jwks_uri: z.string() });
+const setSchema = lazily(() => z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })) }));
+const discoverySchema = lazily(() => z.looseObject({ issuer: z.string(), jwks_uri: z.string() }));
 
 /** JSON Web Key Set (RFC 7517). A key may carry more, such as the Bot Framework's `endorsements`. */
-export type KeySet = z.infer<typeof setSchema>;
+export type KeySet = z.infer<ReturnType<typeof setSchema>>;
 
 export interface KeySource {
   /** @throws QuaysideError `identity_unavailable` when there are none and none can be had. */
@@ -41,7 +42,7 @@ export function makeKeySource(locate: (signal: AbortSignal) => Promise<string>, 
     busyUntil = triedAt + TIMEOUT_MS;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
     try {
-      const set = await readJson(setSchema, await locate(deadline), host, deadline);
+      const set = await readJson(setSchema(), await locate(deadline), host, deadline);
       held = { set, at: host.now() };
       return set;
     } catch (error) {
@@ -84,7 +85,7 @@ export function described(
   host: Outward,
 ): (signal: AbortSignal) => Promise<string> {
   return async (signal) => {
-    const document = await readJson(discoverySchema, metadata, host, signal);
+    const document = await readJson(discoverySchema(), metadata, host, signal);
     if (document.issuer === issuer && isAsSafe(document.jwks_uri, metadata)) return document.jwks_uri;
     host.log({ level: "error", event: "issuer-misdescribed" });
     throw unavailable();

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { base64url } from "../../shared/jwt.ts";
-import { grantFields, subjectField } from "../../shared/keys-wire.ts";
+import { principalFields } from "../../shared/keys-wire.ts";
+import { lazily } from "../../shared/lazily.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Keyring } from "./api-keys.ts";
@@ -17,22 +18,25 @@ export const DEFAULT_TTL_S = 300;
 /** Below the 8 KiB that servers and proxies commonly take as one header. */
 const MAX_CHARS = 7000;
 
-const claimsSchema = z.strictObject({
-  /** Origin of the Worker that made it, the only one that takes it. */
-  aud: z.string(),
-  /** Origin of the pages that may send it. */
-  origin: z.string(),
-  /** Id of the API key that it was traded for: its end is the token's. */
-  key: z.string(),
-  subject: subjectField,
-  ...grantFields,
-  /** Seconds since the epoch. */
-  exp: z.number(),
-  /** Tells two tokens of the same person apart. */
-  id: z.string(),
+const claimsSchema = lazily(() => {
+  const { subject, grants } = principalFields();
+  return z.strictObject({
+    /** Origin of the Worker that made it, the only one that takes it. */
+    aud: z.string(),
+    /** Origin of the pages that may send it. */
+    origin: z.string(),
+    /** Id of the API key that it was traded for: its end is the token's. */
+    key: z.string(),
+    subject,
+    ...grants,
+    /** Seconds since the epoch. */
+    exp: z.number(),
+    /** Tells two tokens of the same person apart. */
+    id: z.string(),
+  });
 });
 
-export type WidgetClaims = z.infer<typeof claimsSchema>;
+export type WidgetClaims = z.infer<ReturnType<typeof claimsSchema>>;
 
 export interface WidgetTokens extends BearerKind {
   /** @throws QuaysideError `not_configured` without a secret, `invalid_request` for more groups than a header holds. */
@@ -94,7 +98,7 @@ async function read(token: string, key: () => Promise<CryptoKey>): Promise<Widge
   // Compared again as text: the last character has spare bits, and a token has one spelling.
   const holds = await crypto.subtle.verify("HMAC", await key(), signature, bytesOf(body));
   if (!holds || base64url(signature) !== sent) return undefined;
-  return claimsSchema.parse(JSON.parse(new TextDecoder().decode(decode(body))));
+  return claimsSchema().parse(JSON.parse(new TextDecoder().decode(decode(body))));
 }
 
 /** A key of its own, whatever else the secret is used for. */

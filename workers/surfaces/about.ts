@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import type { Config, ModelConfig, TableConfig } from "../../shared/config.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
@@ -5,7 +6,6 @@ import type { Classification } from "../../shared/ports/evidence.ts";
 import { embedderOf } from "../../shared/space.ts";
 import { modelConfig, modelsOfRule, presetOf } from "../answer/route.ts";
 import type { Admission, AdmittedTable } from "../tenant/api.ts";
-import { lazily } from "./body.ts";
 
 /** What a caller may use and see, for the routes that say so. Nothing here tells of a table that the caller sees nothing of. */
 

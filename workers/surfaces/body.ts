@@ -8,12 +8,6 @@ const MAX_DROPPED = 16 * 1024 * 1024;
 /** Most violations that one problem document lists. */
 const MAX_VIOLATIONS = 20;
 
-/** Something made when it is first needed. Schemas are: making all of them is a good part of the Worker's start. */
-export function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
-}
-
 /**
  * Reads a JSON body as hostile input: type, coding, size (while it arrives, never beyond the limit), UTF-8, depth, syntax.
  * @throws QuaysideError `unsupported_media_type`, `body_too_large`, `malformed_json`.

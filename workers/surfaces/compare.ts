@@ -1,10 +1,11 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import type { Ask, Question } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { standalone, type Retrieve } from "../answer/retrieve.ts";
 import { coded, problemBody, type ProblemBody } from "../problem.ts";
-import { lazily, parseBody, readJson, text, visibleText } from "./body.ts";
+import { parseBody, readJson, text, visibleText } from "./body.ts";
 import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
 import { answerJson, answerSchema } from "./render.ts";
 import type { Call, Surface } from "./surface.ts";

@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import type { Limits } from "../../shared/config.ts";
 import type { Ask, Principal, Question } from "../../shared/ports/answer.ts";
@@ -7,7 +8,7 @@ import type { Retrieve } from "../answer/retrieve.ts";
 import type { Admission } from "../tenant/api.ts";
 import { describeModels, describeStatus, describeTables } from "./about.ts";
 import { modelsSchema, readySchema, statusSchema, tablesSchema } from "./about.ts";
-import { invalid, lazily, parseBody, readJson, text, visibleText } from "./body.ts";
+import { invalid, parseBody, readJson, text, visibleText } from "./body.ts";
 import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
 import { answerJson, answerSchema, apiWire, matchJson, searchSchema } from "./render.ts";
 import { streamAnswer, wholeAnswer, type Asking } from "./sse.ts";

@@ -40,7 +40,7 @@ export function keysSurface(deps: KeysDeps): Surface {
           status: 201,
         },
         handle: asAdmin(async ({ request }, tenant) => {
-          const body = parseBody(keyBody, await readJson(request, MAX_BODY));
+          const body = parseBody(keyBody(), await readJson(request, MAX_BODY));
           const { id, text, digest } = await generateKey();
           const now = deps.now();
           const key: StoredKey = {

@@ -1,5 +1,5 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
-import { lazily } from "./body.ts";
 import { BEAT_MS } from "./sse.ts";
 
 /**

@@ -1,6 +1,6 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import { problemBody } from "../problem.ts";
-import { lazily } from "./body.ts";
 import type { Wire } from "./sse.ts";
 import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";

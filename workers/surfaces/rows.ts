@@ -1,8 +1,8 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { ReadRow } from "../answer/read-row.ts";
 import type { LedgerApi } from "../tenant/api.ts";
-import { lazily } from "./body.ts";
 import { enter, requireAsk, type EnterDeps } from "./enter.ts";
 import { matchJson } from "./render.ts";
 import type { Surface } from "./surface.ts";

@@ -12,7 +12,7 @@ export interface WebhooksDeps {
   readonly tenant: string;
   readonly config: (signal: AbortSignal) => Promise<Config | undefined>;
   /** By kind; undefined for one that there is not. */
-  readonly webhook: (kind: string) => Webhook | undefined;
+  readonly webhook: (kind: string) => Promise<Webhook | undefined>;
   readonly runs: Runs;
   readonly host: Pick<Host, "secret" | "now">;
 }
@@ -47,7 +47,7 @@ export function webhooksSurface(deps: WebhooksDeps): Surface {
           const body = await readBytes(request, "application/json", MAX_BODY);
           const kind = "hmac";
           // Verified before anything in it is looked at: whoever can't sign learns of no source.
-          const webhook = webhookOf(deps, kind);
+          const webhook = await webhookOf(deps, kind);
           const nonce = await verify(deps, webhook, webhook.secretName, request, body);
           const { source } = parseBody(namedSource, parseBytes(body));
           if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {
@@ -77,7 +77,7 @@ async function handleNamed(deps: WebhooksDeps, { request, params }: Call): Promi
   const body = await readBytes(request, "application/json", MAX_BODY);
   const source = params["source"] ?? "";
   const configured = await configuredSource(deps, source, request.signal);
-  const webhook = webhookOf(deps, configured.kind);
+  const webhook = await webhookOf(deps, configured.kind);
   const nonce = await verify(deps, webhook, configured.secret ?? webhook.secretName, request, body);
   return trigger(deps, source, configured, webhook, parseBytes(body), nonce);
 }
@@ -120,8 +120,8 @@ function noSource(): QuaysideError {
   return new QuaysideError("not_found", "No such source.");
 }
 
-function webhookOf(deps: WebhooksDeps, kind: string): Webhook {
-  const webhook = deps.webhook(kind);
+async function webhookOf(deps: WebhooksDeps, kind: string): Promise<Webhook> {
+  const webhook = await deps.webhook(kind);
   if (!webhook) throw new QuaysideError("not_configured", `There is no webhook of the kind "${kind}".`);
   return webhook;
 }

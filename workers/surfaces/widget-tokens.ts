@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { grantFields, subjectField } from "../../shared/keys-wire.ts";
+import { principalFields } from "../../shared/keys-wire.ts";
+import { lazily } from "../../shared/lazily.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { DEFAULT_TTL_S, MAX_TTL_S, type WidgetTokens } from "../auth/widget-tokens.ts";
@@ -18,15 +19,18 @@ export interface WidgetTokensDeps {
 
 const MAX_BODY = 65_536;
 
-const body = z.strictObject({
-  /** Whom the token acts as, as access rules name people (`user:<subject>`). */
-  subject: subjectField,
-  /** Of the person; only such as the key holds itself. */
-  groups: z.optional(grantFields.groups),
-  attributes: z.optional(grantFields.attributes),
-  /** Of the page that will send the token, e.g. `https://portal.example.com`. */
-  origin: z.string().check(z.maxLength(300)),
-  ttl_seconds: z.optional(z.number().check(z.int(), z.minimum(1), z.maximum(MAX_TTL_S))),
+const body = lazily(() => {
+  const { subject, grants } = principalFields();
+  return z.strictObject({
+    /** Whom the token acts as, as access rules name people (`user:<subject>`). */
+    subject,
+    /** Of the person; only such as the key holds itself. */
+    groups: z.optional(grants.groups),
+    attributes: z.optional(grants.attributes),
+    /** Of the page that will send the token, e.g. `https://portal.example.com`. */
+    origin: z.string().check(z.maxLength(300)),
+    ttl_seconds: z.optional(z.number().check(z.int(), z.minimum(1), z.maximum(MAX_TTL_S))),
+  });
 });
 
 const answer = z.object({ token: z.string(), expires_at: z.string() });
@@ -57,7 +61,7 @@ async function handle(deps: WidgetTokensDeps, { request, url }: Call): Promise<R
   if (!principal.scopes.includes("widget")) {
     throw new QuaysideError("forbidden", "This needs an API key with the scope widget.");
   }
-  const { subject, origin, ...wanted } = parseBody(body, await readJson(request, MAX_BODY));
+  const { subject, origin, ...wanted } = parseBody(body(), await readJson(request, MAX_BODY));
   const groups = wanted.groups ?? [];
   const attributes = wanted.attributes ?? {};
   requireHeld(principal, groups, attributes);
