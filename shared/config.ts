@@ -2,6 +2,7 @@ import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { answersSchema, budgetsSchema } from "./config-budgets.ts";
 import { crossCheck } from "./config-check.ts";
+import { DEFAULT_LIMITS, limitsSchema, type Limits } from "./config-limits.ts";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 import { isSchedule, parseDuration } from "./schedule.ts";
 import { makeSurfaceSchema } from "./surface-settings.ts";
@@ -160,33 +161,6 @@ function makeSchemas() {
     maxFirstTokenMs: z.optional(z.number().check(z.int(), z.minimum(1))),
   });
 
-  const positive = z.number().check(z.int(), z.minimum(1));
-
-  const limits = z.strictObject({
-    questionChars: z.optional(positive),
-    bodyBytes: z.optional(positive),
-    historyMessages: z.optional(positive),
-    contextTokens: z.optional(positive),
-    outputTokens: z.optional(positive),
-    requestsPerMinute: z.optional(positive),
-    tenantRequestsPerMinute: z.optional(positive),
-    concurrentRequests: z.optional(positive),
-    firstTokenTimeoutMs: z.optional(positive),
-    idleTimeoutMs: z.optional(positive),
-    totalTimeoutMs: z.optional(positive),
-    streamTimeoutMs: z.optional(positive),
-    /** Largest share of a table's rows that a run may delete before it stops and asks. */
-    deleteShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
-    /** Largest share of rows that may fail before a run stops. */
-    failedShare: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
-    maxCostUsd: z.optional(z.number().check(z.minimum(0))),
-    maxTokens: z.optional(positive),
-    /** Most rows that a run inside the Worker reads before it writes down where it is and goes on with the next alarm. */
-    sliceRows: z.optional(positive),
-    /** Most milliseconds that it works before that. */
-    sliceMs: z.optional(positive),
-  });
-
   /** A system that tells when tables have changed: `kind` chooses how it signs, the rest is the same for all. */
   const webhook = z.strictObject({
     kind: z.string(),
@@ -306,14 +280,14 @@ function makeSchemas() {
     ),
     identity: z.optional(identity),
     surfaces: z.optional(makeSurfaceSchema()),
-    limits: z.optional(limits),
+    limits: z.optional(limitsSchema()),
     webhooks: z.optional(z.record(name, webhook)),
     budgets: z.optional(budgetsSchema()),
     answers: z.optional(answersSchema()),
     demo: z.optional(z.strictObject({ users: z.record(name, demoUser), examples: z.array(example) })),
   });
 
-  return { access, table, model, limits, webhook, schema };
+  return { access, table, model, webhook, schema };
 }
 
 type Schemas = ReturnType<typeof makeSchemas>;
@@ -330,30 +304,6 @@ export interface GrantsConfig {
 }
 export type ModelConfig = z.infer<Schemas["model"]>;
 export type WebhookConfig = z.infer<Schemas["webhook"]>;
-
-/** Defaults of every limit; `docs/configuration.md` gives the reason for each. */
-export const DEFAULT_LIMITS = {
-  questionChars: 4000,
-  bodyBytes: 65_536,
-  historyMessages: 32,
-  contextTokens: 6000,
-  outputTokens: 1024,
-  requestsPerMinute: 30,
-  tenantRequestsPerMinute: 300,
-  concurrentRequests: 4,
-  firstTokenTimeoutMs: 8000,
-  idleTimeoutMs: 10_000,
-  totalTimeoutMs: 30_000,
-  streamTimeoutMs: 60_000,
-  deleteShare: 0.3,
-  failedShare: 0.01,
-  maxCostUsd: 50,
-  maxTokens: 2_500_000_000,
-  sliceRows: 50_000,
-  sliceMs: 60_000,
-} as const satisfies Required<z.infer<Schemas["limits"]>>;
-
-export type Limits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number };
 
 export function limitsOf(config: Config): Limits {
   const given = Object.entries(config.limits ?? {}).filter(([, value]) => value !== undefined);

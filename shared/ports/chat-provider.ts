@@ -22,6 +22,8 @@ export interface ChatRequest {
   readonly language: "en" | "fr";
   /** The day that "today" means in the question, ISO 8601. */
   readonly today: string;
+  /** Called once, when the other side has answered: its headers are there, its first word perhaps not. */
+  readonly answering?: () => void;
 }
 
 /** `no-evidence`: the model says that the rows do not answer; `needs-total`: they would have to be counted or summed. */

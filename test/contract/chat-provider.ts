@@ -275,6 +275,21 @@ export function remoteChatProviderContract(
       },
     );
 
+    it.each([
+      ["headers_never", 0],
+      ["headers_then_stall", 1],
+    ])("%s: says %i times that the service answers", async (mode, times) => {
+      subject.stub.fault({ mode });
+      const controller = new AbortController();
+      let answering = 0;
+      const request = chatRequest({ answering: () => void (answering += 1) });
+      const heard = hear(subject.provider, request, controller.signal);
+      await waitFor(() => subject.stub.exchanges.length === 1 && answering >= times);
+      controller.abort();
+      expect((await heard).error?.code).toBe("cancelled");
+      expect(answering).toBe(times);
+    });
+
     it("cancels upstream when its reader leaves", async () => {
       subject.stub.fault({ mode: "stream_idle_mid" });
       for await (const event of subject.provider.stream(chatRequest(), new AbortController().signal)) {

@@ -6,6 +6,9 @@ export type Step =
   | { readonly say: string }
   | { readonly finish: FinishReason; readonly inputTokens?: number | undefined; readonly served?: string }
   | { readonly fail: ErrorCode; readonly retryAfterMs?: number }
+  /** The other side has answered, without a word so far. */
+  | { readonly answering: true }
+  | { readonly waitMs: number }
   | { readonly hang: true };
 
 export interface ScriptedProvider extends ChatProvider {
@@ -31,7 +34,9 @@ export function scriptedProvider(...scripts: readonly (readonly Step[])[]): Scri
           const inputTokens = "inputTokens" in step ? step.inputTokens : 100;
           const usage = { inputTokens, outputTokens: 20 };
           yield { type: "finish", reason: step.finish, usage, served: step.served };
-        } else if ("fail" in step) {
+        } else if ("answering" in step) request.answering?.();
+        else if ("waitMs" in step) await new Promise((resolve) => setTimeout(resolve, step.waitMs));
+        else if ("fail" in step) {
           throw new QuaysideError(step.fail, "scripted", { retryAfterMs: step.retryAfterMs });
         } else await new Promise(() => undefined);
       }

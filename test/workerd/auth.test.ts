@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../shared/config.ts";
-import { DEFAULT_LIMITS } from "../../shared/config.ts";
+import { DEFAULT_LIMITS } from "../../shared/config-limits.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { authenticate, bearer } from "../../workers/auth/authenticate.ts";

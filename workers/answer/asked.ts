@@ -1,5 +1,6 @@
 import { detectLanguage } from "../../shared/analysis.ts";
-import { limitsOf, type Config, type Limits } from "../../shared/config.ts";
+import type { Limits } from "../../shared/config-limits.ts";
+import { limitsOf, type Config } from "../../shared/config.ts";
 import { base64url } from "../../shared/ids.ts";
 import type { Question } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";

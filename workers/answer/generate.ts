@@ -1,4 +1,5 @@
-import type { Config, Limits } from "../../shared/config.ts";
+import type { Limits } from "../../shared/config-limits.ts";
+import type { Config } from "../../shared/config.ts";
 import { aborted } from "../../shared/http.ts";
 import type { ChatEvent, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
@@ -218,7 +219,7 @@ interface Guarded {
 
 /**
  * One call, with a clock of our own on every read: a stream that hangs may ignore its signal as well. The clock is one timer
- * that looks back, not one a token.
+ * that looks back, not one a token. Until the other side answers at all, `headersTimeoutMs` holds where it is shorter.
  */
 function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, deps: GenerateDeps): Guarded {
   const controller = new AbortController();
@@ -226,7 +227,8 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
   let reject: ((error: unknown) => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let due = 0;
-  let waiting: { readonly timeoutMs: number; readonly since: number } | undefined;
+  let waiting: { timeoutMs: number; readonly since: number } | undefined;
+  let answering = false;
 
   const stop = (error: QuaysideError): void => {
     controller.abort(error);
@@ -254,13 +256,18 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
       ...input.request,
       model: model.slice(model.indexOf("/") + 1),
       maxOutputTokens: outputLimit(input, model),
+      answering() {
+        answering = true;
+        if (waiting) waiting.timeoutMs = input.limits.firstTokenTimeoutMs;
+      },
     };
     return provider.stream(request, controller.signal)[Symbol.asyncIterator]();
   };
 
   return {
-    async next(timeoutMs) {
+    async next(wordMs) {
       if (outer.aborted) throw aborted(outer);
+      const timeoutMs = answering ? wordMs : Math.min(wordMs, input.limits.headersTimeoutMs);
       waiting = { timeoutMs, since: performance.now() };
       if (timer === undefined || due > waiting.since + timeoutMs) arm(timeoutMs);
       try {
@@ -271,6 +278,7 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
         if (result.done === true) {
           throw new QuaysideError("provider_bad_response", "The model's stream ended without finishing.");
         }
+        answering = true;
         return result.value;
       } finally {
         waiting = undefined;

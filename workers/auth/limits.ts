@@ -1,4 +1,4 @@
-import type { Limits } from "../../shared/config.ts";
+import type { Limits } from "../../shared/config-limits.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 

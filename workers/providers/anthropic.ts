@@ -79,7 +79,7 @@ export const anthropic: Factory<ChatProvider> = (settings, host) => {
         // The raw response, because the SDK's own stream does not tell a complete answer from one that was cut.
         return api.create(body(request, parsed), { signal }).asResponse();
       };
-      return chatEvents(PEER, open, read, signal);
+      return chatEvents(PEER, open, read, request, signal);
     },
   };
 };

@@ -56,7 +56,7 @@ export const azure: Factory<ChatProvider> = (settings, host) => {
       const open = (): Promise<Response> =>
         requestStream(host, endpoint(request.model), { method: "POST", headers, body, signal }, options);
       try {
-        yield* chatEvents(PEER, open, chatReader(PEER), signal);
+        yield* chatEvents(PEER, open, chatReader(PEER), request, signal);
       } catch (error) {
         if (!filtered) throw error;
         yield REFUSED;

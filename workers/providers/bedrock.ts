@@ -72,7 +72,7 @@ export const bedrock: Factory<ChatProvider> = (settings, host) => {
         const headers = await signedHeaders(unsigned, credentials, scope, host.now());
         return requestStream(host, url, { method: "POST", headers, body, signal }, OPTIONS);
       };
-      return chatEvents(PEER, open, read, signal, FRAMING);
+      return chatEvents(PEER, open, read, request, signal, FRAMING);
     },
   };
 };

@@ -67,7 +67,7 @@ function provider(
       const body = JSON.stringify(chatBody(request, maxTokensField, more));
       const open = (): Promise<Response> =>
         requestStream(host, endpoint, { method: "POST", headers, body, signal }, options);
-      return chatEvents(peer, open, chatReader(peer), signal);
+      return chatEvents(peer, open, chatReader(peer), request, signal);
     },
   };
 }

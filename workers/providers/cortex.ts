@@ -54,7 +54,7 @@ export const cortex: Factory<ChatProvider> = (_settings, host) => {
         };
         return requestStream(host, url, { method: "POST", headers, body: body(request), signal }, OPTIONS);
       };
-      return chatEvents(PEER, open, reader(request.maxOutputTokens), signal);
+      return chatEvents(PEER, open, reader(request.maxOutputTokens), request, signal);
     },
   };
 };

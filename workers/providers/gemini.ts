@@ -41,7 +41,7 @@ export const gemini: Factory<ChatProvider> = (settings, host) => {
       const body = contentBody(request, thinking);
       const open = (): Promise<Response> =>
         requestStream(host, url, { method: "POST", headers, body, signal }, OPTIONS);
-      return chatEvents(PEER, open, read, signal);
+      return chatEvents(PEER, open, read, request, signal);
     },
   };
 };

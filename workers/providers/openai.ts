@@ -73,7 +73,7 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
               .create(chatBody(request, "max_completion_tokens", chatOptions), { signal })
               .asResponse();
       };
-      return chatEvents(PEER, open, api === "responses" ? readResponses : chatReader(PEER), signal);
+      return chatEvents(PEER, open, api === "responses" ? readResponses : chatReader(PEER), request, signal);
     },
   };
 };

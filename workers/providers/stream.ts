@@ -1,5 +1,5 @@
 import { aborted, failureIn } from "../../shared/http.ts";
-import type { ChatEvent, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
+import type { ChatEvent, ChatRequest, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import { readEvents, type SseEvent } from "../../shared/sse.ts";
 import { gathered } from "./gather.ts";
@@ -49,6 +49,7 @@ export async function* chatEvents(
   peer: string,
   open: () => Promise<Response>,
   read: ReadEvent,
+  { answering }: Pick<ChatRequest, "answering">,
   signal: AbortSignal,
   framing: Framing = SSE,
 ): AsyncGenerator<ChatEvent, void, undefined> {
@@ -66,6 +67,7 @@ export async function* chatEvents(
   };
   try {
     const response = await open();
+    answering?.();
     const type = response.headers.get("content-type") ?? "";
     if (!response.body || !type.startsWith(framing.contentType)) {
       response.body?.cancel().catch(() => undefined);

@@ -56,7 +56,7 @@ export const vertex: Factory<ChatProvider> = (settings, host) => {
         };
         return requestStream(host, url, { method: "POST", headers, body, signal }, options);
       };
-      return chatEvents(PEER, open, read, signal);
+      return chatEvents(PEER, open, read, request, signal);
     },
   };
 };

@@ -1,4 +1,5 @@
-import { limitsOf, type Limits } from "../../shared/config.ts";
+import type { Limits } from "../../shared/config-limits.ts";
+import { limitsOf } from "../../shared/config.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { RequestLimiter } from "../auth/limits.ts";

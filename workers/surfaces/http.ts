@@ -1,6 +1,6 @@
 import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
-import type { Limits } from "../../shared/config.ts";
+import type { Limits } from "../../shared/config-limits.ts";
 import type { Ask, Principal, Question } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";

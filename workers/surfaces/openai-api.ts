@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Limits } from "../../shared/config.ts";
+import type { Limits } from "../../shared/config-limits.ts";
 import type { Question } from "../../shared/ports/answer.ts";
 import type { ChatMessage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
