@@ -17,6 +17,7 @@ import { teamsSurface } from "./surfaces/teams-route.ts";
 import type { Admission, LedgerApi } from "./tenant/api.ts";
 import { overRpc } from "./tenant/rpc.ts";
 import type { ThreadApi } from "./thread/api.ts";
+import { onceWritten } from "./write-behind.ts";
 
 /** What chat surfaces are made of: the read path, people, and the objects that keep their threads. */
 export interface ChatParts {
@@ -149,8 +150,8 @@ function feedbackOf({ admit, limiter, ledger }: ChatParts): NonNullable<ChatDeps
     const leave = limiter.enter(voter, limitsOf(config));
     try {
       const { subject, tenant } = voter;
-      const known = await ledger(tenant).rate({ answer, subject, audience, rating, comment: undefined });
-      if (!known) throw new QuaysideError("not_found", "There is no such answer here.");
+      const rate = () => ledger(tenant).rate({ answer, subject, audience, rating, comment: undefined });
+      if (!(await onceWritten(rate, sleep, signal))) throw new QuaysideError("not_found", "There is no such answer here.");
     } finally {
       leave();
     }

@@ -202,6 +202,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
           recheck,
           keys,
           ledger: parts.ledgerOf,
+          sleep,
         }),
     },
     {

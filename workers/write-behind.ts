@@ -18,6 +18,27 @@ const LOST_MS = 2000;
 /** Most items of one call: a few MB, where an RPC carries 32. */
 const MOST = 1000;
 
+/** How long what is not there is waited for: several times the gathering, since the write takes its time too. */
+const WAITS_MS: readonly number[] = [GATHER_MS + 10, 150, 300];
+
+/**
+ * Looks for what may have been given a moment ago and is not written yet, for about half a second.
+ * @param look undefined or false for what is not there.
+ */
+export async function onceWritten<T>(
+  look: () => Promise<T>,
+  sleep: WriteBehindDeps<T>["sleep"],
+  signal: AbortSignal,
+): Promise<T> {
+  let found = await look();
+  for (const wait of WAITS_MS) {
+    if (found !== undefined && found !== false) break;
+    await sleep(wait, signal);
+    found = await look();
+  }
+  return found;
+}
+
 interface Batch<T> {
   readonly items: T[];
   readonly since: number;

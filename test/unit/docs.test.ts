@@ -311,6 +311,7 @@ async function routes(): Promise<string[]> {
       recheck: never,
       keys: { questionDigest: never },
       ledger: never,
+      sleep: never,
     }),
     keysSurface({
       principal: never,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeWriteBehind } from "../../workers/write-behind.ts";
+import { makeWriteBehind, onceWritten } from "../../workers/write-behind.ts";
 
 function makeWorld() {
   const world = {
@@ -83,5 +83,28 @@ describe("writing behind", () => {
     for (let item = 0; item < 1001; item++) add("a", item);
     await flush();
     expect(world.written.map(([, items]) => items.length)).toEqual([1000, 1]);
+  });
+});
+
+/** @param after at which look it is there. */
+async function look(after: number): Promise<readonly [found: boolean, waited: readonly number[]]> {
+  const waited: number[] = [];
+  let looks = 0;
+  const found = await onceWritten(
+    async () => (looks += 1) > after,
+    async (ms) => void waited.push(ms),
+    new AbortController().signal,
+  );
+  return [found, waited];
+}
+
+describe("looking for what was just given", () => {
+  it.each([
+    [0, true, []],
+    [1, true, [60]],
+    [3, true, [60, 150, 300]],
+    [4, false, [60, 150, 300]],
+  ])("that is there after %i looks: %j", async (after, found, waited) => {
+    expect(await look(after)).toEqual([found, waited]);
   });
 });

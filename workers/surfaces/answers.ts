@@ -6,6 +6,7 @@ import type { Recheck } from "../../shared/ports/registry.ts";
 import type { AnswerKeys } from "../answer/cache-key.ts";
 import type { Admission, LedgerApi } from "../tenant/api.ts";
 import type { AnswerRecord } from "../tenant/api-answers.ts";
+import { onceWritten } from "../write-behind.ts";
 import { invalid, parseBody, readJson, text, visibleText } from "./body.ts";
 import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
 import { answerJson, answerSchema } from "./render.ts";
@@ -18,6 +19,7 @@ export interface AnswersDeps extends EnterDeps {
   readonly recheck: (admission: Admission) => Promise<Recheck>;
   readonly keys: Pick<AnswerKeys, "questionDigest">;
   readonly ledger: (tenant: string) => Pick<LedgerApi, "answer" | "rate" | "answerTotals" | "ratings">;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 const pair = z.tuple([z.string(), z.string()]);
@@ -96,7 +98,7 @@ export function answersSurface(deps: AnswersDeps): Surface {
         async handle({ request, params }) {
           const principal = await deps.principal(request);
           requireAsk(principal);
-          return Response.json(manifestOf(await ownRecord(deps, principal, params["id"])));
+          return Response.json(manifestOf(await ownRecord(deps, principal, params["id"], request.signal)));
         },
       },
       {
@@ -121,8 +123,8 @@ export function answersSurface(deps: AnswersDeps): Surface {
             const body = parseBody(feedbackBody, await readJson(request, limits.bodyBytes));
             const { answer_id: answer, rating, comment } = body;
             const { subject, tenant } = principal;
-            const known = await deps.ledger(tenant).rate({ answer, subject, rating, comment });
-            if (!known) throw notFound();
+            const rate = () => deps.ledger(tenant).rate({ answer, subject, rating, comment });
+            if (!(await onceWritten(rate, deps.sleep, request.signal))) throw notFound();
             return new Response(null, { status: 204 });
           } finally {
             leave();
@@ -154,9 +156,14 @@ async function ownRecord(
   deps: AnswersDeps,
   principal: Principal,
   id: string | undefined,
+  signal: AbortSignal,
 ): Promise<AnswerRecord> {
-  const record = await deps.ledger(principal.tenant).answer(id ?? "");
-  if (record?.subject !== principal.subject) throw notFound();
+  const own = async (): Promise<AnswerRecord | undefined> => {
+    const record = await deps.ledger(principal.tenant).answer(id ?? "");
+    return record?.subject === principal.subject ? record : undefined;
+  };
+  const record = await onceWritten(own, deps.sleep, signal);
+  if (!record) throw notFound();
   return record;
 }
 
@@ -168,7 +175,7 @@ async function handleReplay(deps: AnswersDeps, call: Call): Promise<Response> {
     const body = parseBody(replayBody, await readJson(request, limits.bodyBytes));
     requireLength(body.question, limits.questionChars);
     const history = body.history ?? [];
-    const record = await ownRecord(deps, principal, params["id"]);
+    const record = await ownRecord(deps, principal, params["id"], request.signal);
     if ((await deps.keys.questionDigest(body.question, history)) !== record.question) {
       throw invalid([{ pointer: "/question", rule: "the question, with its history, that was answered" }]);
     }
