@@ -151,7 +151,8 @@ function feedbackOf({ admit, limiter, ledger }: ChatParts): NonNullable<ChatDeps
     try {
       const { subject, tenant } = voter;
       const rate = () => ledger(tenant).rate({ answer, subject, audience, rating, comment: undefined });
-      if (!(await onceWritten(rate, sleep, signal))) throw new QuaysideError("not_found", "There is no such answer here.");
+      if (!(await onceWritten(rate, sleep, signal)))
+        throw new QuaysideError("not_found", "There is no such answer here.");
     } finally {
       leave();
     }

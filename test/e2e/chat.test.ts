@@ -1,197 +1,134 @@
-import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Config } from "../../shared/config.ts";
-import { SIGNING_SECRET, signatureOf } from "../fakes/slack-world.ts";
-import { APP_ID, APP_PASSWORD, startTeams, TENANT, type TeamsStub } from "../stubs/teams.ts";
-import { BOT_TOKEN, startSlack, type SlackMessage, type SlackStub, type SlackUser } from "../stubs/slack.ts";
-import { serve, type Served } from "./harness.ts";
-import { ownSample } from "./sample.ts";
+import * as z from "zod/mini";
+import { makeSession } from "../../workers/surfaces/widget/session.ts";
+import { eventually, makeChatWorld, message, type ChatWorld } from "./chat-world.ts";
+import { bearer, surfacesOf, type AskBy, type Person } from "./surfaces.ts";
 
 /** Chat platforms over the served Worker: a signed message, its thread's object, an answer written through the platform's stub. */
 
-const READ = new Set(["pay", "incidents", "notices"]);
-const QUESTION = "What is Odile Marchepont's annual salary?";
+const PAY = "What is Odile Marchepont's annual salary?";
 
-let stub: SlackStub;
-let teams: TeamsStub;
-let served: Served;
-let directory: string;
-
-const user = (id: string, email: string): SlackUser => ({
-  id,
-  team_id: "T01",
-  is_email_confirmed: true,
-  profile: { email },
-});
+let world: ChatWorld;
 
 beforeAll(async () => {
-  stub = await startSlack({
-    users: [user("U-HR", "people@samphire.example"), user("U-DECK", "deck@samphire.example")],
-  });
-  teams = await startTeams();
-  const sample = await ownSample();
-  directory = sample.directory;
-  served = await serve(configOf(sample.config), {
-    SLACK_SIGNING_SECRET: SIGNING_SECRET,
-    SLACK_BOT_TOKEN: BOT_TOKEN,
-    SLACK_API_URL: `${stub.url}/api`,
-    TEAMS_APP_ID: APP_ID,
-    TEAMS_APP_PASSWORD: APP_PASSWORD,
-    TEAMS_TENANT_ID: TENANT,
-    TEAMS_OPENID_URL: `${teams.url}/openid`,
-    TEAMS_LOGIN_URL: teams.url,
-  });
-  await served.ingest();
+  world = await makeChatWorld();
 });
 
-afterAll(async () => {
-  await served?.stop();
-  await stub?.[Symbol.asyncDispose]();
-  await teams?.[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+afterAll(() => world?.[Symbol.asyncDispose]());
 
-/** The sample with few tables read, its people in Slack, and a channel whose audience is everyone. */
-function configOf(sample: Config): Config {
-  const hr = sample.demo?.users["hr"];
-  return {
-    ...sample,
-    tables: Object.fromEntries(
-      Object.entries(sample.tables).map(([name, table]) => [
-        name,
-        READ.has(name) ? table : { ...table, index: false },
-      ]),
-    ),
-    identity: {
-      directory: {
-        organisations: { slack: ["T01"], teams: [TENANT] },
-        users: [
-          {
-            subject: "hr",
-            emails: ["people@samphire.example"],
-            ids: ["teams:oid-hr"],
-            groups: hr?.groups ?? [],
-            attributes: hr?.attributes ?? {},
-          },
-        ],
-        domains: { "samphire.example": { groups: [] } },
-      },
-    },
-    surfaces: { slack: { channels: { C1: { groups: [] } } }, teams: {} },
-  };
-}
-
-let events = 0;
-
-function send(event: Record<string, unknown>, id = `Ev${(events += 1)}`): Promise<Response> {
-  const body = JSON.stringify({ type: "event_callback", team_id: "T01", event_id: id, event });
-  const timestamp = String(Math.floor(Date.now() / 1000));
-  return fetch(`${served.url}/slack/events`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      "x-slack-request-timestamp": timestamp,
-      "x-slack-signature": signatureOf(body, timestamp),
-    },
-    body,
-  });
-}
-
-const message = (user: string, ts: string, more: Record<string, unknown> = {}) => ({
-  type: "message",
-  channel_type: "im",
-  channel: `D${user}`,
-  user,
-  ts,
-  text: QUESTION,
-  ...more,
-});
-
-/** The finished message in a thread. */
-async function answered(thread: string): Promise<SlackMessage> {
-  return eventually(() =>
-    stub.messages.find((one) => one.thread === thread && !one.streaming && one.blocks.length > 0),
-  );
-}
-
-async function eventually<T>(look: () => T | undefined): Promise<T> {
-  for (const until = Date.now() + 20_000; Date.now() < until;) {
-    const found = look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => {
-      setTimeout(resolve, 50);
-    });
-  }
-  throw new Error("nothing came within 20 s");
+/** How people voted on answers about pay, so far. */
+async function votes(): Promise<unknown> {
+  const report = await (await world.served.get("/v1/admin/answers", bearer(world.served.token))).json();
+  return z.object({ feedback: z.array(z.looseObject({})) }).parse(report).feedback[0];
 }
 
 describe("Slack", () => {
   test("a person is answered from what they may see, another from theirs", async () => {
-    expect((await send(message("U-HR", "1.1"))).status).toBe(200);
-    expect((await send(message("U-DECK", "2.1"))).status).toBe(200);
-    expect((await answered("1.1")).text).toMatch(/71[, ]?850/);
-    expect((await answered("2.1")).text).toContain("found nothing");
+    expect((await world.event(message("U-HR", "1.1", PAY))).status).toBe(200);
+    expect((await world.event(message("U-DECK", "2.1", PAY))).status).toBe(200);
+    expect((await world.answered("1.1")).text).toMatch(/71[, ]?850/);
+    expect((await world.answered("2.1")).text).toContain("found nothing");
   });
 
   test("a channel hears nothing of what only the asker may see", async () => {
-    const mention = { type: "app_mention", channel: "C1", user: "U-HR", ts: "3.1", text: `<@B> ${QUESTION}` };
-    await send(mention);
-    const alone = await answered("3.1");
+    const mention = { type: "app_mention", channel: "C1", user: "U-HR", ts: "3.1", text: `<@B> ${PAY}` };
+    await world.event(mention);
+    const alone = await world.answered("3.1");
     expect([alone.onlyFor, alone.text]).toEqual(["U-HR", expect.stringMatching(/71[, ]?850/)]);
-    expect(stub.messages.filter((one) => one.channel === "C1" && one.onlyFor === undefined)).toEqual([]);
+    const heard = world.slack.messages.filter((one) => one.channel === "C1" && one.onlyFor === undefined);
+    expect(heard).toEqual([]);
   });
 
   test("an event that comes five times, at once and after a crash, is answered once", async () => {
-    const event = message("U-HR", "4.1");
-    await Promise.all([1, 2, 3].map(() => send(event, "Ev-same")));
-    await answered("4.1");
-    await served.restart("crash");
-    const again = await Promise.all([send(event, "Ev-same"), send(event, "Ev-other")]);
+    const event = message("U-HR", "4.1", PAY);
+    await Promise.all([1, 2, 3].map(() => world.event(event, "Ev-same")));
+    await world.answered("4.1");
+    await world.served.restart("crash");
+    const again = await Promise.all([world.event(event, "Ev-same"), world.event(event, "Ev-other")]);
     expect(again.map(({ status }) => status)).toEqual([200, 200]);
-    await send(message("U-HR", "5.1"));
-    await answered("5.1");
-    expect(stub.messages.filter((one) => one.thread === "4.1")).toHaveLength(1);
+    await world.event(message("U-HR", "5.1", PAY));
+    await world.answered("5.1");
+    expect(world.slack.messages.filter((one) => one.thread === "4.1")).toHaveLength(1);
   });
 
   test("a message that was taken in before a crash is answered after it", async () => {
-    stub.fault({ mode: "headers_never", path: "users.info", calls: 1 });
-    const before = stub.exchanges.length;
-    await send(message("U-DECK", "6.1"));
-    await eventually(() => stub.exchanges[before]);
-    await served.restart("crash");
-    expect((await answered("6.1")).text).toContain("found nothing");
+    world.slack.fault({ mode: "headers_never", path: "users.info", calls: 1 });
+    const before = world.slack.exchanges.length;
+    await world.event(message("U-DECK", "6.1", PAY));
+    await eventually(() => world.slack.exchanges[before]);
+    await world.served.restart("crash");
+    expect((await world.answered("6.1")).text).toContain("found nothing");
+  });
+
+  test("a vote on one's own answer is kept, at once; on another's it is not", async () => {
+    await world.event(message("U-HR", "7.1", PAY));
+    const { blocks } = await world.answered("7.1");
+    const value = /"(up:ans_[^"]+)"/.exec(JSON.stringify(blocks))?.[1];
+    await world.click("U-DECK", "7.1", { action_id: "qs_feedback", value });
+    await world.click("U-HR", "7.1", { action_id: "qs_feedback", value });
+    await expect.poll(votes, { timeout: 10_000 }).toMatchObject({ model: "local/compose", up: 1, down: 0 });
   });
 
   test("a request that Slack did not sign is refused", async () => {
-    const response = await served.post("/slack/events", {}, { "x-slack-signature": "v0=00" });
+    const response = await world.served.post("/slack/events", {}, { "x-slack-signature": "v0=00" });
     expect(response.status).toBe(401);
   });
 });
 
-const ask = async (person: string, id: string): Promise<Response> =>
-  served.post(
-    "/teams/messages",
-    {
-      type: "message",
-      id,
-      text: QUESTION,
-      channelId: "msteams",
-      serviceUrl: `${teams.url}/teams/`,
-      from: { id: `29:${person}`, aadObjectId: `oid-${person}` },
-      recipient: { id: "28:bot" },
-      conversation: { id: `a:${person}`, conversationType: "personal", tenantId: TENANT },
-    },
-    { authorization: `Bearer ${await teams.sign()}` },
-  );
+const askTeams = (person: string, id: string): Promise<Response> =>
+  world.activity(person, { type: "message", id, text: PAY });
 
 describe("Teams", () => {
   test("a person is answered from what they may see, once, and a stranger with a reason", async () => {
-    const statuses = [await ask("hr", "m-1"), await ask("hr", "m-1"), await ask("stranger", "m-2")];
+    const statuses = [
+      await askTeams("hr", "m-1"),
+      await askTeams("hr", "m-1"),
+      await askTeams("stranger", "m-2"),
+    ];
     expect(statuses.map(({ status }) => status)).toEqual([202, 202, 202]);
-    const told = (person: string) =>
-      eventually(() => teams.messages.find((one) => one.conversation === `a:${person}` && !one.streaming));
-    expect((await told("hr")).text).toMatch(/71[, ]?850/);
-    expect((await told("stranger")).text).toContain("can't tell who you are");
-    expect(teams.messages.filter((one) => one.conversation === "a:hr")).toHaveLength(1);
+    expect((await world.told("a:hr")).text).toMatch(/71[, ]?850/);
+    expect((await world.told("a:stranger")).text).toContain("can't tell who you are");
+    expect(world.teams.messages.filter((one) => one.conversation === "a:hr")).toHaveLength(1);
+  });
+
+  test("a vote on an answer is kept", async () => {
+    const { id } = await world.told("a:hr");
+    const vote = { type: "invoke", name: "message/submitAction", id: "v-1", replyToId: id };
+    const value = { actionName: "feedback", actionValue: { reaction: "dislike" } };
+    expect((await world.activity("hr", { ...vote, value })).status).toBe(200);
+    await expect.poll(votes, { timeout: 10_000 }).toMatchObject({ up: 1, down: 1 });
+  });
+});
+
+describe("the widget", () => {
+  test("keeps a vote on an answer of its reader, at once", async () => {
+    const { id } = await world.served.ask(PAY, "hr");
+    const session = makeSession({ base: world.served.url, getToken: () => undefined, demoUser: () => "hr" });
+    expect([await session.vote(id, 1), await session.vote("ans_none", 1)]).toEqual([true, false]);
+    expect(await votes()).toMatchObject({ up: 2, down: 1 });
+  });
+});
+
+const HR: Person = { subject: "hr", teams: "hr", slack: "U-HR" };
+const OPS: Person = { subject: "ops-fr", teams: "ops", slack: "U-OPS" };
+const CANCELLED = "Why was the 06:30 Salicorne sailing from Dieppe cancelled on 3 November 2026?";
+
+describe("the same person by all seven surfaces", () => {
+  let surfaces: Readonly<Record<string, AskBy>>;
+
+  beforeAll(async () => {
+    surfaces = await surfacesOf(world);
+  });
+
+  test.each([
+    ["human resources", HR, PAY, ["pay:E-104"]],
+    ["operations", OPS, PAY, []],
+    ["human resources", HR, CANCELLED, []],
+    ["operations", OPS, CANCELLED, ["incidents:INC-2648"]],
+  ])("in %s gets the same evidence, and theirs", async (_, person, question, expected) => {
+    const shown: [string, readonly string[]][] = [];
+    for (const [name, ask] of Object.entries(surfaces)) shown.push([name, await ask(person, question)]);
+    const names = ["http", "openai", "mcp", "console", "widget", "slack", "teams"];
+    expect(shown).toEqual(names.map((name) => [name, expected]));
   });
 });

@@ -13,7 +13,6 @@ import { CONFIG, seedRows } from "../fakes/seed-rows.ts";
 const TOKEN = "a-token-for-these-tests";
 const AUDIENCE = "https://quayside.example/mcp";
 const QUESTION = "Until when is the east berth in Dover closed?";
-const PAY = "How much does Ada Marchmont earn a year?";
 
 let worker: RunningWorker;
 let issuer: Server;
@@ -60,12 +59,6 @@ async function connect(token: string, options: Readonly<Record<string, unknown>>
 
 const results = z.object({
   results: z.array(z.object({ id: z.string(), title: z.string(), url: z.string(), snippet: z.string() })),
-});
-
-const answered = z.object({
-  answer: z.string(),
-  outcome: z.string(),
-  citations: z.array(z.object({ id: z.string() })),
 });
 
 /** A client that opens with 2025's handshake, and one of the current protocol. */
@@ -213,45 +206,5 @@ describe("signing in", () => {
       const response = await fetch(`${worker.url}/mcp`, { method });
       expect([response.status, response.headers.get("allow")]).toEqual([405, "POST, OPTIONS"]);
     }
-  });
-});
-
-async function overMcp(token: string, question: string): Promise<readonly string[]> {
-  const made = await (await connect(token)).callTool({ name: "ask", arguments: { question } });
-  return answered.parse(made.structuredContent).citations.map(({ id }) => id);
-}
-
-describe("one person, three ways", () => {
-  const json = { "content-type": "application/json" };
-
-  async function overHttp(token: string, question: string): Promise<readonly string[]> {
-    const response = await fetch(`${worker.url}/v1/ask`, {
-      method: "POST",
-      headers: { ...json, authorization: `Bearer ${token}` },
-      body: JSON.stringify({ question }),
-    });
-    const { citations } = z
-      .object({ citations: z.array(z.object({ id: z.string() })) })
-      .parse(await response.json());
-    return citations.map(({ id }) => id);
-  }
-
-  async function overOpenai(token: string, question: string): Promise<readonly string[]> {
-    const response = await fetch(`${worker.url}/openai/v1/chat/completions`, {
-      method: "POST",
-      headers: { ...json, authorization: `Bearer ${token}` },
-      body: JSON.stringify({ model: "quayside", messages: [{ role: "user", content: question }] }),
-    });
-    const { citations } = z
-      .object({ citations: z.array(z.object({ id: z.string() })) })
-      .parse(await response.json());
-    return citations.map(({ id }) => id);
-  }
-
-  it.each([
-    ["somebody of hr", () => hr, ["pay:7"]],
-    ["somebody else", () => guest, []],
-  ] as const)("%s gets the same evidence, and theirs", async (_, token, expected) => {
-    for (const ask of [overHttp, overOpenai, overMcp]) expect(await ask(token(), PAY)).toEqual(expected);
   });
 });
