@@ -46,6 +46,8 @@ export interface World {
   joining: ((telling: Telling | undefined) => Promise<CallStart | undefined>) | undefined;
   readonly calls: CallRequest[];
   readonly spent: (readonly Spent[])[];
+  /** Models that the ledger was told are failing. */
+  readonly opened: string[];
   readonly given: Given[];
   /** What goes on after the answer's last byte. */
   readonly deferred: Promise<unknown>[];
@@ -213,9 +215,10 @@ export function makeWorld(
         if (joined) return joined;
         return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
       },
-      async settleCall(_id, spent) {
+      async settleCall(_id, spent, opened = []) {
         world.trips.push("settle-call");
         world.spent.push(spent);
+        world.opened.push(...opened);
       },
     }),
     defer: (work) => void world.deferred.push(work),
@@ -247,6 +250,7 @@ export function makeWorld(
     joining: undefined,
     calls: [],
     spent: [],
+    opened: [],
     deferred: [],
     given: [],
     queries: [],

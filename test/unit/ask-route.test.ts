@@ -267,6 +267,32 @@ describe("ask: when a model fails", () => {
     expect(world.logs.filter(({ event }) => event === "model-circuit-opened")).toHaveLength(1);
   });
 
+  it("tells the ledger of a model whose circuit opens, once", async () => {
+    const world = makeWorld({ "a/one": scriptedProvider([{ fail: "no_provider_available" }]) });
+    for (let i = 0; i < 6; i++) await tell(world, { model: "a/one" });
+    expect(world.opened).toEqual(["a/one"]);
+  });
+
+  it("leaves alone what another isolate found failing, for the next or with the time until then", async () => {
+    const down = saying(GOOD);
+    const world = makeWorld({ "a/one": down, "b/two": saying(GOOD) });
+    world.start = ({ calls }) => ({
+      type: "lead",
+      models: calls.map(({ model }) => model),
+      open: [["a/one", 7000]],
+    });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer?.attempts).toEqual([
+      { model: "a/one", outcome: "circuit_open" },
+      { model: "b/two", outcome: "ok" },
+    ]);
+    expect(await tell(world, { model: "a/one" })).toMatchObject({
+      failure: "no_provider_available",
+      retryAfterMs: 7000,
+    });
+    expect(down.requests).toHaveLength(0);
+  });
+
   it("always recovers a model whose every second call fails, and never opens its circuit", async () => {
     const script = [{ say: GOOD }, { finish: "stop" }] as const;
     const fails = [{ fail: "no_provider_available" }] as const;

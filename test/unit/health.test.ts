@@ -10,7 +10,7 @@ function started() {
   const ends = (ok: boolean, times: number): void => {
     for (let i = 0; i < times; i++) health.ended(MODEL, ok);
   };
-  return { health, ends, pass: (ms: number) => void (now += ms), now: () => now };
+  return { health, ends, pass: (ms: number) => void (now += ms) };
 }
 
 describe("circuit of a model", () => {
@@ -81,14 +81,6 @@ describe("circuit of a model", () => {
     ends(false, 5);
     pass(10_000);
     expect(health.waitMs(MODEL)).toBe(20_000);
-  });
-
-  it("opens for as long as another isolate says", () => {
-    const { health, pass, now } = started();
-    health.learn(MODEL, now() + 7000);
-    expect(health.gate(MODEL)).toBe("open");
-    pass(7000);
-    expect(health.gate(MODEL)).toBe("probe");
   });
 });
 

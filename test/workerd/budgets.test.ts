@@ -274,3 +274,16 @@ describe("answers that are being written already", () => {
     expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
   });
 });
+
+describe("a model that one isolate found failing", () => {
+  it("is left alone by all others of the tenant, and by no other tenant's", async () => {
+    const { ledger } = await open(undefined);
+    const other = await open(undefined);
+    const first = request(1);
+    await ledger.startCall(first, undefined);
+    await ledger.settleCall(first.id, [], [MODEL]);
+    const told = await ledger.startCall(request(1), undefined);
+    expect(told).toMatchObject({ type: "lead", models: [MODEL], open: [[MODEL, expect.any(Number)]] });
+    expect(await other.ledger.startCall(request(1), undefined)).not.toHaveProperty("open");
+  });
+});

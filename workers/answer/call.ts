@@ -91,19 +91,21 @@ export function openCall(
 
   async function* lead(
     { id, telling }: Begun,
-    models: readonly string[],
+    { models, open: circuits }: Extract<CallStart, { type: "lead" }>,
     write: (generated: AsyncIterable<GenerateEvent>) => AsyncIterable<AnswerEvent>,
     signal: AbortSignal,
   ): AsyncGenerator<AnswerEvent> {
     const meter = makeMeter(inputTokens, costOf);
     const route = affordable(input.route, models);
-    const generated = eager(meter.metered(generate({ ...input, route }, signal, deps)));
+    const opened: string[] = [];
+    const told = { ...deps, opened: (model: string) => void opened.push(model) };
+    const generated = eager(meter.metered(generate({ ...input, route, open: circuits }, signal, told)));
     let open = true;
     const end = (whole: boolean): void => {
       if (!open) return;
       open = false;
       telling.end(whole);
-      deps.defer(ledger.settleCall(id, meter.spent()).catch(() => undefined));
+      deps.defer(ledger.settleCall(id, meter.spent(), opened).catch(() => undefined));
     };
     try {
       for await (const event of write(generated)) {
@@ -131,7 +133,7 @@ export function openCall(
           throw error;
         }
         if (start.type === "lead") {
-          yield* lead(begun, start.models, write, signal);
+          yield* lead(begun, start, write, signal);
           return;
         }
         let shown = false;

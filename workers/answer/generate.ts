@@ -4,6 +4,7 @@ import { aborted } from "../../shared/http.ts";
 import type { ChatEvent, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
+import type { OpenCircuit } from "../tenant/api-answers.ts";
 import type { ModelHealth } from "./health.ts";
 import { isAbsurd, settleUsage, type Settled } from "./usage.ts";
 import { modelConfig, type Attempt, type Providers, type Route } from "./route.ts";
@@ -56,6 +57,8 @@ export interface GenerateDeps {
   /** 0 to 1. */
   readonly random: () => number;
   readonly host: Pick<Host, "now" | "log">;
+  /** Told of a model that keeps failing, once, when its circuit opens. */
+  readonly opened?: (model: string) => void;
 }
 
 export interface GenerateInput {
@@ -65,6 +68,8 @@ export interface GenerateInput {
   /** `model` and `maxOutputTokens` are set for each candidate. */
   readonly request: Omit<ChatRequest, "model" | "maxOutputTokens">;
   readonly maxOutputTokens: number;
+  /** Models that another isolate found failing, and for how many milliseconds they are left alone. */
+  readonly open?: readonly OpenCircuit[] | undefined;
 }
 
 export type GenerateEvent =
@@ -105,10 +110,11 @@ export async function* generate(
     }
     const { contextTokens } = modelConfig(input.config, model);
     if (calls === MAX_CALLS || contextTokens <= tooSmall) continue;
-    const gate = health.gate(model);
+    const [, elsewhereMs] = input.open?.find(([open]) => open === model) ?? [];
+    const gate = elsewhereMs === undefined ? health.gate(model) : "open";
     if (gate === "open") {
       attempts.push({ model, outcome: "circuit_open" });
-      failures.push(circuitOpen(health.waitMs(model)));
+      failures.push(circuitOpen(elsewhereMs ?? health.waitMs(model)));
       continue;
     }
     let failure: QuaysideError;
@@ -147,8 +153,10 @@ export async function* generate(
   throw finalFailure(failures);
 }
 
-function endedBadly({ health, host }: GenerateDeps, model: string): void {
-  if (health.ended(model, false)) host.log({ level: "error", event: "model-circuit-opened", model });
+function endedBadly({ health, host, opened }: GenerateDeps, model: string): void {
+  if (!health.ended(model, false)) return;
+  host.log({ level: "error", event: "model-circuit-opened", model });
+  opened?.(model);
 }
 
 /** A key, an account or a name that is not right is for an operator to repair: an error; the rest passes. */

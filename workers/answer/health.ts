@@ -1,5 +1,5 @@
 /**
- * How models have fared lately, as this isolate saw it: whether to call one at all (circuit breaker) and whether a second try is
+ * How models have fared lately, as this isolate saw it (what others found out comes from the ledger, with the leave to call): whether to call one at all (circuit breaker) and whether a second try is
  * worth it (retry budget). A request's dealings with a model count once: a second try that succeeds is a success.
  */
 
@@ -31,8 +31,6 @@ export interface ModelHealth {
   called(model: string, ok: boolean): void;
   /** What became of one request's dealings with a model, for the circuit. @returns whether this opened the circuit. */
   ended(model: string, ok: boolean): boolean;
-  /** Another isolate found the model failing: open here as well until `until`, milliseconds since the epoch. */
-  learn(model: string, until: number): void;
   /** Milliseconds until the next probe of a model whose circuit is open; 0 when it is closed. */
   waitMs(model: string): number;
 }
@@ -101,10 +99,6 @@ export function makeModelHealth(now: () => number): ModelHealth {
       if (ok || (state.inRow < IN_ROW && !often)) return false;
       open(state, at + PROBE_EVERY_MS);
       return true;
-    },
-    learn(model, until) {
-      const state = of(model);
-      if (state.probeAt === undefined && until > now()) open(state, until);
     },
     waitMs(model) {
       const { probeAt } = of(model);

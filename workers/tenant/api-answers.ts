@@ -27,9 +27,12 @@ export interface CallRequest extends SpendRequest {
 /** What an answer under way has told so far and goes on to tell, as JSON lines; an error once it has come to nothing. */
 export type Telling = () => Promise<ReadableStream<Uint8Array>>;
 
+/** A model that keeps failing, and for how many milliseconds it is left alone. */
+export type OpenCircuit = readonly [model: string, waitMs: number];
+
 export type CallStart =
-  /** Ask one of these models, in this order. */
-  | { readonly type: "lead"; readonly models: readonly string[] }
+  /** Ask one of these models, in this order, but none that is left alone. */
+  | { readonly type: "lead"; readonly models: readonly string[]; readonly open?: readonly OpenCircuit[] }
   /** The same answer is being written: its events. */
   | { readonly type: "follow"; readonly events: ReadableStream<Uint8Array> };
 
@@ -114,8 +117,11 @@ export interface AnswersApi {
    * the same answer that is already being written. @throws `budget_exhausted`, with the time until the budget is there again.
    */
   startCall(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
-  /** After an answer, however it ended: what was held becomes what was spent. Repeating it changes nothing. */
-  settleCall(id: string, spent: readonly Spent[]): Promise<void>;
+  /**
+   * After an answer, however it ended: what was held becomes what was spent. Repeating it changes nothing.
+   * @param opened models that kept failing: see `circuits.ts`.
+   */
+  settleCall(id: string, spent: readonly Spent[], opened?: readonly string[]): Promise<void>;
   /** After answers: repeating a record changes nothing. */
   recordAnswers(records: readonly AnswerRecord[]): Promise<void>;
   answer(id: string): Promise<AnswerRecord | undefined>;

@@ -1,6 +1,7 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { CallRequest, CallStart, Spent, Telling } from "./api-answers.ts";
+import { makeCircuits } from "./circuits.ts";
 import { holdBudget, resetAt, settleBudget } from "./ledger-budgets.ts";
 
 /**
@@ -10,7 +11,7 @@ import { holdBudget, resetAt, settleBudget } from "./ledger-budgets.ts";
 export interface Calls {
   /** @throws QuaysideError `budget_exhausted` with the time until it is there again. */
   start(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
-  settle(id: string, spent: readonly Spent[]): Promise<void>;
+  settle(id: string, spent: readonly Spent[], opened: readonly string[]): Promise<void>;
 }
 
 export interface CallsDeps {
@@ -37,6 +38,7 @@ interface Flight {
 export function makeCalls(deps: CallsDeps): Calls {
   const flights = new Map<string, Flight>();
   const lines = new Map<string, (() => void)[]>();
+  const circuits = makeCircuits(deps.now);
 
   const forget = (key: string, flight: Flight): void => {
     if (flights.get(key) === flight) flights.delete(key);
@@ -94,7 +96,8 @@ export function makeCalls(deps: CallsDeps): Calls {
             if (request.flight !== undefined && telling) {
               flights.set(request.flight, { id: request.id, telling: kept(telling), since: deps.now() });
             }
-            return { type: "lead", models: held.models };
+            const open = circuits.open(request.id, held.models);
+            return { type: "lead", models: held.models, ...(open.length > 0 ? { open } : {}) };
           }
           const leftMs = deadline - deps.now();
           if (held.type === "spent") throw exhausted(held.scope, resetAt(deps.now()) - deps.now());
@@ -108,7 +111,8 @@ export function makeCalls(deps: CallsDeps): Calls {
         if (waitedFor !== undefined) wake(waitedFor);
       }
     },
-    async settle(id, spent) {
+    async settle(id, spent, opened) {
+      circuits.ended(id, spent, opened);
       deps.change(() => settleBudget(deps.sql, deps.budgets(), id, spent, deps.now()));
       for (const [key, flight] of flights) if (flight.id === id) forget(key, flight);
       for (const scope of lines.keys()) wake(scope);

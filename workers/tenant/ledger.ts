@@ -314,8 +314,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(() => this.#calls.start(request, telling));
   }
 
-  settleCall(id: string, spent: readonly Spent[]): Promise<void> {
-    return coded(() => this.#calls.settle(id, spent));
+  settleCall(id: string, spent: readonly Spent[], opened: readonly string[] = []): Promise<void> {
+    return coded(() => this.#calls.settle(id, spent, opened));
   }
 
   recordAnswers(records: readonly AnswerRecord[]): Promise<void> {
