@@ -5,25 +5,25 @@ import { ADMISSION, CONFIG, makeWorld, PRINCIPAL, QUESTION } from "../fakes/ask-
 import { scriptedProvider } from "../fakes/scripted-provider.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 
-describe("an answer that takes longer in all than it may", () => {
-  /** Its model says a word and no more, and may be silent for as long as it likes. */
-  function slow(): { readonly asking: Asking; readonly aborted: () => number } {
-    const model = scriptedProvider([{ say: "the berth " }, { hang: true }]);
-    const world = makeWorld({ "a/one": model });
-    const limits = { firstTokenTimeoutMs: 60_000, idleTimeoutMs: 60_000 };
-    world.admission = { ...ADMISSION, config: { ...CONFIG, limits } };
-    const request = new Request("http://127.0.0.1/v1/ask");
-    return {
-      asking: {
-        ask: (signal) => world.ask({ ...QUESTION, model: "a/one" }, PRINCIPAL, signal),
-        call: { request, url: new URL(request.url), params: {}, requestId: "r" },
-        timeoutMs: 300,
-        closed: () => undefined,
-      },
-      aborted: model.aborted,
-    };
-  }
+/** Its model says a word and no more, and may be silent for as long as it likes. */
+function slow(): { readonly asking: Asking; readonly aborted: () => number } {
+  const model = scriptedProvider([{ say: "the berth " }, { hang: true }]);
+  const world = makeWorld({ "a/one": model });
+  const limits = { firstTokenTimeoutMs: 60_000, idleTimeoutMs: 60_000 };
+  world.admission = { ...ADMISSION, config: { ...CONFIG, limits } };
+  const request = new Request("http://127.0.0.1/v1/ask");
+  return {
+    asking: {
+      ask: (signal) => world.ask({ ...QUESTION, model: "a/one" }, PRINCIPAL, signal),
+      call: { request, url: new URL(request.url), params: {}, requestId: "r" },
+      timeoutMs: 300,
+      closed: () => undefined,
+    },
+    aborted: model.aborted,
+  };
+}
 
+describe("an answer that takes longer in all than it may", () => {
   it("is deadline_exceeded where it is wanted whole, and its model is stopped", async () => {
     const { asking, aborted } = slow();
     await expect(wholeAnswer(asking)).rejects.toMatchObject({ code: "deadline_exceeded" });
