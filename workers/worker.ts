@@ -10,6 +10,7 @@ import type { Source } from "../shared/ports/source.ts";
 import type { SearchIndex } from "../shared/ports/vector-index.ts";
 import { embedderOf } from "../shared/space.ts";
 import { makeAdmissions, type Admissions } from "./admissions.ts";
+import { makeAftermath } from "./answer/aftermath.ts";
 import { makeAsk, type AskDeps } from "./answer/ask.ts";
 import { makeAudited } from "./answer/audit.ts";
 import { makeErasableCache } from "./answer/cache-erase.ts";
@@ -17,7 +18,6 @@ import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
 import { makeModelHealth } from "./answer/health.ts";
 import { makeReadRow } from "./answer/read-row.ts";
-import { makeRecorder } from "./answer/records.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { modelsBehind, presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
@@ -93,10 +93,10 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     makeRecheck(await parts.shardOf(admission), admission);
   const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
   const keys = makeAnswerKeys(() => cacheSecret(host));
+  const aftermath = makeAftermath({ ledger: parts.ledgerOf, keys, defer, sleep, host });
   const audited = makeAudited({
     append: (of, entries) => parts.ledgerOf(of).appendAudit(entries),
-    defer,
-    sleep,
+    later: aftermath.audit,
     host,
   });
   const askDeps: AskDeps = {
@@ -105,11 +105,12 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     recheck,
     cache: makeAnswerCache(env.CACHE, host),
     keys,
-    record: makeRecorder({ keys, ledger: parts.ledgerOf, defer, sleep, now }),
+    record: aftermath.record,
     providers,
     health: makeModelHealth(() => host.now()),
     host,
     calls: parts.ledgerOf,
+    settle: aftermath.settle,
     defer,
     sleep,
     random: Math.random,

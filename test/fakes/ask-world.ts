@@ -6,6 +6,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
 import { makeAudited } from "../../workers/answer/audit.ts";
+import { makeAftermath } from "../../workers/answer/aftermath.ts";
 import { makeAsk, type AskDeps } from "../../workers/answer/ask.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
 import { secretHost } from "./secret-host.ts";
@@ -215,12 +216,12 @@ export function makeWorld(
         if (joined) return joined;
         return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
       },
-      async settleCall(_id, spent, opened = []) {
-        world.trips.push("settle-call");
-        world.spent.push(spent);
-        world.opened.push(...opened);
-      },
     }),
+    settle(_tenant, { spent, opened = [] }) {
+      world.trips.push("settle-call");
+      world.spent.push(spent);
+      world.opened.push(...opened);
+    },
     defer: (work) => void world.deferred.push(work),
     async sleep(ms) {
       world.waits.push(ms);
@@ -233,8 +234,18 @@ export function makeWorld(
         if (world.auditDown) throw new QuaysideError("registry_unavailable", "down");
         for (const { record } of entries) world.audit.push(JSON.parse(record));
       },
-      defer: (work) => void world.deferred.push(work),
-      sleep: async () => undefined,
+      later: makeAftermath({
+        ledger: () => ({
+          async conclude({ audit }) {
+            if (world.auditDown) throw new QuaysideError("registry_unavailable", "down");
+            for (const { record } of audit) world.audit.push(JSON.parse(record));
+          },
+        }),
+        keys,
+        defer: (work) => void world.deferred.push(work),
+        sleep: async () => undefined,
+        host,
+      }).audit,
       host,
     })(ask),
     audit: [],

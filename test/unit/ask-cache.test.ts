@@ -58,9 +58,19 @@ describe("ask: the exact cache", () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
     const { answer } = await tell(world, { cache: "bypass" });
     expect(answer?.cache).toBe("bypass");
+    expect(world.trips).toEqual(["admit", "retrieve", "settle-call"]);
+    expect(world.cached.size).toBe(0);
+  });
+
+  it("is passed by within the budgets, where there are any", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    world.admission = {
+      ...world.admission,
+      config: { ...world.admission.config, budgets: { tenant: { tokensPerDay: 1000 } } },
+    };
+    await tell(world, { cache: "bypass" });
     expect(world.trips).toEqual(["admit", "retrieve", "start-call", "settle-call"]);
     expect(world.calls[0]?.flight).toBeUndefined();
-    expect(world.cached.size).toBe(0);
   });
 
   it("is all there is on request", async () => {

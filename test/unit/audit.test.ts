@@ -73,6 +73,7 @@ describe("the record of a question", () => {
     for await (const event of world.ask(QUESTION, PRINCIPAL, new AbortController().signal)) {
       if (event.type === "delta") break;
     }
+    await Promise.all(world.deferred);
     expect(world.audit.map((record) => record["ending"])).toEqual(["left"]);
   });
 
@@ -106,6 +107,7 @@ describe("rows that are recorded first", () => {
       expect(event.type).toBe("evidence");
       break;
     }
+    await Promise.all(world.deferred);
     expect(world.audit.map((record) => [record["action"], record["id"]])).toEqual([
       ["ask-opened", world.audit[0]?.["id"]],
       ["ask", world.audit[0]?.["id"]],

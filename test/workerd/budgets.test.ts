@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
-import type { CallRequest, CallStart, Telling } from "../../workers/tenant/api-answers.ts";
+import type { CallRequest, CallStart, Telling, Left, Settlement } from "../../workers/tenant/api-answers.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
 
 const MODEL = "a/one";
@@ -61,6 +61,10 @@ async function refusal(ledger: LedgerApi, asked: CallRequest): Promise<unknown> 
   return ledger.startCall(asked, undefined).catch((error: unknown) => error);
 }
 
+function settled(id: string, spent: Settlement["spent"]): Left {
+  return { settled: [{ id, spent }], answers: [], audit: [] };
+}
+
 describe("budgets", () => {
   it("never spend over the cap and refuse nobody while money is left: 1,000 at once", async () => {
     const cap = 50_000;
@@ -82,7 +86,7 @@ describe("budgets", () => {
       committed += tokens;
       most = Math.max(most, committed);
       largest = Math.max(largest, tokens);
-      await ledger.settleCall(asked.id, [{ model: MODEL, tokens, nanoUsd: tokens * 1000 }]);
+      await ledger.conclude(settled(asked.id, [{ model: MODEL, tokens, nanoUsd: tokens * 1000 }]));
     };
     await Promise.all(Array.from({ length: 1000 }, (_, i) => one(i)));
     expect(most).toBeLessThanOrEqual(cap);
@@ -103,7 +107,7 @@ describe("budgets", () => {
       Array.from({ length: 100 }, async () => {
         const asked = request(100);
         const models = await start(ledger, asked);
-        await ledger.settleCall(asked.id, asked.calls);
+        await ledger.conclude(settled(asked.id, asked.calls));
         return models;
       }),
     );
@@ -128,7 +132,7 @@ describe("budgets", () => {
     const { ledger } = await open(budgets);
     const first = request(100);
     expect(await start(ledger, first)).toEqual([MODEL]);
-    await ledger.settleCall(first.id, first.calls);
+    await ledger.conclude(settled(first.id, first.calls));
     expect(await start(ledger, request(1))).toBe("budget_exhausted");
     expect(await start(ledger, request(100, other))).not.toBe("budget_exhausted");
   });
@@ -172,7 +176,7 @@ describe("budgets", () => {
       await start(ledger, asked);
       order.push(name);
     });
-    await ledger.settleCall(first.id, []);
+    await ledger.conclude(settled(first.id, []));
     await Promise.all(waiting);
     expect(order).toEqual(["b", "c"]);
   });
@@ -182,8 +186,8 @@ describe("budgets", () => {
     const asked = request(60);
     expect(await start(ledger, asked)).toEqual([MODEL]);
     expect(await start(ledger, asked)).toEqual([MODEL]);
-    await ledger.settleCall(asked.id, asked.calls);
-    await ledger.settleCall(asked.id, asked.calls);
+    await ledger.conclude(settled(asked.id, asked.calls));
+    await ledger.conclude(settled(asked.id, asked.calls));
     expect(await spent(ledger, "tenant")).toBe(60);
   });
 
@@ -194,8 +198,8 @@ describe("budgets", () => {
     await sql("UPDATE holds SET until = 0");
     const after = request(40);
     expect(await start(ledger, after)).toEqual([MODEL]);
-    await ledger.settleCall(after.id, after.calls);
-    await ledger.settleCall(lost.id, [{ model: MODEL, tokens: 30, nanoUsd: 0 }]);
+    await ledger.conclude(settled(after.id, after.calls));
+    await ledger.conclude(settled(lost.id, [{ model: MODEL, tokens: 30, nanoUsd: 0 }]));
     expect(await spent(ledger, "tenant")).toBe(70);
     expect((await ledger.budgets()).lines[0]).toMatchObject({ heldTokens: 0 });
   });
@@ -204,7 +208,7 @@ describe("budgets", () => {
     const { ledger, sql } = await open({ tenant: { tokensPerDay: 100 } });
     const asked = request(100);
     await start(ledger, asked);
-    await ledger.settleCall(asked.id, asked.calls);
+    await ledger.conclude(settled(asked.id, asked.calls));
     expect(await start(ledger, request(1))).toBe("budget_exhausted");
     await sql("UPDATE spending SET day = '2026-01-01'");
     expect(await start(ledger, request(100))).toEqual([MODEL]);
@@ -214,7 +218,7 @@ describe("budgets", () => {
     const { ledger } = await open(undefined);
     const asked = request(60);
     expect(await start(ledger, asked)).toEqual([MODEL]);
-    await ledger.settleCall(asked.id, asked.calls);
+    await ledger.conclude(settled(asked.id, asked.calls));
     expect((await ledger.budgets()).lines.map(({ scope, tokens }) => [scope, tokens])).toEqual([
       ["tenant", 60],
       [`model:${MODEL}`, 60],
@@ -256,7 +260,7 @@ describe("answers that are being written already", () => {
     await start(ledger, leader, telling("x"));
     expect(await start(ledger, request(1, { flight: "other" }), telling())).toEqual([MODEL]);
     expect(await start(ledger, request(1), telling())).toEqual([MODEL]);
-    await ledger.settleCall(leader.id, []);
+    await ledger.conclude(settled(leader.id, []));
     expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
   });
 
@@ -281,7 +285,11 @@ describe("a model that one isolate found failing", () => {
     const other = await open(undefined);
     const first = request(1);
     await ledger.startCall(first, undefined);
-    await ledger.settleCall(first.id, [], [MODEL]);
+    await ledger.conclude({
+      settled: [{ id: first.id, spent: [], opened: [MODEL] }],
+      answers: [],
+      audit: [],
+    });
     const told = await ledger.startCall(request(1), undefined);
     expect(told).toMatchObject({ type: "lead", models: [MODEL], open: [[MODEL, expect.any(Number)]] });
     expect(await other.ledger.startCall(request(1), undefined)).not.toHaveProperty("open");

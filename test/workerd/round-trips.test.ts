@@ -20,7 +20,7 @@ let rounds: string[][] = [];
 let underWay = 0;
 let held: (() => void)[] = [];
 
-const LATER = ["CACHE.put", "LEDGER.appendAudit", "LEDGER.settleCall", "LEDGER.recordAnswers"];
+const LATER = ["CACHE.put", "LEDGER.conclude"];
 
 async function traced<T>(name: string, call: () => T | Promise<T>): Promise<T> {
   if (LATER.includes(name)) {

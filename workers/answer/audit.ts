@@ -7,7 +7,7 @@ import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import type { Admission } from "../tenant/api.ts";
-import { makeWriteBehind } from "../write-behind.ts";
+import type { Aftermath } from "./aftermath.ts";
 import { within } from "./retrieve.ts";
 
 /**
@@ -37,39 +37,21 @@ export type TrailedAsk = (
 ) => AsyncIterable<AnswerEvent>;
 
 export interface AuditDeps {
-  /** Appends to the tenant's trail. */
+  /** Appends to the tenant's trail at once. */
   readonly append: (tenant: string, entries: readonly AuditEntry[]) => Promise<unknown>;
-  readonly defer: (work: Promise<unknown>) => void;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly host: Pick<Host, "now" | "log">;
+  /** Appends soon, and logs what it could not. */
+  readonly later: Aftermath["audit"];
+  readonly host: Pick<Host, "now">;
 }
 
 const hasher = makeHasher();
 
 /** Questions that leave a record each. */
 export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {
-  const { host, append, defer, sleep } = deps;
-  const later = makeWriteBehind<AuditEntry & { readonly id: string }>({
-    write: (tenant, entries) =>
-      append(
-        tenant,
-        entries.map(({ key, record }) => ({ key, record })),
-      ),
-    failed: (entries) => {
-      for (const { id } of entries) host.log({ level: "error", event: "audit-failed", id });
-    },
-    defer,
-    sleep,
-    now: () => host.now(),
-  });
-  return (ask) => audited(ask, deps, later);
+  return (ask) => audited(ask, deps);
 }
 
-function audited(
-  ask: TrailedAsk,
-  deps: AuditDeps,
-  later: (tenant: string, entry: AuditEntry & { readonly id: string }) => void,
-): Ask {
+function audited(ask: TrailedAsk, deps: AuditDeps): Ask {
   return async function* recorded(question, principal, signal) {
     const startedAt = deps.host.now();
     const id = crypto.randomUUID();
@@ -129,7 +111,7 @@ function audited(
       ending = error instanceof QuaysideError ? error.code : "internal";
       throw error;
     } finally {
-      later(principal.tenant, { id, ...entry("ask") });
+      deps.later(principal.tenant, { id, ...entry("ask") });
     }
   };
 }

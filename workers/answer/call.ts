@@ -4,6 +4,7 @@ import type { Usage } from "../../shared/ports/chat-provider.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import type { LedgerApi } from "../tenant/api.ts";
 import type { CallCost, CallRequest, CallStart, Spent } from "../tenant/api-answers.ts";
+import type { Aftermath } from "./aftermath.ts";
 import { generate, type GenerateDeps, type GenerateEvent, type GenerateInput } from "./generate.ts";
 import { within } from "./retrieve.ts";
 import { affordable, modelConfig } from "./route.ts";
@@ -28,7 +29,8 @@ export interface ModelCall {
 }
 
 export interface CallDeps extends GenerateDeps {
-  readonly calls: (tenant: string) => Pick<LedgerApi, "startCall" | "settleCall">;
+  readonly calls: (tenant: string) => Pick<LedgerApi, "startCall">;
+  readonly settle: Aftermath["settle"];
   /** Lets work go on after the answer's last byte. */
   readonly defer: (work: Promise<unknown>) => void;
 }
@@ -72,7 +74,11 @@ export function openCall(
     const id = base64url(crypto.getRandomValues(new Uint8Array(12)));
     const telling = makeTelling();
     const request: CallRequest = { id, subject, groups, calls, flight: shared };
-    const started = ledger.startCall(request, shared === undefined ? undefined : telling.join);
+    // Nothing to hold, and nobody to share it with: the ledger only hears what was spent, afterwards.
+    const started: Promise<CallStart> =
+      shared === undefined && input.config.budgets === undefined
+        ? Promise.resolve({ type: "lead", models: callable })
+        : ledger.startCall(request, shared === undefined ? undefined : telling.join);
     // Whoever waits for it hears of a failure; if nobody does, it is of no interest.
     started.catch(() => undefined);
     return { id, telling, started };
@@ -83,10 +89,10 @@ export function openCall(
   const drop = ({ id, telling, started }: Begun): void => {
     telling.end(false);
     const settled = started.then(
-      ({ type }) => (type === "lead" ? ledger.settleCall(id, []) : undefined),
+      ({ type }) => (type === "lead" ? deps.settle(principal.tenant, { id, spent: [] }) : undefined),
       () => undefined,
     );
-    deps.defer(settled.catch(() => undefined));
+    deps.defer(settled);
   };
 
   async function* lead(
@@ -105,7 +111,7 @@ export function openCall(
       if (!open) return;
       open = false;
       telling.end(whole);
-      deps.defer(ledger.settleCall(id, meter.spent(), opened).catch(() => undefined));
+      deps.settle(principal.tenant, { id, spent: meter.spent(), opened });
     };
     try {
       for await (const event of write(generated)) {

@@ -1,10 +1,8 @@
 import type { Answer, Principal } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
-import type { LedgerApi } from "../tenant/api.ts";
 import type { AnswerRecord } from "../tenant/api-answers.ts";
 import type { Asked } from "./asked.ts";
 import type { AnswerKeys } from "./cache-key.ts";
-import { makeWriteBehind } from "../write-behind.ts";
 import { PROMPT_VERSION } from "./prompt.ts";
 import { questionKind } from "./route-rules.ts";
 
@@ -20,34 +18,16 @@ export interface Given {
   readonly kept: Answer | undefined;
 }
 
-export interface RecorderDeps {
-  readonly keys: Pick<AnswerKeys, "questionDigest">;
-  readonly ledger: (tenant: string) => Pick<LedgerApi, "recordAnswers">;
-  readonly defer: (work: Promise<unknown>) => void;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  readonly now: () => number;
-}
-
-/** Writes answers down after their last byte, several in one call. */
-export function makeRecorder(deps: RecorderDeps): (given: Given) => void {
-  const later = makeWriteBehind<Given>({
-    ...deps,
-    write: async (tenant, given) =>
-      deps.ledger(tenant).recordAnswers(await Promise.all(given.map((one) => recordOf(one, deps)))),
-    // Counters and a replay are missed, which no one waits for.
-    failed: () => undefined,
-  });
-  return (given) => later(given.principal.tenant, given);
-}
-
-async function recordOf(
+/** What is remembered of it. */
+export async function recordOf(
   { principal, asked, answer, evidence, rows, kept }: Given,
-  { keys, now }: RecorderDeps,
+  keys: Pick<AnswerKeys, "questionDigest">,
+  now: number,
 ): Promise<AnswerRecord> {
   const { question, admission } = asked;
   return {
     id: answer.id,
-    at: now(),
+    at: now,
     subject: principal.subject,
     from: kept?.id,
     question: await keys.questionDigest(question.text, question.history),

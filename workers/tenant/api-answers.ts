@@ -1,3 +1,5 @@
+import type { AuditEntry } from "../../shared/audit-wire.ts";
+
 /** What the ledger offers to answers: budgets, answers that are shared while they are written, records, ratings. */
 
 /** The most that one model may spend on an answer; money in billionths of a US dollar. */
@@ -82,6 +84,21 @@ export interface AnswerRecord {
   readonly saved: { readonly tokens: number; readonly usd: number };
 }
 
+/** One answer's account: what was held for it becomes what was spent. */
+export interface Settlement {
+  readonly id: string;
+  readonly spent: readonly Spent[];
+  /** Models that kept failing: see `circuits.ts`. */
+  readonly opened?: readonly string[];
+}
+
+/** What answers leave behind. */
+export interface Left {
+  readonly settled: readonly Settlement[];
+  readonly answers: readonly AnswerRecord[];
+  readonly audit: readonly AuditEntry[];
+}
+
 /** All answers since the beginning. */
 export interface AnswerTotal {
   readonly model: string;
@@ -117,13 +134,8 @@ export interface AnswersApi {
    * the same answer that is already being written. @throws `budget_exhausted`, with the time until the budget is there again.
    */
   startCall(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
-  /**
-   * After an answer, however it ended: what was held becomes what was spent. Repeating it changes nothing.
-   * @param opened models that kept failing: see `circuits.ts`.
-   */
-  settleCall(id: string, spent: readonly Spent[], opened?: readonly string[]): Promise<void>;
-  /** After answers: repeating a record changes nothing. */
-  recordAnswers(records: readonly AnswerRecord[]): Promise<void>;
+  /** After answers, however they ended; all of it or nothing. Repeating a record changes nothing, nor a settlement of what was held. */
+  conclude(left: Left): Promise<void>;
   answer(id: string): Promise<AnswerRecord | undefined>;
   /** Kept answers whose model read a row, newest first, at most 50 of the newest 2,000. @param subject whose; undefined: everybody's. */
   answersFrom(row: string, subject: string | undefined): Promise<readonly AnswerRecord[]>;

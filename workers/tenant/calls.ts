@@ -1,8 +1,8 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { CallRequest, CallStart, Spent, Telling } from "./api-answers.ts";
+import type { CallRequest, CallStart, Settlement, Telling } from "./api-answers.ts";
 import { makeCircuits } from "./circuits.ts";
-import { holdBudget, resetAt, settleBudget } from "./ledger-budgets.ts";
+import { holdBudget, resetAt, settleBudget, type Held } from "./ledger-budgets.ts";
 
 /**
  * Answers under way in one tenant, before and after their model is asked. One call says who may ask one, within which budget,
@@ -11,7 +11,8 @@ import { holdBudget, resetAt, settleBudget } from "./ledger-budgets.ts";
 export interface Calls {
   /** @throws QuaysideError `budget_exhausted` with the time until it is there again. */
   start(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
-  settle(id: string, spent: readonly Spent[], opened: readonly string[]): Promise<void>;
+  /** Call within a transaction. */
+  settle(settled: readonly Settlement[]): void;
 }
 
 export interface CallsDeps {
@@ -91,7 +92,9 @@ export function makeCalls(deps: CallsDeps): Calls {
             if (events) return { type: "follow", events };
             continue;
           }
-          const held = deps.change(() => holdBudget(deps.sql, deps.budgets(), request, deps.now()));
+          const budgets = deps.budgets();
+          const hold = (): Held => holdBudget(deps.sql, budgets, request, deps.now());
+          const held = budgets ? deps.change(hold) : hold();
           if (held.type === "granted") {
             if (request.flight !== undefined && telling) {
               flights.set(request.flight, { id: request.id, telling: kept(telling), since: deps.now() });
@@ -111,11 +114,15 @@ export function makeCalls(deps: CallsDeps): Calls {
         if (waitedFor !== undefined) wake(waitedFor);
       }
     },
-    async settle(id, spent, opened) {
-      circuits.ended(id, spent, opened);
-      deps.change(() => settleBudget(deps.sql, deps.budgets(), id, spent, deps.now()));
-      for (const [key, flight] of flights) if (flight.id === id) forget(key, flight);
-      for (const scope of lines.keys()) wake(scope);
+    settle(settled) {
+      const budgets = deps.budgets();
+      for (const { id, spent, opened = [] } of settled) {
+        circuits.ended(id, spent, opened);
+        settleBudget(deps.sql, budgets, id, spent, deps.now());
+      }
+      const ended = new Set(settled.map(({ id }) => id));
+      for (const [key, flight] of flights) if (ended.has(flight.id)) forget(key, flight);
+      for (const scope of lines.keys()) for (const _ of settled) wake(scope);
     },
   };
 }

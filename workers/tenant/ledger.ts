@@ -23,7 +23,7 @@ import type {
   TenantStatus,
 } from "./api.ts";
 import { appendAudit, auditAfter, auditHead } from "./ledger-audit.ts";
-import type { AnswerRecord, CallRequest, CallStart, Rating, Spent, Telling } from "./api-answers.ts";
+import type { AnswerRecord, CallRequest, CallStart, Left, Rating, Telling } from "./api-answers.ts";
 import { makeCalls, type Calls } from "./calls.ts";
 import {
   answerById,
@@ -314,14 +314,14 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(() => this.#calls.start(request, telling));
   }
 
-  settleCall(id: string, spent: readonly Spent[], opened: readonly string[] = []): Promise<void> {
-    return coded(() => this.#calls.settle(id, spent, opened));
-  }
-
-  recordAnswers(records: readonly AnswerRecord[]): Promise<void> {
-    return this.#change(() =>
-      storeAnswers(this.#sql, records, this.#configured().config.answers, Date.now()),
-    );
+  conclude({ settled, answers, audit }: Left): Promise<void> {
+    return this.#change(() => {
+      if (settled.length > 0) this.#calls.settle(settled);
+      if (answers.length > 0) {
+        storeAnswers(this.#sql, answers, this.#configured().config.answers, Date.now());
+      }
+      if (audit.length > 0) appendAudit(this.#sql, audit);
+    });
   }
 
   answer(id: string): Promise<AnswerRecord | undefined> {
