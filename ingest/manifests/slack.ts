@@ -1,3 +1,4 @@
+import type { AppsManifestCreateArguments } from "@slack/web-api";
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 
@@ -20,7 +21,7 @@ const SCOPES = [
  * @param url where Slack reaches the Worker: https, no path.
  * @throws QuaysideError `config_invalid`.
  */
-export function slackManifest(config: Config, url: string): Readonly<Record<string, unknown>> {
+export function slackManifest(config: Config, url: string): AppsManifestCreateArguments["manifest"] {
   const slack = config.surfaces?.slack;
   if (!slack) {
     throw new QuaysideError(
@@ -37,7 +38,7 @@ export function slackManifest(config: Config, url: string): Readonly<Record<stri
       bot_user: { display_name: name, always_online: true },
       agent_view: {
         agent_description: description.slice(0, MAX_DESCRIPTION),
-        ...(prompts.length > 0 ? { suggested_prompts: prompts } : {}),
+        ...(prompts.length > 0 ? { suggested_prompts: [...prompts] } : {}),
       },
       slash_commands: [
         {
@@ -49,7 +50,7 @@ export function slackManifest(config: Config, url: string): Readonly<Record<stri
         },
       ],
     },
-    oauth_config: { scopes: { bot: SCOPES } },
+    oauth_config: { scopes: { bot: [...SCOPES] } },
     settings: {
       event_subscriptions: {
         request_url: `${url}/slack/events`,

@@ -9,7 +9,7 @@ import { slackAnswerer } from "../../workers/surfaces/slack-answer.ts";
 import { makeSlackApi } from "../../workers/surfaces/slack-api.ts";
 import { makeSlackPeople } from "../../workers/surfaces/slack-people.ts";
 import { slackSurface } from "../../workers/surfaces/slack.ts";
-import { BOT_TOKEN, type SlackStub } from "../stubs/slack.ts";
+import { BOT_TOKEN, SECOND_BOT_TOKEN, type SlackStub } from "../stubs/slack.ts";
 import { CONFIG } from "./ask-world.ts";
 import { makeMemoryThreads, type MemoryThreads } from "./memory-threads.ts";
 
@@ -127,6 +127,7 @@ export function makeSlackWorld(stub: SlackStub): SlackWorld {
         SLACK_SIGNING_SECRET_PREVIOUS: "previous-secret-0001",
         SLACK_SIGNING_SECRET_PREVIOUS_UNTIL: "2026-09-21T14:14:20Z",
         SLACK_BOT_TOKEN: BOT_TOKEN,
+        SLACK_BOT_TOKEN_T02: SECOND_BOT_TOKEN,
         SLACK_API_URL: `${stub.url}/api`,
       })[name],
     now: () => world.now,

@@ -7,10 +7,18 @@ import { parseBody, runStub, sendJson, startStub, type Call, type Exchange, type
  * blocks is what users measured.
  */
 
+/** The app is installed in two workspaces, T01 and T02; each gave it a token. */
 export const BOT_TOKEN = "xoxb-stub-token";
+export const SECOND_BOT_TOKEN = "xoxb-stub-second-token";
+const TEAMS: Readonly<Record<string, string>> = {
+  [`Bearer ${BOT_TOKEN}`]: "T01",
+  [`Bearer ${SECOND_BOT_TOKEN}`]: "T02",
+};
 
 /** A message as a reader of the channel sees it now. */
 export interface SlackMessage {
+  /** The workspace whose token wrote it. */
+  readonly team: string;
   readonly channel: string;
   readonly ts: string;
   readonly thread: string | undefined;
@@ -117,10 +125,13 @@ const ARGUMENTS = {
 } as const;
 
 /** Slack's answer to a body: its fields, or the code of its refusal. */
-type Perform = (body: string) => Record<string, unknown> | string;
+type Perform = (body: string, team: string) => Record<string, unknown> | string;
 
-function method<T>(schema: z.ZodMiniType<T>, act: (input: T) => Record<string, unknown> | string): Perform {
-  return (body) => {
+function method<T>(
+  schema: z.ZodMiniType<T>,
+  act: (input: T, team: string) => Record<string, unknown> | string,
+): Perform {
+  return (body, team) => {
     const parsed = parseBody(schema, body);
     if ("problem" in parsed) {
       const [code] = /invalid_blocks|msg_too_long|no_text|invalid_thread_ts/.exec(parsed.problem) ?? [];
@@ -128,7 +139,7 @@ function method<T>(schema: z.ZodMiniType<T>, act: (input: T) => Record<string, u
     }
     const sent: unknown = Reflect.get(Object(parsed.input), "blocks");
     if (sent !== undefined && JSON.stringify(sent).length > 13_200) return "msg_blocks_too_long";
-    return act(parsed.input);
+    return act(parsed.input, team);
   };
 }
 
@@ -141,19 +152,23 @@ export async function startSlack(options: SlackOptions, port = 0): Promise<Slack
   const scopes = options.scopes ?? ["chat:write", "users:read", "users:read.email"];
   const next = (): string => `${(clock += 1)}.000100`;
 
-  const find = (channel: string, ts: string): SlackMessage | undefined =>
-    messages.find((message) => message.channel === channel && message.ts === ts);
+  const find = (team: string, channel: string, ts: string): SlackMessage | undefined =>
+    messages.find((message) => message.team === team && message.channel === channel && message.ts === ts);
 
-  function add(input: {
-    channel: string;
-    thread_ts?: string | undefined;
-    text?: string | undefined;
-    blocks?: readonly unknown[] | undefined;
-    user?: string;
-    streaming?: boolean;
-  }): string {
+  function add(
+    team: string,
+    input: {
+      channel: string;
+      thread_ts?: string | undefined;
+      text?: string | undefined;
+      blocks?: readonly unknown[] | undefined;
+      user?: string;
+      streaming?: boolean;
+    },
+  ): string {
     const ts = next();
     messages.push({
+      team,
       channel: input.channel,
       ts,
       thread: input.thread_ts,
@@ -166,37 +181,44 @@ export async function startSlack(options: SlackOptions, port = 0): Promise<Slack
   }
 
   const methods: Readonly<Record<string, Perform>> = {
-    "users.info": method(ARGUMENTS["users.info"], ({ user }) => {
-      const found = options.users.find(({ id }) => id === user);
+    "users.info": method(ARGUMENTS["users.info"], ({ user }, team) => {
+      const found = options.users.find(
+        (one) => one.id === user && (one.team_id === team || one.is_stranger === true),
+      );
       return found ? { user: found } : "user_not_found";
     }),
-    "chat.postMessage": method(ARGUMENTS["chat.postMessage"], (input) => ({
+    "chat.postMessage": method(ARGUMENTS["chat.postMessage"], (input, team) => ({
       channel: input.channel,
-      ts: add(input),
+      ts: add(team, input),
     })),
-    "chat.postEphemeral": method(ARGUMENTS["chat.postEphemeral"], (input) => ({ message_ts: add(input) })),
-    "chat.update": method(ARGUMENTS["chat.update"], (input) => {
-      const message = find(input.channel, input.ts);
+    "chat.postEphemeral": method(ARGUMENTS["chat.postEphemeral"], (input, team) => ({
+      message_ts: add(team, input),
+    })),
+    "chat.update": method(ARGUMENTS["chat.update"], (input, team) => {
+      const message = find(team, input.channel, input.ts);
       if (!message) return "message_not_found";
       Object.assign(message, { text: input.text, blocks: input.blocks ?? [], streaming: false });
       return { channel: input.channel, ts: input.ts };
     }),
-    "chat.startStream": method(ARGUMENTS["chat.startStream"], (input) => {
+    "chat.startStream": method(ARGUMENTS["chat.startStream"], (input, team) => {
       const direct = input.channel.startsWith("D");
       if (!direct && (input.recipient_user_id === undefined || input.recipient_team_id === undefined)) {
         return "missing_recipient_user_id";
       }
       if ((calls.get("chat.startStream") ?? 0) > (options.streamsPerMinute ?? Infinity)) return "ratelimited";
-      return { channel: input.channel, ts: add({ ...input, text: input.markdown_text, streaming: true }) };
+      return {
+        channel: input.channel,
+        ts: add(team, { ...input, text: input.markdown_text, streaming: true }),
+      };
     }),
-    "chat.appendStream": method(ARGUMENTS["chat.appendStream"], (input) => {
-      const message = find(input.channel, input.ts);
+    "chat.appendStream": method(ARGUMENTS["chat.appendStream"], (input, team) => {
+      const message = find(team, input.channel, input.ts);
       if (message?.streaming !== true) return "message_not_in_streaming_state";
       message.text += input.markdown_text;
       return { channel: input.channel, ts: input.ts };
     }),
-    "chat.stopStream": method(ARGUMENTS["chat.stopStream"], (input) => {
-      const message = find(input.channel, input.ts);
+    "chat.stopStream": method(ARGUMENTS["chat.stopStream"], (input, team) => {
+      const message = find(team, input.channel, input.ts);
       if (message?.streaming !== true) return "message_not_in_streaming_state";
       message.text += input.markdown_text ?? "";
       message.blocks = input.blocks ?? [];
@@ -222,7 +244,9 @@ export async function startSlack(options: SlackOptions, port = 0): Promise<Slack
     }
     const name = call.path.replace(/^\/api\//, "");
     calls.set(name, (calls.get(name) ?? 0) + 1);
-    const result = refusalOf(call, name, scopes) ?? methods[name]?.(call.body) ?? "unknown_method";
+    const team = TEAMS[call.headers.authorization ?? ""];
+    const refusal = refusalOf(call, name, scopes, team);
+    const result = refusal ?? methods[name]?.(call.body, team ?? "") ?? "unknown_method";
     if (result === "ratelimited") {
       return sendJson(call, 429, { ok: false, error: "ratelimited" }, { "retry-after": "30" });
     }
@@ -259,12 +283,13 @@ function refusalOf(
   call: Exchange & Pick<Call, "is">,
   method: string,
   scopes: readonly string[],
+  team: string | undefined,
 ): string | undefined {
   if (call.is("token_revoked")) return "token_revoked";
   if (call.is("channel_type_not_supported") && method === "chat.startStream")
     return "channel_type_not_supported";
   if (call.headers.authorization === undefined) return "not_authed";
-  if (call.headers.authorization !== `Bearer ${BOT_TOKEN}`) return "invalid_auth";
+  if (team === undefined) return "invalid_auth";
   if (call.headers["content-type"]?.startsWith("application/json") !== true) return "invalid_post_type";
   const needed = SCOPES[method];
   return needed === undefined || scopes.includes(needed) ? undefined : "missing_scope";

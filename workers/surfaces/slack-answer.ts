@@ -2,7 +2,7 @@ import { detectLanguage } from "../../shared/analysis.ts";
 import type { Answerer } from "../thread/api.ts";
 import { askAs, attempt, safeText } from "./chat-ask.ts";
 import { chatTexts } from "./chat-texts.ts";
-import { answerBlocks, cut, MAX_MARKDOWN, type Block } from "./slack-blocks.ts";
+import { answerBlocks, withText, type Block } from "./slack-blocks.ts";
 import { askAgain, share, showEvidence, takeFeedback, welcome } from "./slack-clicks.ts";
 import {
   channelOf,
@@ -110,7 +110,7 @@ async function answerCommand(job: Job, work: Of<"command">): Promise<void> {
         response_type: "ephemeral",
         replace_original: true,
         text,
-        blocks: [{ type: "markdown", text: cut(text, MAX_MARKDOWN) }, ...blocks],
+        blocks: withText(text, blocks),
       },
       job.signal,
     );

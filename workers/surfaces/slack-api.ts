@@ -1,16 +1,53 @@
+import type {
+  AssistantThreadsSetStatusArguments,
+  AssistantThreadsSetSuggestedPromptsArguments,
+  ChatAppendStreamArguments,
+  ChatPostEphemeralArguments,
+  ChatPostMessageArguments,
+  ChatStartStreamArguments,
+  ChatStopStreamArguments,
+  ChatUpdateArguments,
+  UsersInfoArguments,
+} from "@slack/web-api";
 import * as z from "zod/mini";
 import { request } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 
+/** What the methods take, in Slack's own words: its types are erased, nothing of its SDK is in the Worker. */
+interface Methods {
+  readonly "users.info": UsersInfoArguments;
+  readonly "chat.postMessage": ChatPostMessageArguments;
+  readonly "chat.postEphemeral": ChatPostEphemeralArguments;
+  readonly "chat.update": ChatUpdateArguments;
+  readonly "chat.startStream": ChatStartStreamArguments;
+  readonly "chat.appendStream": ChatAppendStreamArguments;
+  readonly "chat.stopStream": ChatStopStreamArguments;
+  readonly "assistant.threads.setStatus": AssistantThreadsSetStatusArguments;
+  readonly "assistant.threads.setSuggestedPrompts": AssistantThreadsSetSuggestedPromptsArguments;
+}
+
+/** The same, for what is only sent. */
+export type Sent<T> = T extends readonly (infer Item)[]
+  ? readonly Sent<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Sent<T[Key]> }
+    : T;
+
 /** Slack's Web API as this surface uses it: JSON in, `ok` and a code out. docs.slack.dev, Web API, read 2026-11. */
 export interface SlackApi {
   /**
    * Calls a method once, again after a 429 with a short wait or a 5xx.
+   * @param team the workspace in which it happens: each may have a token of its own.
    * @returns what Slack said, or the code of its refusal (`message_not_in_streaming_state`, …).
    * @throws QuaysideError `platform_unavailable`, `rate_limited`, `platform_rejected` (our token), `cancelled`.
    */
-  call(method: string, body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<SlackAnswer>;
+  call<Method extends keyof Methods>(
+    team: string,
+    method: Method,
+    body: Sent<Methods[Method]>,
+    signal: AbortSignal,
+  ): Promise<SlackAnswer>;
   /** Answers a slash command or a click at the address that came with it. Nothing is sent to any other host. */
   respond(responseUrl: string, body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<void>;
 }
@@ -36,7 +73,10 @@ const REVOKED = new Set([
 
 const answerSchema = z.looseObject({ ok: z.boolean(), error: z.optional(z.string()) });
 
-/** @param host its `SLACK_BOT_TOKEN` is the app's; `SLACK_API_URL` points at a stand-in for Slack, hooks included. */
+/**
+ * @param host its `SLACK_BOT_TOKEN_<team id>` is the app's token in that workspace, `SLACK_BOT_TOKEN` the one in all others;
+ * `SLACK_API_URL` points at a stand-in for Slack, hooks included.
+ */
 export function makeSlackApi(host: Host): SlackApi {
   const base = (host.secret("SLACK_API_URL") ?? PUBLIC_API).replace(/\/$/, "");
   const hooks = [HOOKS, ...(base === PUBLIC_API ? [] : [new URL(base).origin])];
@@ -48,9 +88,11 @@ export function makeSlackApi(host: Host): SlackApi {
   } as const;
   const json = { "content-type": "application/json; charset=utf-8" };
   return {
-    async call(method, body, signal) {
-      const token = host.secret("SLACK_BOT_TOKEN");
-      if (token === undefined) throw new QuaysideError("not_configured", "SLACK_BOT_TOKEN is not set.");
+    async call(team, method, body, signal) {
+      const token = host.secret(`SLACK_BOT_TOKEN_${team}`) ?? host.secret("SLACK_BOT_TOKEN");
+      if (token === undefined) {
+        throw new QuaysideError("not_configured", "Set SLACK_BOT_TOKEN, or SLACK_BOT_TOKEN_<team id>.");
+      }
       const response = await patiently(signal, () =>
         request(
           host,

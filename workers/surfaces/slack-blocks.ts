@@ -1,11 +1,13 @@
+import type { Button, KnownBlock, MrkdwnElement, PlainTextElement, Select } from "@slack/types";
 import type { Language } from "../../shared/analysis.ts";
 import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { cellText } from "../answer/verify-claims.ts";
 import { chatTexts } from "./chat-texts.ts";
+import type { Sent } from "./slack-api.ts";
 
-/** Block Kit as this surface sends it. Limits: docs.slack.dev, Block Kit reference, read 2026-11. */
-export type Block = Readonly<Record<string, unknown>>;
+/** Block Kit as this surface sends it, in Slack's own types. Limits: docs.slack.dev, Block Kit reference, read 2026-11. */
+export type Block = Sent<KnownBlock>;
 
 /** A markdown argument or block takes 12,000 characters; a whole message fails from about 13,200 on, undocumented. */
 export const MAX_MARKDOWN = 10_000;
@@ -33,6 +35,11 @@ export interface AnswerBlocks {
   readonly feedback: boolean;
 }
 
+/** A message of this text, as Markdown, with what stands below it. */
+export function withText(text: string, blocks: readonly Block[]): readonly Block[] {
+  return [{ type: "markdown", text: cut(text, MAX_MARKDOWN) }, ...blocks];
+}
+
 /** Below an answer's text: sources, who wrote it, how fresh it is, feedback, evidence. */
 export function answerBlocks({
   answer,
@@ -55,7 +62,7 @@ export function answerBlocks({
   const id = (part: string): string => `qs:${place.thread}:${place.direct ? 1 : 0}:${part}`;
   const rows = [...new Set(answer.citations.map((citation) => citation.id))];
   const value = rows.join("\n");
-  const actions: Block[] = [];
+  const actions: Sent<Button | Select>[] = [];
   if (rows.length > 0 && value.length <= MAX_VALUE) {
     actions.push(button("qs_evidence", texts.evidence, value));
   }
@@ -107,7 +114,7 @@ export function evidenceBlocks(rows: readonly Evidence[]): readonly Block[] {
   });
 }
 
-function source(citation: Citation): Block {
+function source(citation: Citation): MrkdwnElement {
   const { marker, title, table, url } = citation;
   return mrkdwn(`[${marker}] ${link(title, url)}  ·  ${escape(table)}`);
 }
@@ -124,15 +131,15 @@ export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-function mrkdwn(text: string): Block {
+function mrkdwn(text: string): MrkdwnElement {
   return { type: "mrkdwn", text, verbatim: true };
 }
 
-function plain(text: string): Block {
+function plain(text: string): PlainTextElement {
   return { type: "plain_text", text: cut(text, MAX_LABEL) };
 }
 
-function button(action: string, text: string, value: string): Block {
+function button(action: string, text: string, value: string): Button {
   return { type: "button", action_id: action, text: plain(text), value };
 }
 

@@ -2,7 +2,7 @@ import { detectLanguage } from "../../shared/analysis.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { askAs, attempt, lastQuestion, safeText } from "./chat-ask.ts";
 import { chatTexts } from "./chat-texts.ts";
-import { answerBlocks, evidenceBlocks } from "./slack-blocks.ts";
+import { answerBlocks, evidenceBlocks, withText } from "./slack-blocks.ts";
 import {
   channelOf,
   channelSubject,
@@ -62,10 +62,10 @@ export async function share(job: Job, work: Of<"share">): Promise<void> {
       const body = {
         channel: work.channel,
         text: said,
-        blocks: [{ type: "markdown", text: said }, ...blocks],
+        blocks: withText(said, blocks),
         ...QUIET,
       };
-      must(await job.deps.api.call("chat.postMessage", body, job.signal));
+      must(await job.deps.api.call(work.team, "chat.postMessage", body, job.signal));
       await sharing.memory.note("shared", "1");
     },
   );
@@ -108,5 +108,5 @@ export async function welcome(job: Job, work: Of<"welcome">): Promise<void> {
   const { prompts = [] } = job.settings;
   if (prompts.length === 0) return;
   const body = { channel_id: work.channel, prompts };
-  await job.deps.api.call("assistant.threads.setSuggestedPrompts", body, job.signal);
+  await job.deps.api.call(work.team, "assistant.threads.setSuggestedPrompts", body, job.signal);
 }

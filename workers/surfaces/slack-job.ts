@@ -2,7 +2,7 @@ import type { Config } from "../../shared/config.ts";
 import type { Answer, Principal } from "../../shared/ports/answer.ts";
 import { askAs, audienceOf, safeText, type ChatDeps, type ChatJob } from "./chat-ask.ts";
 import type { SlackApi } from "./slack-api.ts";
-import { answerBlocks, cut, MAX_MARKDOWN, type Block } from "./slack-blocks.ts";
+import { answerBlocks, cut, MAX_MARKDOWN, withText, type Block } from "./slack-blocks.ts";
 import type { SlackPeople } from "./slack-people.ts";
 import { makeSlackReply, must, QUIET, type SlackReply } from "./slack-reply.ts";
 import { COMMAND_THREAD, type SlackWork } from "./slack-work.ts";
@@ -83,6 +83,7 @@ export function replyTo(
 export async function tellAlone(
   job: Job,
   work: {
+    readonly team: string;
     readonly channel: string;
     readonly user: string;
     readonly thread: string;
@@ -97,13 +98,13 @@ export async function tellAlone(
   const body = {
     channel: work.channel,
     text: shown,
-    blocks: [{ type: "markdown", text: shown }, ...blocks],
+    blocks: withText(shown, blocks),
     ...thread,
   };
   const direct = work.direct === true || work.channel.startsWith("D");
   const call = direct
-    ? job.deps.api.call("chat.postMessage", { ...body, ...QUIET }, job.signal)
-    : job.deps.api.call("chat.postEphemeral", { ...body, user: work.user }, job.signal);
+    ? job.deps.api.call(work.team, "chat.postMessage", { ...body, ...QUIET }, job.signal)
+    : job.deps.api.call(work.team, "chat.postEphemeral", { ...body, user: work.user }, job.signal);
   must(await call);
   await job.memory.note("told", "1");
 }

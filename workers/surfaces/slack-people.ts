@@ -41,7 +41,7 @@ export function makeSlackPeople(api: SlackApi, now: () => number): SlackPeople {
     const key = `${team}:${user}`;
     const entry = known.get(key);
     if (entry && entry.until > now()) return entry.identity;
-    const answer = await api.call("users.info", { user }, signal);
+    const answer = await api.call(team, "users.info", { user }, signal);
     const parsed = answerSchema.safeParse(answer.ok ? answer.body : undefined);
     const identity = parsed.success ? identityOf(team, user, parsed.data.user) : undefined;
     if (known.size >= MOST_KEPT) known.delete(known.keys().next().value ?? "");

@@ -1,6 +1,6 @@
 import type { ThreadMemory } from "../thread/api.ts";
 import type { SlackAnswer, SlackApi } from "./slack-api.ts";
-import { cut, MAX_MARKDOWN, type Block } from "./slack-blocks.ts";
+import { cut, MAX_MARKDOWN, withText, type Block } from "./slack-blocks.ts";
 
 /** One message of ours in a thread, told while it is being written. */
 export interface SlackReply {
@@ -39,7 +39,8 @@ export function makeSlackReply(
   const { channel, thread, user, team } = target;
   /** Of our message, once it exists; an earlier try may have made it. */
   let ts = memory.step("ts");
-  let streaming = false;
+  /** The same while it streams. */
+  let stream: string | undefined;
   let whole = ts === undefined;
   let held = "";
   let sent = "";
@@ -47,6 +48,7 @@ export function makeSlackReply(
 
   const begin = async (text: string): Promise<void> => {
     const started = await api.call(
+      team,
       "chat.startStream",
       { channel, thread_ts: thread, recipient_user_id: user, recipient_team_id: team, markdown_text: text },
       signal,
@@ -56,10 +58,9 @@ export function makeSlackReply(
       whole = false;
       return;
     }
-    ts = stamp(started);
-    streaming = true;
+    stream = ts = stamp(started);
     sent = text;
-    await memory.note("ts", ts);
+    await memory.note("ts", stream);
   };
 
   const flush = async (): Promise<void> => {
@@ -67,11 +68,12 @@ export function makeSlackReply(
     const text = held;
     held = "";
     flushedAt = now();
-    if (!streaming) return begin(text);
-    const appended = await api.call("chat.appendStream", { channel, ts, markdown_text: text }, signal);
+    if (stream === undefined) return begin(text);
+    const more = { channel, ts: stream, markdown_text: text };
+    const appended = await api.call(team, "chat.appendStream", more, signal);
     if (appended.ok) sent += text;
     else {
-      streaming = false;
+      stream = undefined;
       whole = false;
     }
   };
@@ -79,6 +81,7 @@ export function makeSlackReply(
   return {
     async working(status) {
       await api.call(
+        team,
         "assistant.threads.setStatus",
         { channel_id: channel, thread_ts: thread, status },
         signal,
@@ -92,22 +95,25 @@ export function makeSlackReply(
     async finish(text, blocks) {
       const shown = cut(text, MAX_MARKDOWN);
       // Blanks behind a sentence were sent before it was clear that nothing follows.
-      if (streaming && shown.startsWith(sent.trimEnd())) {
+      if (stream !== undefined && shown.startsWith(sent.trimEnd())) {
         const rest = shown.slice(sent.length);
         const stopped = await api.call(
+          team,
           "chat.stopStream",
-          { channel, ts, blocks, ...(rest === "" ? {} : { markdown_text: rest }) },
+          { channel, ts: stream, blocks, ...(rest === "" ? {} : { markdown_text: rest }) },
           signal,
         );
         if (stopped.ok) return;
       }
-      const body = { channel, text: shown, blocks: [{ type: "markdown", text: shown }, ...blocks], ...QUIET };
+      const body = { channel, text: shown, blocks: withText(shown, blocks) };
       if (ts !== undefined) {
-        if (streaming) await api.call("chat.stopStream", { channel, ts }, signal);
-        must(await api.call("chat.update", { ...body, ts }, signal));
+        if (stream !== undefined) await api.call(team, "chat.stopStream", { channel, ts }, signal);
+        must(await api.call(team, "chat.update", { ...body, ts }, signal));
         return;
       }
-      const posted = must(await api.call("chat.postMessage", { ...body, thread_ts: thread }, signal));
+      const posted = must(
+        await api.call(team, "chat.postMessage", { ...body, ...QUIET, thread_ts: thread }, signal),
+      );
       await memory.note("ts", stamp(posted));
     },
   };
