@@ -48,6 +48,19 @@ export function estimateTokens(text: string): number {
   return tokens;
 }
 
+const encoder = new TextEncoder();
+
+/**
+ * More tokens than any vendor's tokenizer makes of these texts, each a message: byte-pair encoders and SentencePiece make at most
+ * one of a byte, and a model's template some of a message.
+ */
+export function mostTokens(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + encoder.encode(text).byteLength + TEMPLATE_TOKENS, 0);
+}
+
+/** What a chat template writes around a message: Llama's longest, before the first one, takes about 30. */
+const TEMPLATE_TOKENS = 64;
+
 /** Common words are one token; longer ones break about every five letters. */
 function wordTokens(letters: number): number {
   return letters <= 7 ? 1 : Math.ceil(letters / 5);

@@ -14,7 +14,7 @@ import { makeAnswerCache, type KeyValueStore } from "../../workers/answer/cache.
 import { makeModelHealth } from "../../workers/answer/health.ts";
 import type { Given } from "../../workers/answer/records.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
-import type { Admission } from "../../workers/tenant/api.ts";
+import type { Admission, LedgerApi } from "../../workers/tenant/api.ts";
 import type { CallRequest, CallStart, Spent, Telling } from "../../workers/tenant/api-answers.ts";
 
 /** Everything around `ask` as plain data in memory: change it between questions. */
@@ -41,6 +41,8 @@ export interface World {
   beforeRetrieve?: () => void;
   /** Whether nothing can be recorded. */
   auditDown: boolean;
+  /** A ledger to ask instead of the one made up here. */
+  ledger: Pick<LedgerApi, "startCall" | "conclude"> | undefined;
   /** What the ledger answers before a model is asked; leave to ask any while undefined. */
   start: ((request: CallRequest) => CallStart | undefined) | undefined;
   /** Who else is at the same answer; nobody while undefined. */
@@ -56,7 +58,7 @@ export interface World {
   readonly trips: string[];
 }
 
-const MODEL = {
+export const MODEL = {
   contextTokens: 8000,
   price: { input: 1, output: 10 },
   region: "eu",
@@ -212,13 +214,17 @@ export function makeWorld(
       async startCall(request, telling) {
         world.trips.push("start-call");
         world.calls.push(request);
+        if (world.ledger) return world.ledger.startCall(request, telling);
         const joined = await world.joining?.(telling);
         if (joined) return joined;
         return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
       },
     }),
-    settle(_tenant, { spent, opened = [] }) {
+    settle(_tenant, settlement) {
+      const { spent, opened = [] } = settlement;
       world.trips.push("settle-call");
+      const concluded = world.ledger?.conclude({ settled: [settlement], answers: [], audit: [] });
+      if (concluded) world.deferred.push(concluded);
       world.spent.push(spent);
       world.opened.push(...opened);
     },
@@ -257,6 +263,7 @@ export function makeWorld(
     holds: true,
     epoch: undefined,
     cached: new Map(),
+    ledger: undefined,
     start: undefined,
     joining: undefined,
     calls: [],

@@ -138,7 +138,7 @@ export async function runSchedule(schedule: Schedule): Promise<readonly string[]
   if (world.spent.length > world.calls.length) broken.push("spend_within_budget");
   for (const spent of world.spent.flat()) {
     const held = Math.max(...world.calls.flatMap(({ calls }) => calls.map(({ tokens }) => tokens)));
-    if (spent.tokens > 3 * held) broken.push("spend_within_budget");
+    if (spent.tokens > held) broken.push("spend_within_budget");
   }
   return broken;
 }

@@ -3,7 +3,16 @@ import type { AnswerEvent } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { makeTelling } from "../../workers/answer/telling.ts";
 import type { CallStart, Telling } from "../../workers/tenant/api-answers.ts";
-import { ADMISSION, PRINCIPAL, QUESTION, makeWorld, tell, type World } from "../fakes/ask-world.ts";
+import {
+  ADMISSION,
+  evidence,
+  makeWorld,
+  MODEL,
+  PRINCIPAL,
+  QUESTION,
+  tell,
+  type World,
+} from "../fakes/ask-world.ts";
 import { saying, scriptedProvider, type ScriptedProvider } from "../fakes/scripted-provider.ts";
 
 const GOOD = "The east berth is closed until 14 March 2026 [1].";
@@ -28,6 +37,34 @@ describe("ask: one call to the ledger before a model, one after", () => {
     // 1 and 10 dollars a million tokens.
     expect(first?.nanoUsd).toBe(input * 1000 + 500 * 10_000);
     expect(free).toMatchObject({ tokens: 0, nanoUsd: 0 });
+  });
+
+  it("holds what no tokenizer can go beyond: a token for each byte that the model reads", async () => {
+    const model = saying(GOOD);
+    const world = makeWorld({ "a/one": model });
+    world.admission = withContext(200_000);
+    world.evidence = [evidence("1", "Fermé jusqu’au 14 mars — 東京 👍🏽 ".repeat(40))];
+    await tell(world, { model: "a/one" });
+    const [request] = model.requests;
+    const read = [request?.system ?? "", ...(request?.messages ?? []).map(({ content }) => content)].join("");
+    const input = (world.calls[0]?.calls[0]?.tokens ?? 0) - 1024;
+    expect(input).toBeGreaterThan(new TextEncoder().encode(read).byteLength);
+    expect(input).toBeLessThan(new TextEncoder().encode(read).byteLength + 200);
+  });
+
+  it("holds no more than the model reads at all", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    world.admission = withContext(900);
+    await tell(world, { model: "a/one" });
+    expect(world.calls[0]?.calls[0]?.tokens).toBe(900 + 1024);
+  });
+
+  it("settles in full what is billed within what is held, and never more", async () => {
+    const input = ((await billing(1)).calls[0]?.calls[0]?.tokens ?? 0) - 1024;
+    expect((await billing(input)).spent[0]?.[0]?.tokens).toBe(input + 20);
+    const beyond = await billing(input + 1);
+    expect(beyond.spent[0]?.[0]?.tokens).toBeLessThan(input);
+    expect(beyond.logs).toContainEqual({ level: "warn", event: "model-usage-absurd", model: "a/one" });
   });
 
   it("asks the model while its evidence is still being told", async () => {
@@ -112,6 +149,22 @@ describe("ask: one call to the ledger before a model, one after", () => {
     expect(world.spent).toEqual([[]]);
   });
 });
+
+function withContext(contextTokens: number): World["admission"] {
+  const { models } = ADMISSION.config;
+  const register = { "a/one": { ...MODEL, classes: ["public" as const], contextTokens } };
+  return { ...ADMISSION, config: { ...ADMISSION.config, models: { ...models, aliases: {}, register } } };
+}
+
+/** After a question whose model bills so much for reading. */
+async function billing(inputTokens: number): Promise<World> {
+  const world = makeWorld({
+    "a/one": scriptedProvider([{ say: GOOD }, { finish: "stop", inputTokens }]),
+  });
+  world.admission = withContext(200_000);
+  await tell(world, { model: "a/one" });
+  return world;
+}
 
 /** A ledger's flights in miniature: whoever asks while another is at it hears that one. */
 function coalescing(world: World): void {

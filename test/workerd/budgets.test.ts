@@ -2,10 +2,12 @@ import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../shared/config.ts";
+import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
 import type { CallRequest, CallStart, Telling, Left, Settlement } from "../../workers/tenant/api-answers.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
+import { makeWorld, tell } from "../fakes/ask-world.ts";
 
 const MODEL = "a/one";
 
@@ -66,8 +68,8 @@ function settled(id: string, spent: Settlement["spent"]): Left {
 }
 
 describe("budgets", () => {
-  it("never spend over the cap and refuse nobody while money is left: 1,000 at once", async () => {
-    const cap = 50_000;
+  it("never spend over the cap and refuse nobody while money is left: 200 at once", async () => {
+    const cap = 10_000;
     const { ledger } = await open({ tenant: { tokensPerDay: cap } });
     let committed = 0;
     let most = 0;
@@ -88,7 +90,7 @@ describe("budgets", () => {
       largest = Math.max(largest, tokens);
       await ledger.conclude(settled(asked.id, [{ model: MODEL, tokens, nanoUsd: tokens * 1000 }]));
     };
-    await Promise.all(Array.from({ length: 1000 }, (_, i) => one(i)));
+    await Promise.all(Array.from({ length: 200 }, (_, i) => one(i)));
     expect(most).toBeLessThanOrEqual(cap);
     expect(await spent(ledger, "tenant")).toBe(committed);
     expect(refused.length).toBeGreaterThan(0);
@@ -99,6 +101,39 @@ describe("budgets", () => {
       heldTokens: 0,
       heldNanoUsd: 0,
     });
+  }, 60_000);
+
+  it("hold through the whole read path: 1,000 questions at once, whatever their answers are billed", async () => {
+    // 1 dollar a million tokens in and 10 out: a question holds about 0.013 dollars, and is billed a tenth of it and more.
+    const capNano = 500_000_000;
+    const { ledger } = await open({ tenant: { usdPerDay: capNano / 1e9 } });
+    let n = 0;
+    const model: ChatProvider = {
+      async *stream() {
+        n += 1;
+        yield { type: "text-delta", text: "The east berth is closed until 14 March 2026 [1]." };
+        const usage = { inputTokens: 500 + ((n * 613) % 2000), outputTokens: 50 + ((n * 71) % 975) };
+        yield { type: "finish", reason: "stop", usage };
+      },
+    };
+    const world = makeWorld({ "a/one": model });
+    world.ledger = ledger;
+    const failures = await Promise.all(
+      Array.from({ length: 1000 }, async (_, i) => {
+        const { failure } = await tell(world, { text: `Until when is berth ${i} closed?`, model: "a/one" });
+        return failure;
+      }),
+    );
+    await Promise.all(world.deferred);
+    const refused = failures.filter((failure) => failure !== undefined);
+    expect(new Set(refused)).toEqual(new Set(["budget_exhausted"]));
+    const [tenant] = (await ledger.budgets()).lines;
+    expect(tenant?.nanoUsd).toBeLessThanOrEqual(capNano);
+    expect(tenant?.heldNanoUsd).toBe(0);
+    // What is left would not have paid for one more.
+    const least = Math.min(...world.calls.flatMap(({ calls }) => calls.map(({ nanoUsd }) => nanoUsd)));
+    expect(capNano - (tenant?.nanoUsd ?? 0)).toBeLessThan(least);
+    expect(refused).toHaveLength(1000 - (tenant?.answers ?? 0));
   }, 60_000);
 
   it("refuse nobody of 100 at once when there is exactly enough", async () => {

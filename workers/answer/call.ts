@@ -1,14 +1,20 @@
 import { base64url } from "../../shared/ids.ts";
 import type { Answer, AnswerEvent, Principal } from "../../shared/ports/answer.ts";
-import type { Usage } from "../../shared/ports/chat-provider.ts";
-import { estimateTokens } from "../../shared/tokens.ts";
 import type { LedgerApi } from "../tenant/api.ts";
 import type { CallCost, CallRequest, CallStart, Spent } from "../tenant/api-answers.ts";
 import type { Aftermath } from "./aftermath.ts";
-import { generate, type GenerateDeps, type GenerateEvent, type GenerateInput } from "./generate.ts";
+import {
+  generate,
+  outputLimit,
+  spokenBy,
+  type GenerateDeps,
+  type GenerateEvent,
+  type GenerateInput,
+} from "./generate.ts";
 import { within } from "./retrieve.ts";
 import { affordable, modelConfig } from "./route.ts";
 import { listen, makeTelling } from "./telling.ts";
+import { mostInput, settleUsage, type Settled } from "./usage.ts";
 
 /**
  * One call to models: within the day's budgets, once for everybody who asks the same at the same time. The ledger is asked once
@@ -35,9 +41,8 @@ export interface CallDeps extends GenerateDeps {
   readonly defer: (work: Promise<unknown>) => void;
 }
 
-/** Estimates of input are raised by this before they are held: what is held must not be less than what is billed. */
-const MARGIN = 1.2;
-const MARGIN_TOKENS = 64;
+/** A provider has not come to say what was used. */
+const UNTOLD = { inputTokens: undefined, outputTokens: undefined };
 
 /** @param flight names the answer, when it may be shared: the key of the evidence cache. */
 export function openCall(
@@ -60,15 +65,17 @@ export function openCall(
   }
 
   const ledger = deps.calls(principal.tenant);
-  const inputTokens = inputTokensOf(input);
   const costOf = (model: string, tokensIn: number, tokensOut: number): CallCost => {
     if (builtIn.includes(model)) return { model, tokens: 0, nanoUsd: 0 };
     const { price } = modelConfig(input.config, model);
     const nanoUsd = Math.ceil((tokensIn * price.input + tokensOut * price.output) * 1000);
     return { model, tokens: tokensIn + tokensOut, nanoUsd };
   };
-  const held = Math.ceil(inputTokens * MARGIN) + MARGIN_TOKENS;
-  const calls = callable.map((model) => costOf(model, held, outputTokensOf(input, model)));
+  const most = mostInput(input.request);
+  const calls = callable.map((model) => {
+    const { contextTokens } = modelConfig(input.config, model);
+    return costOf(model, Math.min(most, contextTokens), outputLimit(input, model));
+  });
   const { subject, groups } = principal;
   const begin = (shared: string | undefined): Begun => {
     const id = base64url(crypto.getRandomValues(new Uint8Array(12)));
@@ -101,7 +108,7 @@ export function openCall(
     write: (generated: AsyncIterable<GenerateEvent>) => AsyncIterable<AnswerEvent>,
     signal: AbortSignal,
   ): AsyncGenerator<AnswerEvent> {
-    const meter = makeMeter(inputTokens, costOf);
+    const meter = makeMeter(input, costOf);
     const route = affordable(input.route, models);
     const opened: string[] = [];
     const told = { ...deps, opened: (model: string) => void opened.push(model) };
@@ -192,12 +199,12 @@ interface Meter {
 }
 
 function makeMeter(
-  inputTokens: number,
+  input: GenerateInput,
   costOf: (model: string, tokensIn: number, tokensOut: number) => CallCost,
 ): Meter {
   let model: string | undefined;
   let received = "";
-  let usage: Usage | undefined;
+  let usage: Settled | undefined;
   return {
     async *metered(events) {
       for await (const event of events) {
@@ -209,21 +216,9 @@ function makeMeter(
     },
     spent() {
       if (model === undefined) return [];
-      const tokensIn = usage?.inputTokens ?? inputTokens;
-      const cost = costOf(model, tokensIn, usage?.outputTokens ?? estimateTokens(received));
+      const { inputTokens, outputTokens } = usage ?? settleUsage(UNTOLD, spokenBy(input, model, received));
+      const cost = costOf(model, inputTokens, outputTokens);
       return cost.tokens === 0 ? [] : [cost];
     },
   };
-}
-
-function inputTokensOf({ request }: GenerateInput): number {
-  return request.messages.reduce(
-    (sum, { content }) => sum + estimateTokens(content),
-    estimateTokens(request.system),
-  );
-}
-
-function outputTokensOf({ config, limits, maxOutputTokens }: GenerateInput, model: string): number {
-  const most = modelConfig(config, model).maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  return Math.min(maxOutputTokens, limits.outputTokens, most);
 }

@@ -6,7 +6,7 @@ import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { OpenCircuit } from "../tenant/api-answers.ts";
 import type { ModelHealth } from "./health.ts";
-import { isAbsurd, settleUsage, type Settled } from "./usage.ts";
+import { isAbsurd, settleUsage, type Settled, type Spoken } from "./usage.ts";
 import { modelConfig, type Attempt, type Providers, type Route } from "./route.ts";
 
 /** Most calls to providers that one question may cause. */
@@ -190,12 +190,7 @@ async function* rest(
         deps.health.called(model, true);
         deps.health.ended(model, true);
         const { reason, served, usage } = event;
-        const spoken = {
-          request: input.request,
-          text,
-          contextTokens: modelConfig(input.config, model).contextTokens,
-          maxOutputTokens: outputLimit(input, model),
-        };
+        const spoken = spokenBy(input, model, text);
         const flag = (name: string): void => deps.host.log({ level: "warn", event: name, model });
         if (isAbsurd(usage, spoken)) flag("model-usage-absurd");
         if ((event.repeated ?? 0) > 0) flag("model-repeated-itself");
@@ -307,7 +302,14 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
   }
 }
 
-function outputLimit(input: GenerateInput, model: string): number {
+/** What a model has read, and said so far. */
+export function spokenBy(input: GenerateInput, model: string, text: string): Spoken {
+  const { contextTokens } = modelConfig(input.config, model);
+  return { request: input.request, text, contextTokens, maxOutputTokens: outputLimit(input, model) };
+}
+
+/** Most tokens that a model may say. */
+export function outputLimit(input: GenerateInput, model: string): number {
   const most = modelConfig(input.config, model).maxOutputTokens ?? Number.POSITIVE_INFINITY;
   return Math.min(input.maxOutputTokens, input.limits.outputTokens, most);
 }

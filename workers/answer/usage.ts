@@ -1,5 +1,5 @@
 import type { ChatRequest, Usage } from "../../shared/ports/chat-provider.ts";
-import { estimateTokens } from "../../shared/tokens.ts";
+import { estimateTokens, mostTokens } from "../../shared/tokens.ts";
 
 /** What an answer cost in tokens: what the provider says, as far as it can be believed, else an estimate that is marked as one. */
 export interface Settled {
@@ -19,10 +19,10 @@ export interface Spoken {
 }
 
 export function settleUsage(usage: Usage, spoken: Spoken): Settled {
-  const input = believed(usage.inputTokens, spoken.contextTokens);
+  const input = believed(usage.inputTokens, Math.min(spoken.contextTokens, mostInput(spoken.request)));
   const output = believed(usage.outputTokens, spoken.maxOutputTokens);
   return {
-    inputTokens: input ?? inputEstimate(spoken),
+    inputTokens: input ?? Math.min(inputEstimate(spoken.request), spoken.contextTokens),
     outputTokens: output ?? Math.min(estimateTokens(spoken.text), spoken.maxOutputTokens),
     estimated: input === undefined || output === undefined,
   };
@@ -34,11 +34,16 @@ function believed(count: number | undefined, most: number): number | undefined {
 }
 
 /** Whether a provider reports more than its model can have read or said. */
-export function isAbsurd(usage: Usage, { contextTokens, maxOutputTokens }: Spoken): boolean {
-  return (usage.inputTokens ?? 0) > contextTokens || (usage.outputTokens ?? 0) > maxOutputTokens;
+export function isAbsurd(usage: Usage, { request, contextTokens, maxOutputTokens }: Spoken): boolean {
+  const input = usage.inputTokens ?? 0;
+  return input > Math.min(contextTokens, mostInput(request)) || (usage.outputTokens ?? 0) > maxOutputTokens;
 }
 
-function inputEstimate({ request }: Spoken): number {
-  const turns = request.messages.map(({ content }) => estimateTokens(content));
-  return turns.reduce((sum, tokens) => sum + tokens, estimateTokens(request.system));
+/** The most tokens that any model can be billed for reading this: a bound, not an estimate, so that what is held pays for it. */
+export function mostInput({ system, messages }: Spoken["request"]): number {
+  return mostTokens([system, ...messages.map(({ content }) => content)]);
+}
+
+function inputEstimate({ system, messages }: Spoken["request"]): number {
+  return messages.reduce((sum, { content }) => sum + estimateTokens(content), estimateTokens(system));
 }
