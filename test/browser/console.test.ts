@@ -1,8 +1,8 @@
-import axe, { type AxeResults } from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { haveChromium, launchChromium, openPage, type Watched } from "./chromium.ts";
-import { answer, citation, NO_EVIDENCE, type StubApi, startStubApi, steps, TEXT } from "./stub-api.ts";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { haveChromium } from "./chromium.ts";
+import { axeViolations, everyReader, pagesUnderTest } from "./pages.ts";
+import { answer, citation, NO_EVIDENCE, steps, TEXT } from "./stub-data.ts";
 
 const QUESTION = "Why did Alba leave late on 14 October?";
 
@@ -15,47 +15,9 @@ const turns = (page: Page) => page.locator(".turn");
 const settled = (page: Page, n = 0) =>
   turns(page).nth(n).and(page.locator('[data-phase="done"], [data-phase="failed"], [data-phase="stopped"]'));
 
-async function axeViolations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate<AxeResults>("axe.run(document, { resultTypes: ['violations'] })");
-  return found.violations.flatMap((v) => v.nodes.map((node) => `${v.id} ${node.html.slice(0, 120)}`));
-}
-
-async function overflow(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-}
-
 describe.skipIf(!haveChromium())("console", () => {
-  let browser: Browser;
-  let api: StubApi;
-  let open: Watched[] = [];
-
-  beforeAll(async () => {
-    api = await startStubApi();
-    browser = await launchChromium();
-  });
-  afterAll(async () => {
-    await browser.close();
-    await api.stop();
-  });
-  beforeEach(() => {
-    api.answer = () => steps();
-    api.demo = true;
-    api.asked.length = 0;
-    api.hangUps = 0;
-  });
-  afterEach(async () => {
-    const troubles = open.flatMap((watched) => watched.trouble);
-    for (const watched of open) await watched.close();
-    open = [];
-    expect(troubles).toEqual([]);
-  });
-
-  async function visit(options: BrowserContextOptions = {}): Promise<Page> {
-    const watched = await openPage(browser, api.url, options);
-    open.push(watched);
-    return watched.page;
-  }
+  const pages = pagesUnderTest();
+  const { visit } = pages;
 
   describe("an answer", () => {
     test("shows what it is doing, then the text while it arrives, then its sources", async () => {
@@ -63,7 +25,7 @@ describe.skipIf(!haveChromium())("console", () => {
       const words = Promise.withResolvers<void>();
       const [evidence, first, ...rest] = steps();
       if (!evidence || !first) throw new Error("fixture");
-      api.answer = () => [{ until: rows.promise }, evidence, { until: words.promise }, first, ...rest];
+      pages.api.answer = () => [{ until: rows.promise }, evidence, { until: words.promise }, first, ...rest];
       const page = await visit();
       await ask(page);
       await page.getByText("Looking through the rows you may see").waitFor();
@@ -80,7 +42,7 @@ describe.skipIf(!haveChromium())("console", () => {
 
     test("carries markers that wait for their sources while the text arrives", async () => {
       const end = Promise.withResolvers<void>();
-      api.answer = () => [
+      pages.api.answer = () => [
         { event: "evidence", data: { citations: [citation(1, { marker: 0 })] } },
         { event: "delta", data: { text: "It was late [1]. It was" } },
         { until: end.promise },
@@ -96,7 +58,7 @@ describe.skipIf(!haveChromium())("console", () => {
 
     test("drops what is retracted, and takes the final text as the truth", async () => {
       const end = Promise.withResolvers<void>();
-      api.answer = () => [
+      pages.api.answer = () => [
         { event: "delta", data: { text: "Alba was late. The repair cost 4,200 euros." } },
         { event: "retract", data: { from: 14 } },
         { until: end.promise },
@@ -122,7 +84,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("says how it was checked, cached, timed and written", async () => {
-      api.answer = () => steps(TEXT, { cache: "exact" });
+      pages.api.answer = () => steps(TEXT, { cache: "exact" });
       const page = await visit();
       await ask(page);
       await settled(page).waitFor();
@@ -153,7 +115,7 @@ describe.skipIf(!haveChromium())("console", () => {
     test("is announced once, when it is finished", async () => {
       const end = Promise.withResolvers<void>();
       const all = steps();
-      api.answer = () => [...all.slice(0, 4), { until: end.promise }, ...all.slice(4)];
+      pages.api.answer = () => [...all.slice(0, 4), { until: end.promise }, ...all.slice(4)];
       const page = await visit();
       await ask(page);
       await page.getByText("reported on 14 October 2026").waitFor();
@@ -164,7 +126,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("stops when told to, and hangs up", async () => {
-      api.answer = () => [
+      pages.api.answer = () => [
         { event: "delta", data: { text: "Alba was" } },
         { until: new Promise((resolve) => setTimeout(resolve, 30_000).unref()) },
       ];
@@ -173,13 +135,13 @@ describe.skipIf(!haveChromium())("console", () => {
       await page.getByText("Alba was").waitFor();
       await page.getByRole("button", { name: "Stop" }).click();
       await page.locator(".note", { hasText: "Stopped." }).waitFor();
-      await expect.poll(() => api.hangUps).toBe(1);
+      await expect.poll(() => pages.api.hangUps).toBe(1);
       expect(await page.locator(".prose").textContent()).toBe("Alba was");
     });
 
     test("shows lists, bold text and code, and leaves Markdown links and images as characters", async () => {
       const text = "- **one** [1]\n- `two`\n\n![x](https://evil.example/p.png) [go](https://evil.example)";
-      api.answer = () => steps(text);
+      pages.api.answer = () => steps(text);
       const page = await visit();
       await ask(page);
       await settled(page).waitFor();
@@ -202,7 +164,7 @@ describe.skipIf(!haveChromium())("console", () => {
         .click();
       const panel = page.locator("#evidence");
       expect(await panel.locator("h2").textContent()).toBe("1Bow door sensor fault on Alba, no. 1");
-      expect(await panel.locator(".facts dd").allTextContents()).toEqual([
+      expect(await panel.locator(".facts").first().locator("dd").allTextContents()).toEqual([
         "incidents",
         "incident_id INC-1001",
         "15 October 2026 at 08:12",
@@ -215,7 +177,7 @@ describe.skipIf(!haveChromium())("console", () => {
       ]);
       expect(await panel.locator("tbody tr").count()).toBe(6);
       expect(await panel.locator("tbody tr").last().textContent()).toBe("noteempty");
-      const link = panel.locator("a");
+      const link = panel.locator("a[target]");
       expect(await link.getAttribute("href")).toBe("https://erp.example.com/incidents/INC-1001");
       expect(await link.getAttribute("rel")).toBe("noopener noreferrer");
     });
@@ -235,7 +197,7 @@ describe.skipIf(!haveChromium())("console", () => {
         },
         { column: "crew", value: "Not to blame." },
       ];
-      api.answer = () =>
+      pages.api.answer = () =>
         steps('The report says: "A connector of the bow door sensor had corroded." [1] Not more.', {
           citations: [citation(1, { cells })],
         });
@@ -249,7 +211,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("shows a date as a date", async () => {
-      api.answer = () =>
+      pages.api.answer = () =>
         steps("Late [1].", { citations: [citation(1, { changed_at: "2026-04-01T00:00:00Z" })] });
       const page = await visit();
       await ask(page);
@@ -291,19 +253,23 @@ describe.skipIf(!haveChromium())("console", () => {
       expect(await page.getByRole("button", { name: "Next source" }).isDisabled()).toBe(true);
     });
 
-    test.each([
-      "javascript:alert(1)",
-      "data:text/html,x",
-      "//evil.example",
-      "https://user:pw@evil.example/",
-      "/admin",
-    ])("shows no link for %s", async (url) => {
-      api.answer = () => steps("Late [1].", { citations: [citation(1, { url })] });
+    test("shows no link to what is no page of the web", async () => {
+      const urls = [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "https://user:pw@evil.example/",
+        "/admin",
+      ];
+      const citations = urls.map((url, i) => citation(i + 1, { url }));
+      pages.api.answer = () => steps(urls.map((_, i) => `Late [${i + 1}].`).join(" "), { citations });
       const page = await visit();
       await ask(page);
-      await page.locator(".prose .cite").click();
-      expect(await page.locator("#evidence h2").count()).toBe(1);
-      expect(await page.locator("#evidence a").count()).toBe(0);
+      for (const [i] of urls.entries()) {
+        await page.locator(".prose .cite").nth(i).click();
+        expect(await page.locator(".panel-count").textContent()).toBe(`Source ${i + 1} of 5`);
+        expect(await page.locator("#evidence a[target]").count()).toBe(0);
+      }
     });
   });
 
@@ -312,7 +278,7 @@ describe.skipIf(!haveChromium())("console", () => {
       const page = await visit();
       await ask(page);
       await settled(page).waitFor();
-      expect(api.asked.map((a) => a.user)).toEqual(["ops-fr"]);
+      expect(pages.api.asked.map((a) => a.user)).toEqual(["ops-fr"]);
       expect(await page.locator(".turn .who").textContent()).toBe("Solène, port operations, Calais");
     });
 
@@ -323,7 +289,7 @@ describe.skipIf(!haveChromium())("console", () => {
       await page.locator(".menu.who .opener").click();
       await page.locator('[data-user="guest"]').click();
       await settled(page, 1).waitFor();
-      expect(api.asked[1]).toEqual({ question: QUESTION, stream: true, user: "guest" });
+      expect(pages.api.asked[1]).toEqual({ question: QUESTION, stream: true, user: "guest" });
       expect(await page.locator(".divider strong").textContent()).toBe(
         "Now asking as A passenger, not signed in",
       );
@@ -347,7 +313,7 @@ describe.skipIf(!haveChromium())("console", () => {
       await ask(page);
       await page.locator(".same-as .person", { hasText: "Noor" }).click();
       await settled(page, 1).waitFor();
-      expect(api.asked[1]?.user).toBe("hr");
+      expect(pages.api.asked[1]?.user).toBe("hr");
     });
 
     test("come with an example question", async () => {
@@ -357,7 +323,7 @@ describe.skipIf(!haveChromium())("console", () => {
       expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
         "What is the pay grade of Marie Duval?",
       );
-      expect(api.asked).toEqual([
+      expect(pages.api.asked).toEqual([
         { question: "What is the pay grade of Marie Duval?", stream: true, user: "hr" },
       ]);
     });
@@ -379,7 +345,7 @@ describe.skipIf(!haveChromium())("console", () => {
       await settled(page).waitFor();
       await ask(page, "And the week before?");
       await settled(page, 1).waitFor();
-      expect(api.asked[1]?.history).toEqual([
+      expect(pages.api.asked[1]?.history).toEqual([
         { role: "user", content: QUESTION },
         {
           role: "assistant",
@@ -390,13 +356,13 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("does not pass on what got no answer", async () => {
-      api.answer = () => [{ event: "done", data: NO_EVIDENCE }];
+      pages.api.answer = () => [{ event: "done", data: NO_EVIDENCE }];
       const page = await visit();
       await ask(page);
       await settled(page).waitFor();
       await ask(page, "And now?");
       await settled(page, 1).waitFor();
-      expect(api.asked[1]?.history).toBeUndefined();
+      expect(pages.api.asked[1]?.history).toBeUndefined();
     });
 
     test("starts anew", async () => {
@@ -408,7 +374,7 @@ describe.skipIf(!haveChromium())("console", () => {
       expect(await page.locator(".example").count()).toBe(6);
       await ask(page);
       await settled(page).waitFor();
-      expect(api.asked[1]?.history).toBeUndefined();
+      expect(pages.api.asked[1]?.history).toBeUndefined();
     });
 
     test("asks again past the cache", async () => {
@@ -416,7 +382,7 @@ describe.skipIf(!haveChromium())("console", () => {
       await ask(page);
       await page.getByRole("button", { name: "Ask again, fresh" }).click();
       await settled(page, 1).waitFor();
-      expect(api.asked[1]?.cache).toBe("bypass");
+      expect(pages.api.asked[1]?.cache).toBe("bypass");
     });
 
     test("shows the notice about machine-written text once", async () => {
@@ -439,64 +405,75 @@ describe.skipIf(!haveChromium())("console", () => {
       await page.locator("label", { hasText: "local/quote" }).click();
       await ask(page);
       await settled(page).waitFor();
-      expect(api.asked[0]?.model).toBe("local/quote");
+      expect(pages.api.asked[0]?.model).toBe("local/quote");
     });
 
     test("is left to the server unless chosen", async () => {
       const page = await visit();
       await ask(page);
       await settled(page).waitFor();
-      expect(api.asked[0]?.model).toBeUndefined();
+      expect(pages.api.asked[0]?.model).toBeUndefined();
     });
   });
 
   describe("when there is no answer", () => {
-    test.each([
-      ["none_found", "No row answers this"],
-      ["needs_total", "This asks for a total"],
-      ["unsupported", "Withheld: the rows did not support it"],
-      ["stale", "The rows are too old"],
-    ])("says what %s means", async (reason, title) => {
-      api.answer = () => [{ event: "done", data: { ...NO_EVIDENCE, reason } }];
+    test("says what each reason means", async () => {
       const page = await visit();
-      await ask(page);
-      expect(await page.locator(".card.empty h3").textContent()).toBe(title);
+      const titles = {
+        none_found: "No row answers this",
+        needs_total: "This asks for a total",
+        unsupported: "Withheld: the rows did not support it",
+        stale: "The rows are too old",
+      };
+      for (const [i, [reason, title]] of Object.entries(titles).entries()) {
+        pages.api.answer = () => [{ event: "done", data: { ...NO_EVIDENCE, reason } }];
+        await ask(page);
+        await settled(page, i).waitFor();
+        expect(await turns(page).nth(i).locator(".card.empty h3").textContent()).toBe(title);
+      }
       expect(await page.locator(".sources").count()).toBe(0);
     });
 
     test("says that it was refused", async () => {
-      api.answer = () => [{ event: "done", data: { ...NO_EVIDENCE, outcome: "refused", reason: "safety" } }];
+      pages.api.answer = () => [
+        { event: "done", data: { ...NO_EVIDENCE, outcome: "refused", reason: "safety" } },
+      ];
       const page = await visit();
       await ask(page);
       expect(await page.locator(".card.refused h3").textContent()).toBe("Not answered");
     });
 
-    test.each([
-      ["index_unavailable", 503, "The rows cannot be searched right now"],
-      ["provider_not_permitted", 403, "This model may not see these rows"],
-      ["something_new", 500, "Something went wrong"],
-    ])("explains %s, with the request's id", async (problem, status, title) => {
-      api.answer = () => [{ problem, status }];
+    test("explains a problem, with the request's id, and offers no second try where none helps", async () => {
       const page = await visit();
-      await ask(page);
-      expect(await page.locator(".card.failed h3").textContent()).toBe(title);
-      expect(await page.locator(".card.failed code").textContent()).toBe("req-stub-1");
-      expect(await page.locator(".card.failed button").count()).toBe(0);
+      const problems = [
+        ["index_unavailable", 503, "The rows cannot be searched right now"],
+        ["provider_not_permitted", 403, "This model may not see these rows"],
+        ["something_new", 500, "Something went wrong"],
+      ] as const;
+      for (const [i, [problem, status, title]] of problems.entries()) {
+        pages.api.answer = () => [{ problem, status }];
+        await ask(page);
+        await settled(page, i).waitFor();
+        const card = turns(page).nth(i).locator(".card.failed");
+        expect(await card.locator("h3").textContent()).toBe(title);
+        expect(await card.locator("code").textContent()).toBe("req-stub-1");
+        expect(await card.locator("button").count()).toBe(0);
+      }
     });
 
     test("tries again where that may help", async () => {
-      api.answer = () => [{ problem: "deadline_exceeded", status: 504, retryable: true }];
+      pages.api.answer = () => [{ problem: "deadline_exceeded", status: 504, retryable: true }];
       const page = await visit();
       await ask(page);
       await page.locator(".card.failed").waitFor();
-      api.answer = () => steps();
+      pages.api.answer = () => steps();
       await page.getByRole("button", { name: "Try again" }).click();
       await settled(page, 1).waitFor();
-      expect(api.asked.map((a) => a.question)).toEqual([QUESTION, QUESTION]);
+      expect(pages.api.asked.map((a) => a.question)).toEqual([QUESTION, QUESTION]);
     });
 
     test("waits as long as the server asks", async () => {
-      api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 2 }];
+      pages.api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 2 }];
       const page = await visit();
       await ask(page);
       await page.locator(".card.wait").waitFor();
@@ -507,7 +484,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("shows a failure in the middle of the stream", async () => {
-      api.answer = () => [
+      pages.api.answer = () => [
         { event: "delta", data: { text: "Alba" } },
         { event: "error", data: { code: "provider_stream_interrupted", status: 502, retryable: true } },
       ];
@@ -517,7 +494,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("notices a stream that just ends", async () => {
-      api.answer = () => [{ event: "delta", data: { text: "Alba" } }, { cut: true }];
+      pages.api.answer = () => [{ event: "delta", data: { text: "Alba" } }, { cut: true }];
       const page = await visit();
       await ask(page);
       expect(await page.locator(".card.failed h3").textContent()).toBe("The answer was cut off");
@@ -536,20 +513,29 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("asks for a key where nobody is known", async () => {
-      api.demo = false;
+      pages.api.demo = false;
       const page = await visit();
       await page.getByLabel("API key").fill("qs_test");
       await page.getByRole("button", { name: "Use this key" }).click();
       await page.getByText("10 tables open to you").waitFor();
       expect(await page.getByLabel("API key").isVisible()).toBe(false);
-      expect(await page.locator(".menu.who").isVisible()).toBe(false);
+      expect(await page.locator(".menu.who strong").textContent()).toBe("key:test (key)");
+    });
+
+    test("says so when a key is not accepted, and keeps asking for one", async () => {
+      pages.api.demo = false;
+      const page = await visit();
+      await page.getByLabel("API key").fill("qk_wrong");
+      await page.getByRole("button", { name: "Use this key" }).click();
+      await page.getByText("This key is not accepted.").waitFor();
+      expect(await page.getByLabel("API key").isVisible()).toBe(true);
     });
 
     test("does not send a question that is too long", async () => {
       const page = await visit();
       await ask(page, "ä".repeat(4001));
       expect(await page.locator("#hint").textContent()).toBe("1 character too long");
-      expect(api.asked).toEqual([]);
+      expect(pages.api.asked).toEqual([]);
     });
   });
 
@@ -562,7 +548,7 @@ describe.skipIf(!haveChromium())("console", () => {
       await page.keyboard.type("When?");
       await page.keyboard.press("Enter");
       await settled(page).waitFor();
-      expect(api.asked[0]?.question).toBe("Why?\nWhen?");
+      expect(pages.api.asked[0]?.question).toBe("Why?\nWhen?");
       for (let i = 0; i < 30; i += 1) {
         await page.keyboard.press("Shift+Tab");
         const at = await page.evaluate(() => document.activeElement?.className);
@@ -625,7 +611,7 @@ describe.skipIf(!haveChromium())("console", () => {
     const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
       home: async () => undefined,
       answer: async (page) => {
-        api.answer = () =>
+        pages.api.answer = () =>
           steps(TEXT, {
             verification: { checked: 5, supported: 4, removed: [{ text: "It cost 4,200.", why: "number" }] },
           });
@@ -638,22 +624,22 @@ describe.skipIf(!haveChromium())("console", () => {
         await page.locator(".prose .cite").first().click();
       },
       waiting: async (page) => {
-        api.answer = () => [{ until: new Promise((resolve) => setTimeout(resolve, 3000).unref()) }];
+        pages.api.answer = () => [{ until: new Promise((resolve) => setTimeout(resolve, 3000).unref()) }];
         await ask(page);
         await page.locator(".waiting").waitFor();
       },
       "no evidence": async (page) => {
-        api.answer = () => [{ event: "done", data: NO_EVIDENCE }];
+        pages.api.answer = () => [{ event: "done", data: NO_EVIDENCE }];
         await ask(page);
         await page.locator(".card.empty").waitFor();
       },
       error: async (page) => {
-        api.answer = () => [{ problem: "index_unavailable", status: 503, retryable: true }];
+        pages.api.answer = () => [{ problem: "index_unavailable", status: 503, retryable: true }];
         await ask(page);
         await page.locator(".card.failed").waitFor();
       },
       "rate limited": async (page) => {
-        api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 60 }];
+        pages.api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 60 }];
         await ask(page);
         await page.locator(".card.wait").waitFor();
       },
@@ -669,12 +655,7 @@ describe.skipIf(!haveChromium())("console", () => {
       const page = await visit();
       await page.locator(".tables-list").waitFor();
       await states[state]?.(page);
-      expect(await axeViolations(page)).toEqual([]);
-      await page.evaluate(() => document.querySelector<HTMLElement>('[data-language="fr"]')?.click());
-      await page.emulateMedia({ colorScheme: "dark" });
-      await page.setViewportSize({ width: 320, height: 640 });
-      expect(await axeViolations(page)).toEqual([]);
-      expect(await overflow(page)).toBeLessThanOrEqual(0);
+      await everyReader(page);
     });
 
     test("the night chart is dark and the day chart is light", async () => {
@@ -686,7 +667,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("a sign-in page has no axe violation", async () => {
-      api.demo = false;
+      pages.api.demo = false;
       const page = await visit();
       await page.getByLabel("API key").waitFor();
       expect(await axeViolations(page)).toEqual([]);
@@ -702,7 +683,7 @@ describe.skipIf(!haveChromium())("console", () => {
 
   describe("is locked", () => {
     test("an injected script does not run, and is noticed", async () => {
-      const watched = await openPage(browser, api.url);
+      const watched = await pages.open();
       const ran = await watched.page.evaluate(() => {
         const script = document.createElement("script");
         try {
@@ -719,7 +700,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("a string is never parsed as markup", async () => {
-      const watched = await openPage(browser, api.url);
+      const watched = await pages.open();
       const thrown = await watched.page.evaluate(() => {
         try {
           document.body.innerHTML = "<b>x</b>";

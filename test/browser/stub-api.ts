@@ -2,6 +2,24 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import {
+  answer,
+  AS_OF,
+  BUDGETS,
+  citation,
+  DEFAULT_TABLES,
+  DEMO,
+  KEYS,
+  matches,
+  MODELS,
+  RECEIPT,
+  REPORT,
+  run,
+  type Step,
+  steps,
+  TABLES,
+  TEXT,
+} from "./stub-data.ts";
 
 /**
  * The API as the contract words it, for one page under test: fixtures instead of rows, and an answer that each test writes
@@ -20,192 +38,28 @@ interface Asked {
   readonly authorization: string | undefined;
 }
 
-/** One thing that the stub does while answering, in order. */
-export type Step =
-  | { readonly event: "evidence" | "delta" | "retract" | "done" | "error"; readonly data: unknown }
-  /** Bytes as they are. */
-  | { readonly raw: string }
-  /** Holds the stream until the promise settles. */
-  | { readonly until: Promise<unknown> }
-  /** Ends the connection in the middle. */
-  | { readonly cut: true }
-  /** Instead of a stream: a problem document. */
-  | {
-      readonly problem: string;
-      readonly status: number;
-      readonly retryable?: boolean;
-      readonly retryAfter?: number;
-    };
-
 export interface StubApi {
   readonly url: string;
   readonly asked: Asked[];
   /** What the next questions get. */
   answer: (asked: Asked) => readonly Step[];
-  /** False: the demo route answers 404, and tables and models 401. */
+  /** Events of the next comparison. */
+  compared: (models: readonly string[]) => readonly (readonly [event: string, data: unknown])[];
+  /** False: the demo route answers 404, and whoever has no key is unknown. */
   demo: boolean;
-  /** Votes that were sent. */
-  readonly votes: unknown[];
+  /** What was sent to change something: `POST /v1/erase` and its body. */
+  readonly sent: (readonly [request: string, body: unknown])[];
   /** Tokens that `/quayside-token` gives, in order; the last one again and again. Only the last one is valid. */
   tokens: readonly string[];
   /** How many answers were left by their reader before their end. */
   hangUps: number;
+  /** Instead of the fixtures: what a path answers, as JSON or as the problem of a code and status. */
+  readonly says: Map<string, unknown>;
+  readonly fails: Map<string, readonly [code: string, status: number]>;
+  /** Everything as in the beginning. */
+  reset(): void;
   stop(): Promise<void>;
 }
-
-const AS_OF = "2026-11-23T09:41:00Z";
-
-export function citation(
-  marker: number,
-  extra: Readonly<Record<string, unknown>> = {},
-): Record<string, unknown> {
-  return {
-    marker,
-    id: `incidents:INC-${1000 + marker}`,
-    table: "incidents",
-    key: { incident_id: `INC-${1000 + marker}` },
-    title: `Bow door sensor fault on Alba, no. ${marker}`,
-    excerpt: `Incident INC-${1000 + marker}. Vessel: Alba. Cause: a corroded connector on the bow door sensor. Delay: 95 minutes.`,
-    cells: [
-      { column: "incident_id", value: `INC-${1000 + marker}` },
-      { column: "vessel", value: "Alba" },
-      { column: "cause", value: "corroded connector" },
-      { column: "delay_minutes", value: 95 },
-      { column: "reported_on", value: "2026-10-14" },
-      { column: "note", value: null },
-    ],
-    as_of: AS_OF,
-    changed_at: "2026-10-15T07:12:00Z",
-    url: `https://erp.example.com/incidents/INC-${1000 + marker}`,
-    ...extra,
-  };
-}
-
-export function answer(text: string, extra: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return {
-    id: "ans_01TEST",
-    outcome: "answered",
-    reason: null,
-    text,
-    ai_generated: true,
-    citations: [citation(1), citation(2)],
-    verification: { checked: 4, supported: 4, removed: [] },
-    model: "local/compose",
-    route: { requested: "auto", why: "default model; rows are internal" },
-    attempts: [{ model: "local/compose", outcome: "ok" }],
-    cache: "miss",
-    generation: 12,
-    as_of: AS_OF,
-    usage: { input_tokens: 812, output_tokens: 64, cost_usd: 0, estimated: false },
-    timings: { total_ms: 41.7, retrieve_ms: 12.3, first_token_ms: 18 },
-    ...extra,
-  };
-}
-
-export const TEXT =
-  "Alba left 95 minutes late because of a corroded connector on the bow door sensor [1]. The same fault was reported on 14 October 2026 [2].";
-
-/** A whole answer in order: evidence, the text in two pieces, done. */
-export function steps(text = TEXT, extra: Readonly<Record<string, unknown>> = {}): readonly Step[] {
-  const done = answer(text, extra);
-  const half = Math.floor(text.length / 2);
-  return [
-    { event: "evidence", data: { citations: [citation(1, { marker: 0 }), citation(2, { marker: 0 })] } },
-    { event: "delta", data: { text: text.slice(0, half) } },
-    { raw: ": keep-alive\n\n" },
-    { event: "delta", data: { text: text.slice(half) } },
-    { event: "done", data: done },
-  ];
-}
-
-export const NO_EVIDENCE = answer("", {
-  outcome: "no_evidence",
-  reason: "none_found",
-  citations: [],
-  verification: { checked: 0, supported: 0, removed: [] },
-});
-
-const DEMO = {
-  name: "Stub Line",
-  users: [
-    { name: "ops-fr", label: "Solène, port operations, Calais", language: "fr" },
-    { name: "sales-uk", label: "Edith, freight sales, Dover", language: "en" },
-    { name: "hr", label: "Noor, human resources", language: "en" },
-    { name: "guest", label: "A passenger, not signed in", language: "en" },
-  ],
-  examples: [
-    ["Why did Alba leave late on 14 October?", "ops-fr", "A cause, cited to the cell"],
-    [
-      "What discount does Norland Freight get?",
-      "sales-uk",
-      "A term that one person may see and another finds absent",
-    ],
-    ["What is the pay grade of Marie Duval?", "hr", "Pay, for human resources only"],
-    [
-      "May a driver stay in the cab during the crossing?",
-      "guest",
-      "Two rows in conflict, both shown with their dates",
-    ],
-    [
-      "Quel est le préavis pour annuler une réservation de fret ?",
-      "ops-fr",
-      "A French question, from French and English rows",
-    ],
-    ["What was freight revenue in Dover in the third quarter?", "sales-uk", "A total from a table of totals"],
-  ].map(([question, as, shows]) => ({ question, as, shows: { en: shows, fr: `${shows} (fr)` } })),
-};
-
-const TABLES: Readonly<Record<string, readonly (readonly [string, number])[]>> = {
-  guest: [
-    ["vessels", 9],
-    ["sailings", 1840],
-    ["articles", 46],
-  ],
-};
-
-const DEFAULT_TABLES: readonly (readonly [string, number])[] = [
-  ["vessels", 9],
-  ["sailings", 1840],
-  ["incidents", 212],
-  ["bookings", 2210],
-  ["contracts", 64],
-  ["support_tickets", 480],
-  ["parts", 350],
-  ["suppliers", 28],
-  ["articles", 46],
-  ["revenue_by_port_and_quarter", 24],
-];
-
-const MODELS = {
-  default: "local/compose",
-  models: [
-    {
-      id: "local/compose",
-      available: true,
-      region: "this machine",
-      retention: "none",
-      classes: ["public", "internal", "confidential", "restricted"],
-      price: { input: 0, output: 0 },
-    },
-    {
-      id: "local/quote",
-      available: true,
-      region: "this machine",
-      retention: "none",
-      classes: ["public", "internal", "confidential", "restricted"],
-      price: { input: 0, output: 0 },
-    },
-    {
-      id: "anthropic/claude-sonnet-5",
-      available: false,
-      why_not: "ANTHROPIC_API_KEY is not set",
-      region: "us",
-      retention: "30 days",
-      classes: ["public", "internal"],
-      price: { input: 3, output: 15 },
-    },
-  ],
-};
 
 const TYPES: Readonly<Record<string, string>> = {
   "/": "text/html; charset=utf-8",
@@ -223,6 +77,20 @@ export async function imported<T>(path: string): Promise<T> {
   return (await import(pathToFileURL(join(root, path)).href)) as T;
 }
 
+function fresh(): Omit<StubApi, "url" | "stop" | "reset"> {
+  return {
+    asked: [],
+    sent: [],
+    tokens: [],
+    answer: () => steps(),
+    compared,
+    demo: true,
+    hangUps: 0,
+    says: new Map(),
+    fails: new Map(),
+  };
+}
+
 /** Builds the page and serves it with the stub on a free port of 127.0.0.1. */
 export async function startStubApi(): Promise<StubApi> {
   const page = await imported<{ readonly buildConsole: () => Promise<unknown> }>(
@@ -236,14 +104,7 @@ export async function startStubApi(): Promise<StubApi> {
     "workers/surfaces/widget/build.ts",
   );
   await widget.buildWidget();
-  const stub: Omit<StubApi, "url" | "stop"> = {
-    asked: [],
-    votes: [],
-    tokens: [],
-    answer: () => steps(),
-    demo: true,
-    hangUps: 0,
-  };
+  const stub = fresh();
   let tokensGiven = 0;
 
   const server = createServer((request, response) => {
@@ -256,49 +117,81 @@ export async function startStubApi(): Promise<StubApi> {
     if (type !== undefined) {
       const file = path === "/" ? "/index.html" : path === "/portal" ? "/portal.html" : path;
       const body = await readFile(join(root, "workers/surfaces/console/dist", file));
-      response.writeHead(200, { ...CONSOLE_HEADERS, "content-type": type }).end(body);
+      const kept = path.endsWith(".js") || path.endsWith(".css") ? { "cache-control": "max-age=600" } : {};
+      response.writeHead(200, { ...CONSOLE_HEADERS, "content-type": type, ...kept }).end(body);
       return;
     }
-    const user = request.headers["x-quayside-demo-user"];
-    const name = typeof user === "string" ? user : undefined;
-    if (path === "/v1/demo")
-      return json(response, stub.demo ? 200 : 404, stub.demo ? DEMO : problem("not_found", 404));
-    if (!stub.demo && request.headers.authorization === undefined) {
-      return json(response, 401, problem("unauthenticated", 401));
-    }
+    const { authorization } = request.headers;
+    const header = request.headers["x-quayside-demo-user"];
+    const user = typeof header === "string" ? header : undefined;
+    const say = (body: unknown, status = 200): void => json(response, status, body);
+    const fail = (code: string, status: number): void =>
+      json(response, status, problem(code, status), status === 429 ? { "retry-after": "2" } : {});
+
+    if (path === "/v1/demo") return stub.demo ? say(DEMO) : fail("not_found", 404);
     if (path === "/quayside-token") {
       const token = stub.tokens[Math.min(tokensGiven, stub.tokens.length - 1)];
       tokensGiven += 1;
-      return json(response, token === undefined ? 403 : 200, { token });
+      return say({ token }, token === undefined ? 403 : 200);
     }
-    if (path === "/v1/models") return json(response, 200, MODELS);
-    if (path === "/v1/tables") {
-      const rows = TABLES[name ?? ""] ?? DEFAULT_TABLES;
-      const tables = rows.map(([table, count]) => ({
-        table,
-        rows: count,
-        as_of: AS_OF,
-        description: `What the line keeps about ${table.replaceAll("_", " ")}, one row each.`,
-      }));
-      return json(response, 200, { tables, generation: 12 });
+    if (authorization !== undefined && user !== undefined) return fail("unauthenticated", 401);
+    const key = authorization?.replace("Bearer ", "") ?? "";
+    const known =
+      authorization === undefined
+        ? stub.demo && { subject: user ?? "ops-fr", scopes: ["ask"] }
+        : (KEYS[key] ?? (stub.tokens.at(-1) === key && { subject: "portal", scopes: ["ask"] }));
+    if (!known) return fail("unauthenticated", 401);
+    const failing = stub.fails.get(path);
+    if (failing) return fail(...failing);
+
+    const body: unknown = request.method === "POST" ? await bodyOf(request) : undefined;
+    const call = `${request.method} ${path}`;
+    const [scope] = ROUTES.find(([, pattern]) => pattern.test(call)) ?? [];
+    if (scope === undefined) return fail("not_found", 404);
+    if (!known.scopes.includes(scope)) return fail("forbidden", 403);
+    if (request.method !== "GET" && !READS.has(path)) stub.sent.push([call, body]);
+    if (stub.says.has(path)) return say(stub.says.get(path));
+
+    switch (path) {
+      case "/v1/status":
+        return say({ caller: known });
+      case "/v1/models":
+        return say(MODELS);
+      case "/v1/tables":
+        return say({ tables: tablesOf(user), generation: 12 });
+      case "/v1/search":
+        return say({ matches: matches(user), generation: 12 });
+      case "/v1/erase":
+        return say(RECEIPT, 202);
+      case "/v1/ingest/runs":
+        return request.method === "POST"
+          ? say({ run_id: "run_new", outcome: "queued" }, 202)
+          : say({ runs: [run("run_2"), run("run_1", { state: "failed", reason: "The source is away." })] });
+      case "/v1/admin/shapes":
+        return say({ tables: { incidents: {}, vessels: {} } });
+      case "/v1/admin/status":
+        return say({ tables: tablesOf(undefined), runs: [] });
+      case "/v1/admin/answers":
+        return say(REPORT);
+      case "/v1/admin/budgets":
+        return say(BUDGETS);
+      case "/v1/feedback":
+        response.writeHead(204).end();
+        return;
+      case "/v1/compare":
+        return playEvents(response, stub.compared((body as { models: string[] }).models));
+      case "/v1/ask": {
+        const asked = { ...(body as Omit<Asked, "user">), user, authorization };
+        stub.asked.push(asked);
+        response.on("close", () => {
+          if (!response.writableEnded) stub.hangUps += 1;
+        });
+        return play(response, stub.answer(asked));
+      }
+      default:
+        if (path.startsWith("/v1/ingest/runs/")) return say(run("run_2", { state: "cancelled" }));
+        return rowOf(decodeURIComponent(path.slice("/v1/rows/".length)), user, say, fail);
     }
-    if (path !== "/v1/ask" && path !== "/v1/feedback") return json(response, 404, problem("not_found", 404));
-    let body = "";
-    for await (const chunk of request) body += String(chunk);
-    if (path === "/v1/feedback") {
-      stub.votes.push(JSON.parse(body));
-      return json(response, 200, { ok: true });
-    }
-    const { authorization } = request.headers;
-    if (stub.tokens.length > 0 && authorization !== `Bearer ${stub.tokens.at(-1)}`) {
-      return json(response, 401, problem("unauthenticated", 401));
-    }
-    const asked = { ...(JSON.parse(body) as Omit<Asked, "user">), user: name, authorization };
-    stub.asked.push(asked);
-    response.on("close", () => {
-      if (!response.writableEnded) stub.hangUps += 1;
-    });
-    await play(response, stub.answer(asked));
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -306,11 +199,85 @@ export async function startStubApi(): Promise<StubApi> {
   const port = typeof address === "object" && address ? address.port : 0;
   return Object.assign(stub, {
     url: `http://127.0.0.1:${port}`,
+    reset() {
+      tokensGiven = 0;
+      Object.assign(stub, fresh());
+    },
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   });
+}
+
+/** Which scope a call needs. */
+const ROUTES: readonly (readonly [scope: string, call: RegExp])[] = [
+  ["ask", /^GET \/v1\/(status|models|tables|rows\/.+)$/],
+  ["ask", /^POST \/v1\/(ask|search|compare|feedback)$/],
+  ["erase", /^POST \/v1\/erase$/],
+  ["ingest", /^(GET|POST) \/v1\/ingest\/runs$/],
+  ["ingest", /^DELETE \/v1\/ingest\/runs\/.+$/],
+  ["ingest", /^GET \/v1\/admin\/shapes$/],
+  ["admin", /^GET \/v1\/admin\/(status|answers|budgets)$/],
+];
+
+/** Posts that change nothing. */
+const READS: ReadonlySet<string> = new Set(["/v1/ask", "/v1/search", "/v1/compare"]);
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let text = "";
+  for await (const chunk of request) text += String(chunk);
+  return JSON.parse(text) as unknown;
+}
+
+function tablesOf(user: string | undefined): readonly unknown[] {
+  return (TABLES[user ?? ""] ?? DEFAULT_TABLES).map(([table, rows]) => ({
+    table,
+    rows,
+    as_of: AS_OF,
+    description: `What the line keeps about ${table.replaceAll("_", " ")}, one row each.`,
+    classification: "internal",
+    lag_seconds: table === "incidents" ? 7380 : 180,
+    target_lag_seconds: table === "vessels" ? null : 3600,
+    late: table === "incidents",
+  }));
+}
+
+function rowOf(
+  id: string,
+  user: string | undefined,
+  say: (body: unknown) => void,
+  fail: (code: string, status: number) => void,
+): void {
+  const row = matches(user).find((one) => one["id"] === id);
+  if (!row) return fail("not_found", 404);
+  const answers = [
+    { id: "ans_01TEST", at: AS_OF, model: "local/compose", cache: "miss", outcome: "answered" },
+  ];
+  say({ ...row, classification: "internal", source: "warehouse", answers });
+}
+
+function compared(models: readonly string[]): readonly (readonly [string, unknown])[] {
+  return [
+    ...models.map((model) => ["delta", { model, text: "Alba left" }] as const),
+    ...models.map((model, i) => {
+      const told = answer(TEXT, {
+        model,
+        usage: { input_tokens: 812, output_tokens: 64, cost_usd: 0.002 * (i + 1), estimated: false },
+        citations: i === 0 ? [citation(1), citation(2)] : [citation(1)],
+      });
+      return ["done", { model, answer: told, problem: null }] as const;
+    }),
+    ["end", { generation: 12, retrieve_ms: 12 }] as const,
+  ];
+}
+
+function playEvents(response: ServerResponse, events: readonly (readonly [string, unknown])[]): void {
+  response.writeHead(200, { "content-type": "text/event-stream", "x-request-id": "req-stub-1" });
+  for (const [event, data] of events) {
+    response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+  response.end();
 }
 
 function problem(code: string, status: number, retryable = false): Record<string, unknown> {

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { haveChromium, launchChromium, openPage, type Watched } from "../browser/chromium.ts";
-import { citation, startStubApi, steps, type StubApi } from "../browser/stub-api.ts";
+import { startStubApi, type StubApi } from "../browser/stub-api.ts";
+import { citation, steps } from "../browser/stub-data.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const file = join(

@@ -5,6 +5,7 @@ import {
   type Problem,
   readAnswer,
   readCitations,
+  readCompared,
   readDelta,
   readProblem,
   readRetraction,
@@ -56,22 +57,72 @@ async function problemOf(response: Response): Promise<Problem> {
   );
 }
 
-/** GETs JSON; gives the problem instead of throwing. */
-export async function get(
+export type Sent =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly problem: Problem };
+
+/** One request with JSON in and out; gives the problem instead of throwing. An answer without a body is undefined. */
+export async function send(
+  method: "GET" | "POST" | "DELETE",
   path: string,
   caller: Caller,
-): Promise<
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: Problem }
-> {
+  body?: unknown,
+): Promise<Sent> {
   try {
     const response = await fetch(path, {
-      headers: { accept: "application/json", ...headersOf(caller) },
-      signal: AbortSignal.timeout(15_000),
+      method,
+      headers: {
+        accept: "application/json",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headersOf(caller),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(30_000),
     });
     if (!response.ok) return { ok: false, problem: await problemOf(response) };
-    return { ok: true, value: await response.json() };
+    return { ok: true, value: response.status === 204 ? undefined : await response.json() };
   } catch {
     return { ok: false, problem: local("offline") };
+  }
+}
+
+export const get = (path: string, caller: Caller): Promise<Sent> => send("GET", path, caller);
+
+type StreamEvent =
+  | { readonly event: string; readonly data: unknown; readonly requestId: string }
+  | { readonly event: "failed"; readonly problem: Problem };
+
+/** The events of a streamed answer; `failed` last when the stream did not come or was cut, none when `signal` was aborted. */
+async function* streamed(
+  path: string,
+  body: unknown,
+  caller: Caller,
+  signal: AbortSignal,
+  last: (event: string) => boolean,
+): AsyncGenerator<StreamEvent> {
+  let requestId = "";
+  try {
+    const response = await fetch(`${caller.base ?? ""}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "text/event-stream", ...headersOf(caller) },
+      body: JSON.stringify(body),
+      signal,
+    });
+    requestId = response.headers.get("x-request-id") ?? "";
+    if (!response.ok || !response.body) {
+      yield { event: "failed", problem: await problemOf(response) };
+      return;
+    }
+    for await (const { event, data } of readEvents(response.body)) {
+      const parsed: unknown = JSON.parse(data);
+      yield { event, data: parsed, requestId };
+      if (last(event)) return;
+    }
+    if (!signal.aborted) yield { event: "failed", problem: local("interrupted", requestId) };
+  } catch {
+    if (!signal.aborted) {
+      yield { event: "failed", problem: local(requestId ? "interrupted" : "offline", requestId) };
+    }
   }
 }
 
@@ -84,38 +135,45 @@ export async function* ask(
   caller: Caller,
   signal: AbortSignal,
 ): AsyncGenerator<AskEvent> {
-  let requestId = "";
-  try {
-    const response = await fetch(`${caller.base ?? ""}/v1/ask`, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "text/event-stream", ...headersOf(caller) },
-      body: JSON.stringify({
-        question: request.question,
-        stream: true,
-        ...(request.model ? { model: request.model } : {}),
-        ...(request.history.length > 0 ? { history: request.history } : {}),
-        ...(request.fresh ? { cache: "bypass" } : {}),
-      }),
-      signal,
-    });
-    requestId = response.headers.get("x-request-id") ?? "";
-    if (!response.ok || !response.body) {
-      yield { type: "error", problem: await problemOf(response) };
-      return;
-    }
-    for await (const { event, data } of readEvents(response.body)) {
-      const parsed: unknown = JSON.parse(data);
-      const read = toEvent(event, parsed, requestId);
-      if (!read) continue;
-      yield read;
-      if (read.type === "done" || read.type === "error") return;
-    }
-    if (!signal.aborted) yield { type: "error", problem: local("interrupted", requestId) };
-  } catch {
-    if (!signal.aborted) {
-      yield { type: "error", problem: local(requestId ? "interrupted" : "offline", requestId) };
-    }
+  const body = {
+    question: request.question,
+    stream: true,
+    ...(request.model ? { model: request.model } : {}),
+    ...(request.history.length > 0 ? { history: request.history } : {}),
+    ...(request.fresh ? { cache: "bypass" } : {}),
+  };
+  for await (const told of streamed("/v1/ask", body, caller, signal, endsAnswer)) {
+    const read =
+      "problem" in told
+        ? ({ type: "error", problem: told.problem } as const)
+        : toEvent(told.event, told.data, told.requestId);
+    if (read) yield read;
   }
+}
+
+/**
+ * Puts a question to several models, streamed: each event with its model, or undefined for all of them (the whole comparison
+ * failed). Each model ends with one `done` or `error`, unless `signal` was aborted. Never throws.
+ */
+export async function* compare(
+  request: { readonly question: string; readonly models: readonly string[] },
+  caller: Caller,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly model: string | undefined; readonly event: AskEvent }> {
+  const body = { ...request, stream: true };
+  for await (const told of streamed("/v1/compare", body, caller, signal, (event) => event === "end")) {
+    if ("problem" in told) {
+      yield { model: undefined, event: { type: "error", problem: told.problem } };
+      continue;
+    }
+    const { model, data } = readCompared(told.event, told.data);
+    const event = toEvent(told.event, data, told.requestId);
+    if (event) yield { model, event };
+  }
+}
+
+function endsAnswer(event: string): boolean {
+  return event === "done" || event === "error";
 }
 
 function toEvent(event: string, data: unknown, requestId: string): AskEvent | undefined {

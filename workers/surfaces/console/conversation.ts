@@ -1,7 +1,16 @@
 import { ask, type Caller } from "./api.ts";
-import { flag, h } from "./dom.ts";
+import { button, type Child, flag, h, icon } from "./dom.ts";
 import { type Context, labelOf, positionOf } from "./format.ts";
-import { applyEvent, newTurn, type Turn, type TurnActions, type TurnView, turnView } from "./turn.ts";
+import { languageOf } from "./prose.ts";
+import {
+  applyEvent,
+  type Frame,
+  newTurn,
+  type Turn,
+  type TurnActions,
+  type TurnView,
+  turnView,
+} from "./turn.ts";
 
 /** How many earlier turns a follow-up takes along. */
 const MAX_HISTORY = 6;
@@ -15,6 +24,8 @@ export interface ConversationDeps {
   /** `provider/model`; undefined leaves the choice to the server. */
   model(): string | undefined;
   readonly actions: TurnActions;
+  /** Asks a turn's question again: as another person, or without the cache. */
+  readonly again: (turn: Turn, options: { readonly user?: string; readonly fresh?: boolean }) => void;
   /** Asking began or ended, or the conversation was emptied. */
   changed(): void;
   /** One sentence for screen readers: how a turn ended. */
@@ -54,7 +65,7 @@ export function conversation(deps: ConversationDeps): Conversation {
     const abort = new AbortController();
     running = abort;
     const turn = newTurn(question, deps.user(), !turns.some((t) => t.turn.answer?.outcome === "answered"));
-    const view = turnView(turn, deps.actions);
+    const view = turnView(turn, deps.actions, frameOf(turn, deps.again));
     const request = {
       question,
       fresh,
@@ -133,6 +144,41 @@ export function conversation(deps: ConversationDeps): Conversation {
         divider.replaceChildren(...dividerText(divider.dataset["user"], context));
       }
     },
+  };
+}
+
+/** The question above, and below it once more, or as one of the others: one press shows what each of them would be told. */
+function frameOf(turn: Turn, again: ConversationDeps["again"]): Frame {
+  const who = h("p", { class: "who" });
+  const heading = h("h2", { tabindex: -1, lang: languageOf(turn.question) }, turn.question);
+  const others = (context: Context): Child => {
+    const users = context.users.filter((user) => user.name !== turn.user);
+    if (users.length === 0) return false;
+    return h(
+      "div",
+      { class: "same-as", role: "group", "aria-label": context.s.sameAs },
+      h("span", { class: "soft", "aria-hidden": "true" }, context.s.sameAs),
+      ...users.map((user) =>
+        button(
+          { class: "person" },
+          () => again(turn, { user: user.name }),
+          flag(positionOf(context, user.name)),
+          user.label,
+        ),
+      ),
+    );
+  };
+  return {
+    head: h("div", { class: "turn-head" }, heading, turn.user !== undefined && who),
+    badges: true,
+    render: (context) => {
+      who.replaceChildren(flag(positionOf(context, turn.user)), labelOf(context, turn.user));
+    },
+    tail: (context) => [
+      turn.answer !== undefined &&
+        button({ class: "quiet" }, () => again(turn, { fresh: true }), icon("again"), context.s.again),
+      others(context),
+    ],
   };
 }
 

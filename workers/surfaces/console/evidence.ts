@@ -9,22 +9,32 @@ export interface Opened {
   readonly marker: number;
   /** The answer's text: decides which cells are shown as used. */
   readonly text: string;
+  /** Who reads; undefined: whoever the page speaks as. */
+  readonly user: string | undefined;
 }
 
 export interface EvidencePanel {
   open(opened: Opened, context: Context): void;
+  /** Opens on something that is no row: that one is being loaded, or why it could not be. */
+  tell(content: () => Node[], context: Context): void;
   close(): void;
   /** Shows the same row in another language. */
   translate(context: Context): void;
 }
 
+export interface PanelDeps {
+  /** What stands below a row: its source, what was answered from it, its end. */
+  more(citation: Citation, user: string | undefined): HTMLElement;
+  closed(): void;
+}
+
 /**
- * The row behind a citation: beside the conversation where there is room, over it (and modal) where there is not.
+ * The row behind a citation: beside the page where there is room, over it (and modal) where there is not.
  * Focus goes to its heading, and back to where it came from when it closes.
  */
-export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
+export function evidencePanel(dialog: HTMLDialogElement, deps: PanelDeps): EvidencePanel {
   const narrow = matchMedia("(width < 66rem)");
-  let opened: Opened | undefined;
+  let opened: Opened | (() => Node[]) | undefined;
   let context: Context | undefined;
   let back: HTMLElement | undefined;
 
@@ -41,19 +51,26 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
     document.body.classList.remove("beside");
     unmark();
     back?.focus();
+    deps.closed();
   };
   const turnTo = (marker: number): void => {
-    if (opened) opened = { ...opened, marker };
+    if (opened && "marker" in opened) opened = { ...opened, marker };
     fill();
     dialog.querySelector<HTMLElement>("h2")?.focus();
   };
   const fill = (): void => {
     if (!opened || !context) return;
-    const { citations, marker } = opened;
+    const { s } = context;
+    const closer = button({ class: "quiet", "aria-label": s.close, title: s.close }, close, icon("cross"));
+    if (typeof opened === "function") {
+      dialog.replaceChildren(h("div", { class: "panel-bar" }, h("p", { class: "panel-count" }), closer));
+      dialog.append(...opened());
+      return;
+    }
+    const { citations, marker, user } = opened;
     const at = citations.findIndex((c) => c.marker === marker);
     const citation = citations[at];
     if (!citation) return;
-    const { s } = context;
     const step = (by: number, label: string, symbol: string): HTMLButtonElement => {
       const target = citations[at + by];
       return button(
@@ -62,16 +79,18 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
         icon(symbol),
       );
     };
+    const place = marker === 0 ? s.pages.rowOf.title : s.evidenceOf(at + 1, citations.length);
     dialog.replaceChildren(
       h(
         "div",
         { class: "panel-bar" },
-        h("p", { class: "panel-count" }, s.evidenceOf(at + 1, citations.length)),
+        h("p", { class: "panel-count" }, place),
         citations.length > 1 && step(-1, s.previous, "left"),
         citations.length > 1 && step(1, s.next, "right"),
-        button({ class: "quiet", "aria-label": s.close, title: s.close }, close, icon("cross")),
+        closer,
       ),
       ...rowView(citation, opened.text, context),
+      deps.more(citation, user),
     );
     dialog.scrollTop = 0;
     unmark();
@@ -79,6 +98,15 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
       ?.closest(".turn")
       ?.querySelectorAll(`[data-marker="${marker}"]`)
       .forEach((mark) => mark.setAttribute("aria-current", "true"));
+  };
+  const openOn = (next: NonNullable<typeof opened>, speaking: Context): void => {
+    const active = document.activeElement;
+    if (active instanceof HTMLElement && !dialog.contains(active)) back = active;
+    opened = next;
+    context = speaking;
+    show();
+    fill();
+    dialog.querySelector<HTMLElement>("h2")?.focus();
   };
 
   dialog.addEventListener("cancel", (event) => {
@@ -100,16 +128,8 @@ export function evidencePanel(dialog: HTMLDialogElement): EvidencePanel {
   });
 
   return {
-    open(next, speaking) {
-      const active = document.activeElement;
-      if (active instanceof HTMLElement && !dialog.contains(active)) back = active;
-      opened = next;
-      context = speaking;
-      fill();
-      show();
-      fill();
-      dialog.querySelector<HTMLElement>("h2")?.focus();
-    },
+    open: openOn,
+    tell: openOn,
     close,
     translate(speaking) {
       context = speaking;
@@ -132,7 +152,7 @@ function rowView(citation: Citation, answer: string, context: Context): HTMLElem
     h(
       "h2",
       { tabindex: -1, id: "evidence-title", lang: languageOf(citation.title) },
-      h("span", { class: "cite", "aria-hidden": "true" }, String(citation.marker)),
+      citation.marker > 0 && h("span", { class: "cite", "aria-hidden": "true" }, String(citation.marker)),
       nameOf(citation),
     ),
     h(

@@ -28,12 +28,12 @@ export function positionOf(context: Context, user: string | undefined): number {
 
 const locale = (language: Language): string => (language === "fr" ? "fr-FR" : "en-GB");
 
-const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+const UNITS = [
   ["day", 86_400],
   ["hour", 3600],
   ["minute", 60],
   ["second", 1],
-];
+] as const;
 
 /** "3 minutes ago" for the last two days, a date before; empty when it is no time. */
 function relative(iso: string, language: Language): string {
@@ -69,6 +69,14 @@ export function ago(iso: string, language: Language): HTMLTimeElement | undefine
   return text ? h("time", { datetime: iso, title: absolute(iso, language) }, text) : undefined;
 }
 
+/** A moment in short: day and time. */
+export function stamp(iso: string, language: Language): HTMLTimeElement | undefined {
+  const time = Date.parse(iso);
+  if (Number.isNaN(time)) return undefined;
+  const format = { dateStyle: "medium", timeStyle: "short" } as const;
+  return h("time", { datetime: iso }, new Intl.DateTimeFormat(locale(language), format).format(time));
+}
+
 /** A moment in full, and how long ago that is. */
 export function moment(iso: string, language: Language): HTMLTimeElement {
   const near = Math.abs(Date.parse(iso) - Date.now()) < 2 * 86_400_000;
@@ -78,6 +86,17 @@ export function moment(iso: string, language: Language): HTMLTimeElement {
     absolute(iso, language),
     near && h("span", { class: "soft" }, ` (${relative(iso, language)})`),
   );
+}
+
+/** A moment to come, and how long it is until then. */
+export function ahead(iso: string, language: Language): HTMLTimeElement {
+  const time = Date.parse(iso);
+  const seconds = Math.max(0, Math.round((time - Date.now()) / 1000)) || 0;
+  const [unit, size] = UNITS.find(([, length]) => seconds >= length) ?? ["second", 1];
+  const until = new Intl.RelativeTimeFormat(locale(language)).format(Math.floor(seconds / size), unit);
+  const format = { dateStyle: "long", timeStyle: "short" } as const;
+  const at = Number.isNaN(time) ? iso : new Intl.DateTimeFormat(locale(language), format).format(time);
+  return h("time", { datetime: iso }, at, h("span", { class: "soft" }, ` (${until})`));
 }
 
 /** A sentence with a `time` element where its argument stands. */
@@ -93,6 +112,28 @@ export function dollars(amount: number, context: Context): string {
     style: "currency",
     currency: "USD",
     maximumSignificantDigits: 2,
+  }).format(amount);
+}
+
+/** "3 hr", "12 min": the largest unit that fits, rounded down. */
+export function duration(seconds: number, language: Language): string {
+  const [unit, size] = UNITS.find(([, length]) => seconds >= length) ?? ["second", 1];
+  const format = { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 } as const;
+  return new Intl.NumberFormat(locale(language), format).format(Math.floor(seconds / size));
+}
+
+export function percent(share: number, language: Language): string {
+  const format = { style: "percent", maximumFractionDigits: 0 } as const;
+  return new Intl.NumberFormat(locale(language), format).format(share);
+}
+
+/** An amount of money, zero included: for sums, where "free" would be beside the point. */
+export function money(amount: number, language: Language): string {
+  return new Intl.NumberFormat(locale(language), {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: 2,
+    maximumFractionDigits: amount !== 0 && Math.abs(amount) < 0.1 ? 6 : 2,
   }).format(amount);
 }
 

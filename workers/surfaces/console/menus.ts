@@ -57,7 +57,11 @@ function menu(
 }
 
 /** Who is asking. */
-export function userMenu(current: () => string | undefined, choose: (user: string) => void): Menu {
+export function userMenu(
+  current: () => string | undefined,
+  choose: (user: string) => void,
+  useKey: () => void,
+): Menu {
   return menu(
     "who",
     (context) => [
@@ -79,6 +83,15 @@ export function userMenu(current: () => string | undefined, choose: (user: strin
           h("span", {}, user.label),
           user.name === current() && icon("check"),
         ),
+      ),
+      button(
+        { class: "option" },
+        () => {
+          close();
+          useKey();
+        },
+        icon("key"),
+        h("span", {}, context.s.pages.useKey),
       ),
     ],
   );
@@ -121,7 +134,7 @@ export function modelMenu(choice: () => ModelChoice, choose: (model: string) => 
             "span",
             {},
             h("span", { class: "option-name" }, id || s.modelAuto),
-            h("span", { class: "soft" }, model ? describe(model, context) : s.modelAutoHint),
+            h("span", { class: "soft" }, model ? describeModel(model, context) : s.modelAutoHint),
           ),
         );
       };
@@ -139,7 +152,7 @@ export function modelMenu(choice: () => ModelChoice, choose: (model: string) => 
   );
 }
 
-function describe(model: Model, context: Context): string {
+export function describeModel(model: Model, context: Context): string {
   const { s } = context;
   if (!model.available) return s.modelWhyNot(model.why || s.modelNoReason);
   const price =

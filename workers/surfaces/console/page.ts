@@ -1,14 +1,31 @@
-import { type Caller, get } from "./api.ts";
-import { conversation } from "./conversation.ts";
-import { byId, h, icon, recall, remember } from "./dom.ts";
+import { get } from "./api.ts";
+import { type App, PAGES, type Page, type PageName, routeOf } from "./app.ts";
+import { askPage } from "./ask-page.ts";
+import { budgetsPage } from "./budgets-page.ts";
+import { byId, h, recall, remember } from "./dom.ts";
 import { evidencePanel } from "./evidence.ts";
+import { feedbackPage } from "./feedback-page.ts";
 import { type Context, type Language, labelOf, stringsOf } from "./format.ts";
-import { examplesView, heroText, tablesView } from "./home.ts";
 import { modelMenu, userMenu } from "./menus.ts";
-import { type Demo, type Model, readDemo, readModels, readTables, type TableInfo } from "./wire.ts";
+import { modelsPage } from "./models-page.ts";
+import { people } from "./people.ts";
+import { peoplePage } from "./people-page.ts";
+import { problemView } from "./problem-view.ts";
+import { rowMore } from "./row-more.ts";
+import { runsPage } from "./runs-page.ts";
+import { signInCard } from "./sign-in.ts";
+import { tablesPage } from "./tables-page.ts";
+import { type Demo, type Model, readDemo, readModels, readTables } from "./wire.ts";
+import { readRow } from "./wire-pages.ts";
 
-/** Longest question, in code points: the server's default limit. */
-const MAX_QUESTION = 4000;
+const MAKERS: Readonly<Record<PageName, (app: App) => Page>> = {
+  people: peoplePage,
+  models: modelsPage,
+  tables: tablesPage,
+  runs: runsPage,
+  feedback: feedbackPage,
+  budgets: budgetsPage,
+};
 
 /** The reader's own language, when the page speaks it. */
 function languageOfBrowser(): Language | undefined {
@@ -21,13 +38,10 @@ function rememberedLanguage(): Language | undefined {
   return chosen === "en" || chosen === "fr" ? chosen : undefined;
 }
 
-function codePoints(text: string): number {
-  return Array.from(text).length;
-}
-
 /** Puts the language's sentences into everything that index.html marks with `data-text` and `data-label`. */
-function translatePage(context: Context): void {
-  const sentences: Readonly<Record<string, unknown>> = context.s;
+function translatePage(context: Context, page: PageName | undefined): void {
+  const { pages } = context.s;
+  const sentences: Readonly<Record<string, unknown>> = { ...context.s, navigation: pages.navigation };
   const say = (attribute: "text" | "label", put: (element: HTMLElement, text: string) => void): void => {
     for (const element of document.querySelectorAll<HTMLElement>(`[data-${attribute}]`)) {
       const text = sentences[element.dataset[attribute] ?? ""];
@@ -37,52 +51,88 @@ function translatePage(context: Context): void {
   say("text", (element, text) => void (element.textContent = text));
   say("label", (element, text) => element.setAttribute("aria-label", text));
   document.documentElement.lang = context.language;
-  document.title = context.s.title;
+  document.title = page === undefined ? context.s.title : `${pages.title[page]} · Quayside`;
   for (const element of document.querySelectorAll<HTMLElement>("[data-language]")) {
     element.setAttribute("aria-pressed", String(element.dataset["language"] === context.language));
   }
+  byId("nav", HTMLElement).replaceChildren(
+    ...([undefined, ...PAGES] as const).map((name) =>
+      h(
+        "li",
+        {},
+        h(
+          "a",
+          { href: name === undefined ? "#/" : `#/${name}`, "aria-current": name === page && "page" },
+          pages.nav[name ?? "ask"],
+        ),
+      ),
+    ),
+  );
 }
 
 function start(): void {
   const first = rememberedLanguage() ?? languageOfBrowser() ?? "en";
+  const crowd = people();
   let context: Context = { language: first, s: stringsOf(first), users: [] };
   let demo: Demo | undefined;
   let user = recall("user");
-  let key: string | undefined;
   let models: readonly Model[] | undefined = [];
   let model = recall("model") ?? "";
-  let tables: readonly TableInfo[] | undefined | "loading" = "loading";
-
-  const box = byId("question", HTMLTextAreaElement);
-  const send = byId("submit", HTMLButtonElement);
-  const signIn = byId("sign-in", HTMLElement);
+  let page: PageName | undefined;
+  const made = new Map<PageName, Page>();
+  const outlet = byId("page", HTMLElement);
   const live = byId("live", HTMLElement);
-  const panel = evidencePanel(byId("evidence", HTMLDialogElement));
-  const caller = (): Caller => ({ demoUser: user, key });
 
-  const talk = conversation({
-    log: byId("log", HTMLElement),
+  const signIn = signInCard({
+    add: (key) => crowd.add(key),
     context: () => context,
-    caller,
-    user: () => user,
-    model: () => model || undefined,
-    actions: {
-      cite(turn, marker) {
-        panel.open({ citations: turn.citations, marker, text: turn.text }, context);
-      },
-      again(turn, options) {
-        const next = options.user ?? turn.user;
-        if (next !== undefined) switchUser(next, false);
-        void ask(turn.question, options.fresh === true);
-      },
+    added(name, then) {
+      refreshPeople();
+      app.announce(context.s.pages.keyAdded(labelOf(context, name)));
+      if (then) {
+        then(name);
+        return;
+      }
+      // What was asked as nobody belongs to whoever this is.
+      switchUser(name, false);
+      open(location.hash);
     },
-    changed: () => renderState(),
+  });
+
+  const app: App = {
+    context: () => context,
+    demo: () => demo,
+    models: () => models,
+    user: () => user,
+    callerOf: (name) => crowd.callerOf(name ?? user),
+    subject: () => crowd.who(user)?.subject ?? "",
+    may(scope, name) {
+      const scopes = crowd.who(name ?? user)?.scopes ?? [];
+      return scopes.length === 0 || scopes.includes(scope);
+    },
     announce: (text) => void (live.textContent = text),
+    openSource: (opened) => panel.open(opened, context),
+    useKey: (then) => signIn.open("more", then),
+    unknownCaller() {
+      if (context.users.length === 0) signIn.open("nobody");
+    },
+  };
+
+  const more = rowMore(app);
+  const panel = evidencePanel(byId("evidence", HTMLDialogElement), {
+    more: more.more,
+    closed() {
+      more.forget();
+      const route = routeOf(location.hash);
+      if (route && "row" in route)
+        history.replaceState(undefined, "", page === undefined ? "#/" : `#/${page}`);
+    },
   });
 
   const who = userMenu(
     () => user,
     (name) => switchUser(name, true),
+    () => app.useKey(),
   );
   const which = modelMenu(
     () => ({ models, chosen: model }),
@@ -93,111 +143,125 @@ function start(): void {
       which.element.querySelector<HTMLElement>(":checked")?.focus();
     },
   );
-  byId("controls", HTMLElement).prepend(who.element, which.element);
-
-  async function ask(question: string, fresh: boolean): Promise<void> {
-    panel.close();
-    const turn = await talk.ask(question, fresh);
-    if (turn.problem?.code === "unauthenticated") signIn.hidden = false;
-  }
+  const conversation = askPage({
+    app,
+    who,
+    which,
+    model: () => model || undefined,
+    switchUser: (name, askAgain) => switchUser(name, askAgain),
+    closePanel: () => panel.close(),
+  });
 
   /** Another person sees other rows: nothing of the earlier turns goes along, and the last question is asked again. */
   function switchUser(name: string, askAgain: boolean): void {
     if (name === user) return;
     panel.close();
     user = name;
-    remember("user", name);
-    const { last } = talk;
-    talk.divide(name);
-    tables = "loading";
+    if (demo?.users.some((one) => one.name === name)) remember("user", name);
+    const last = conversation.divide(name);
+    conversation.setTables("loading");
     render();
     live.textContent = context.s.switched(labelOf(context, name));
     void loadFor();
-    if (askAgain && last !== undefined) void ask(last, false);
+    if (page === undefined && askAgain && last !== undefined) void conversation.ask(last, false);
   }
 
   function speak(language: Language): void {
     context = { ...context, language, s: stringsOf(language) };
+    refreshPeople();
     render();
-    talk.render();
+    if (page !== undefined) made.get(page)?.render();
     panel.translate(context);
+    signIn.render();
+  }
+
+  function refreshPeople(): void {
+    context = { ...context, users: crowd.list(context.s) };
   }
 
   // ── showing ──
 
   function render(): void {
-    translatePage(context);
-    byId("place", HTMLElement).textContent = demo?.name ?? "";
-    byId("hero-text", HTMLElement).replaceChildren(...heroText(demo?.name ?? "", context));
-    byId("examples", HTMLElement).replaceChildren(
-      ...examplesView(demo?.examples ?? [], context, (example) => {
-        switchUser(example.as, false);
-        void ask(example.question, false);
-      }),
-    );
+    translatePage(context, page);
     who.element.hidden = context.users.length === 0;
     who.render(context);
-    which.render(context);
-    renderTables();
-    renderState();
+    conversation.render();
   }
 
-  function renderState(): void {
-    const { s } = context;
-    document.body.classList.toggle("home", talk.empty);
-    box.placeholder = talk.following ? s.followPlaceholder : s.askPlaceholder;
-    renderBox();
+  /** Follows an address. */
+  function open(hash: string): void {
+    const route = routeOf(hash);
+    if (!route) return;
+    if ("row" in route) {
+      void openRow(route.row);
+      return;
+    }
+    const before = page;
+    panel.close();
+    if (page !== undefined) made.get(page)?.hide();
+    page = route.page;
+    outlet.replaceChildren();
+    outlet.hidden = page === undefined;
+    if (page === undefined) {
+      conversation.show();
+    } else {
+      conversation.hide();
+      const shown = made.get(page) ?? MAKERS[page](app);
+      made.set(page, shown);
+      // Side by side has people of its own.
+      outlet.replaceChildren(...(page === "people" ? [] : [who.element]), shown.element);
+      shown.show();
+    }
+    render();
+    if (before === page) return;
+    scrollTo(0, 0);
+    if (page !== undefined) outlet.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   }
 
-  function renderTables(): void {
-    byId("tables", HTMLElement).replaceChildren(
-      ...(tables === "loading"
-        ? [h("p", { class: "soft" }, `${context.s.loading} …`)]
-        : tablesView(tables, user, context)),
-    );
-  }
-
-  function renderBox(): void {
-    const { s } = context;
-    const over = codePoints(box.value) - MAX_QUESTION;
-    const empty = box.value.trim() === "";
-    send.replaceChildren(icon(talk.running ? "stop" : "ask"), h("span", {}, talk.running ? s.stop : s.ask));
-    send.setAttribute("aria-disabled", String(!talk.running && (empty || over > 0)));
-    const hint = byId("hint", HTMLElement);
-    hint.textContent = over > 0 ? s.tooLong(over) : s.keys;
-    hint.classList.toggle("bad", over > 0);
-    box.setAttribute("aria-invalid", String(over > 0));
-  }
-
-  function grow(): void {
-    box.style.height = "auto";
-    box.style.height = `${Math.min(box.scrollHeight, innerHeight * 0.4)}px`;
-    renderBox();
-  }
-
-  function submit(): void {
-    const question = box.value.trim();
-    if (talk.running || question === "" || codePoints(question) > MAX_QUESTION) return;
-    box.value = "";
-    grow();
-    void ask(question, false);
+  /** A row by its address: what a link from elsewhere leads to. */
+  async function openRow(id: string): Promise<void> {
+    const asked = user;
+    panel.tell(() => [h("h2", { tabindex: -1, id: "evidence-title" }, `${context.s.loading} …`)], context);
+    const found = await get(`/v1/rows/${encodeURIComponent(id)}`, app.callerOf());
+    const route = routeOf(location.hash);
+    if (asked !== user || !route || !("row" in route) || route.row !== id) return;
+    if (found.ok) {
+      const row = readRow(found.value);
+      more.learned(row, user);
+      panel.open({ citations: [row.citation], marker: 0, text: "", user }, context);
+      return;
+    }
+    const { problem } = found;
+    if (problem.code === "unauthenticated") app.unknownCaller();
+    panel.tell(() => {
+      const [title, text] = context.s.pages.rowOf.gone;
+      return problem.code === "not_found"
+        ? [h("h2", { tabindex: -1, id: "evidence-title" }, title), h("p", {}, text), h("code", {}, id)]
+        : [
+            h("h2", { tabindex: -1, id: "evidence-title" }, context.s.pages.rowOf.title),
+            problemView(problem, context, () => void openRow(id)),
+          ];
+    }, context);
   }
 
   // ── loading ──
 
   async function loadFor(): Promise<void> {
     const asked = user;
-    const [foundTables, foundModels] = await Promise.all([
-      get("/v1/tables", caller()),
-      get("/v1/models", caller()),
+    const [foundTables, foundModels, name] = await Promise.all([
+      get("/v1/tables", app.callerOf()),
+      get("/v1/models", app.callerOf()),
+      crowd.learn(asked),
     ]);
     if (asked !== user) return;
-    tables = foundTables.ok ? readTables(foundTables.value) : undefined;
+    user = name;
+    refreshPeople();
     models = foundModels.ok ? readModels(foundModels.value) : undefined;
     if (models && !models.some((m) => m.id === model && m.available)) model = "";
-    if (!foundTables.ok && foundTables.problem.code === "unauthenticated") signIn.hidden = false;
-    renderTables();
-    which.render(context);
+    if (!foundTables.ok && foundTables.problem.code === "unauthenticated") app.unknownCaller();
+    conversation.setTables(foundTables.ok ? readTables(foundTables.value) : undefined);
+    render();
+    if (page !== undefined) made.get(page)?.show();
   }
 
   async function load(): Promise<void> {
@@ -205,44 +269,21 @@ function start(): void {
     if (found.ok) {
       const read = readDemo(found.value);
       demo = read;
-      context = { ...context, users: read.users };
+      crowd.demo(read.users);
       if (!read.users.some((u) => u.name === user)) user = read.users[0]?.name;
     } else {
       user = undefined;
     }
+    refreshPeople();
     document.body.classList.add("loaded");
     const theirs = context.users.find((u) => u.name === user)?.language;
     if (!rememberedLanguage() && !languageOfBrowser() && theirs === "fr") speak(theirs);
     else render();
     await loadFor();
+    open(location.hash);
   }
 
   // ── events ──
-
-  byId("ask", HTMLFormElement).addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (talk.running) talk.stop();
-    else submit();
-  });
-  box.addEventListener("input", grow);
-  box.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    submit();
-  });
-
-  // WCAG 2.1.4: a shortcut of one character can be switched off.
-  const slash = byId("slash", HTMLInputElement);
-  slash.checked = recall("slash") !== "off";
-  slash.addEventListener("change", () => remember("slash", slash.checked ? "on" : "off"));
-  document.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof Element && event.target.closest("input, textarea");
-    if (event.key !== "/" || !slash.checked || typing) return;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    panel.close();
-    box.focus();
-  });
 
   for (const element of document.querySelectorAll<HTMLElement>("[data-language]")) {
     element.addEventListener("click", () => {
@@ -251,28 +292,19 @@ function start(): void {
       speak(next);
     });
   }
-  byId("restart", HTMLButtonElement).addEventListener("click", () => {
-    panel.close();
-    talk.clear();
-    live.textContent = context.s.cleared;
-    scrollTo(0, 0);
-    box.focus();
-  });
-  byId("key-form", HTMLFormElement).addEventListener("submit", (event) => {
+  byId("skip", HTMLElement).addEventListener("click", (event) => {
     event.preventDefault();
-    const input = byId("key", HTMLInputElement);
-    key = input.value.trim() || undefined;
-    input.value = "";
-    signIn.hidden = true;
-    void loadFor();
-    box.focus();
+    if (page === undefined) conversation.focus();
+    else outlet.querySelector<HTMLElement>("h1")?.focus();
   });
   const banner = byId("offline", HTMLElement);
   const line = (): void => void (banner.hidden = navigator.onLine);
   addEventListener("online", line);
   addEventListener("offline", line);
+  addEventListener("hashchange", () => open(location.hash));
 
   line();
+  conversation.show();
   render();
   void load();
 }

@@ -53,21 +53,28 @@ function inline(text: string, markerOf: MarkerOf): Child[] {
   for (const match of text.matchAll(INLINE)) {
     const [whole, bold, code, markers] = match;
     const before = text.slice(at, match.index);
-    // A word joiner keeps a marker on the line of the word that it belongs to; the style sheet spaces them.
-    out.push(markers === undefined ? before : before.replace(/ *$/, "\u2060"));
     at = match.index + whole.length;
+    const cites = markers === undefined ? undefined : citations(markers, markerOf);
+    if (cites) {
+      // A marker stays on the line of the word that it belongs to, unless that is too long for one; the style sheet spaces them.
+      const [, rest = "", word = ""] = /^(.*?)(\S{0,24}) *$/s.exec(before) ?? [];
+      out.push(rest, h("span", { class: "keep" }, word, ...cites));
+      continue;
+    }
+    out.push(before);
     if (bold !== undefined) out.push(h("strong", {}, ...inline(bold, markerOf)));
     else if (code !== undefined) out.push(h("code", {}, code));
-    else out.push(...citations(whole, markers ?? "", markerOf));
+    else out.push(whole);
   }
   out.push(text.slice(at));
   return out;
 }
 
-function citations(whole: string, markers: string, markerOf: MarkerOf): Child[] {
+/** Undefined when one of the numbers cites nothing. */
+function citations(markers: string, markerOf: MarkerOf): Child[] | undefined {
   const numbers = markers.split(",").map(Number);
   const found = numbers.map((n) => markerOf(n));
-  if (found.some((f) => f === undefined)) return [whole];
+  if (found.some((f) => f === undefined)) return undefined;
   return found.map((f, i) => {
     const n = String(numbers[i]);
     if (f === undefined || f === "pending") return h("span", { class: "cite" }, n);

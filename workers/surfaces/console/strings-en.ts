@@ -1,9 +1,11 @@
+import { pagesEn } from "./strings-pages-en.ts";
+
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
 /** Every sentence of the page, in English; `strings-fr.ts` has the same shape. */
 export const en = {
   title: "Quayside: answers moored to their rows",
-  skip: "Skip to the question",
+  skip: "Skip to the content",
   language: "Language",
   headline: ["Every answer,", "moored to its row."] as readonly [string, string],
   lead: (name: string) =>
@@ -217,6 +219,7 @@ export const en = {
   footer: "Quayside answers from warehouse tables, at the edge.",
   apiDocs: "API",
   loading: "Loading",
+  pages: pagesEn,
 };
 
 /** The shape that every language fills. */

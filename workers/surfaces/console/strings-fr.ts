@@ -1,11 +1,12 @@
 import type { Strings } from "./strings-en.ts";
+import { pagesFr } from "./strings-pages-fr.ts";
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n < 2 ? one : many}`;
 
 /** Every sentence of the page, in French, with the narrow no-break spaces that French puts before `: ; ? !`. */
 export const fr: Strings = {
   title: "Quayside : des réponses amarrées à leurs lignes",
-  skip: "Aller à la question",
+  skip: "Aller au contenu",
   language: "Langue",
   headline: ["Chaque réponse,", "amarrée à sa ligne."],
   lead: (name) =>
@@ -238,4 +239,5 @@ export const fr: Strings = {
   footer: "Quayside répond à partir des tables de l’entrepôt, au plus près de vous.",
   apiDocs: "API",
   loading: "Chargement",
+  pages: pagesFr,
 };

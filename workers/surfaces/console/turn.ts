@@ -1,6 +1,6 @@
 import type { AskEvent } from "./api.ts";
-import { button, type Child, fact, flag, h, icon } from "./dom.ts";
-import { ago, around, type Context, count, dollars, labelOf, moment, nameOf, positionOf } from "./format.ts";
+import { button, type Child, fact, h, icon } from "./dom.ts";
+import { ago, around, type Context, count, dollars, moment, nameOf } from "./format.ts";
 import { problemView } from "./problem-view.ts";
 import { languageOf, type MarkerOf, proseView, settled } from "./prose.ts";
 import type { Answer, Citation, Problem } from "./wire.ts";
@@ -18,13 +18,28 @@ export interface Turn {
   retracted: boolean;
   answer: Answer | undefined;
   problem: Problem | undefined;
+  /** The reader's own vote. */
+  rating: 1 | -1 | undefined;
 }
 
 export interface TurnActions {
   /** Opens the row behind a marker. */
   cite(turn: Turn, marker: number): void;
-  /** Asks the question again: as another user, or without the cache. */
-  again(turn: Turn, options: { readonly user?: string; readonly fresh?: boolean }): void;
+  /** Asks the question again. */
+  again(turn: Turn): void;
+  /** @returns whether the vote was kept. */
+  vote(turn: Turn, rating: 1 | -1): Promise<boolean>;
+}
+
+/** What stands around an answer, which differs with the place that it is shown in. */
+export interface Frame {
+  /** Above it. Made once: it may hold the focus while everything below is rebuilt. */
+  readonly head: HTMLElement;
+  render(context: Context): void;
+  /** Whether it was checked, cached, timed is told below the answer. */
+  readonly badges: boolean;
+  /** What else one may do with it, at its end. */
+  tail(context: Context): Child[];
 }
 
 export interface TurnView {
@@ -46,6 +61,7 @@ export function newTurn(question: string, user: string | undefined, first: boole
     retracted: false,
     answer: undefined,
     problem: undefined,
+    rating: undefined,
   };
 }
 
@@ -76,15 +92,11 @@ export function applyEvent(turn: Turn, event: AskEvent): void {
   }
 }
 
-export function turnView(turn: Turn, actions: TurnActions): TurnView {
+export function turnView(turn: Turn, actions: TurnActions, frame: Frame): TurnView {
   const prose = h("div", { class: "prose" });
   const status = h("div", { class: "status" });
   const foot = h("div", { class: "foot" });
-  const who = h("p", { class: "who" });
-  // Made once: it holds the focus while everything below it is rebuilt.
-  const heading = h("h2", { tabindex: -1, lang: languageOf(turn.question) }, turn.question);
-  const head = h("div", { class: "turn-head" }, heading, turn.user !== undefined && who);
-  const element = h("article", { class: "turn" }, head, status, prose, foot);
+  const element = h("article", { class: "turn" }, frame.head, status, prose, foot);
   const show = proseView(prose);
 
   const updateProse = (context: Context): void => {
@@ -109,10 +121,10 @@ export function turnView(turn: Turn, actions: TurnActions): TurnView {
     element.dataset["phase"] = turn.phase;
     const busy = turn.phase === "searching" || turn.phase === "reading" || turn.phase === "writing";
     prose.setAttribute("aria-busy", String(busy));
-    who.replaceChildren(flag(positionOf(context, turn.user)), labelOf(context, turn.user));
+    frame.render(context);
     status.replaceChildren(...statusOf(turn, context));
     updateProse(context);
-    foot.replaceChildren(...footOf(turn, context, actions).filter((part) => part instanceof Node));
+    foot.replaceChildren(...footOf(turn, context, actions, frame).filter((part) => part instanceof Node));
   };
 
   return { element, update: updateProse, render };
@@ -143,13 +155,13 @@ function statusOf(turn: Turn, context: Context): Node[] {
   }
 }
 
-function footOf(turn: Turn, context: Context, actions: TurnActions): Child[] {
+function footOf(turn: Turn, context: Context, actions: TurnActions, frame: Frame): Child[] {
   const { s } = context;
   if (turn.phase === "failed" && turn.problem) {
-    return [problemView(turn.problem, context, () => actions.again(turn, {}))];
+    return [problemView(turn.problem, context, () => actions.again(turn))];
   }
   if (turn.phase === "stopped") {
-    return [h("div", { class: "actions" }, sameAs(turn, context, actions))];
+    return [h("div", { class: "actions" }, ...frame.tail(context))];
   }
   const { answer } = turn;
   if (!answer) {
@@ -160,15 +172,15 @@ function footOf(turn: Turn, context: Context, actions: TurnActions): Child[] {
     !answered && outcomeView(answer, context),
     answered && turn.first && h("p", { class: "notice" }, icon("machine"), s.notice),
     answered && answer.citations.length > 0 && sourcesView(turn, answer, context, actions),
-    badgesView(answer, context),
+    frame.badges && badgesView(answer, context),
     removedView(answer, context),
     detailsView(answer, context),
     h(
       "div",
       { class: "actions" },
+      answered && voteView(turn, context, actions),
       answered && copyButton(answer, context),
-      button({ class: "quiet" }, () => actions.again(turn, { fresh: true }), icon("again"), s.again),
-      sameAs(turn, context, actions),
+      ...frame.tail(context),
     ),
   ];
 }
@@ -316,21 +328,30 @@ function copyButton(answer: Answer, context: Context): HTMLButtonElement {
   );
 }
 
-/** The other people of the demo: one press shows what each of them would be told. */
-function sameAs(turn: Turn, context: Context, actions: TurnActions): Child {
-  const others = context.users.filter((user) => user.name !== turn.user);
-  if (others.length === 0) return false;
+/** Two thumbs. The vote is kept with the model and the kind of question. */
+function voteView(turn: Turn, context: Context, actions: TurnActions): HTMLElement {
+  const { vote } = context.s.pages;
+  const said = h("span", { class: "soft", role: "status" });
+  const thumbs = ([1, -1] as const).map((rating) => {
+    const label = rating === 1 ? vote.good : vote.bad;
+    const pressed = String(turn.rating === rating);
+    const thumb = button(
+      { class: "quiet thumb", "aria-label": label, title: label, "aria-pressed": pressed },
+      () => void choose(rating),
+      icon(rating === 1 ? "up" : "down-thumb"),
+    );
+    return [rating, thumb] as const;
+  });
+  const choose = async (rating: 1 | -1): Promise<void> => {
+    const kept = await actions.vote(turn, rating);
+    if (kept) turn.rating = rating;
+    for (const [of, thumb] of thumbs) thumb.setAttribute("aria-pressed", String(turn.rating === of));
+    said.textContent = kept ? vote.thanks : vote.failed;
+  };
   return h(
     "div",
-    { class: "same-as", role: "group", "aria-label": context.s.sameAs },
-    h("span", { class: "soft", "aria-hidden": "true" }, context.s.sameAs),
-    ...others.map((user) =>
-      button(
-        { class: "person" },
-        () => actions.again(turn, { user: user.name }),
-        flag(positionOf(context, user.name)),
-        user.label,
-      ),
-    ),
+    { class: "vote", role: "group", "aria-label": vote.label },
+    ...thumbs.map(([, thumb]) => thumb),
+    said,
   );
 }

@@ -1,3 +1,5 @@
+import { list, maybe, number, object, text } from "./read.ts";
+
 /**
  * What the API sends, as the page uses it. The readers below are forgiving: a field that is missing or of another type
  * becomes an empty value, so that no answer can break the page.
@@ -93,16 +95,12 @@ export interface TableInfo {
   readonly rows: number | undefined;
   readonly asOf: string;
   readonly description: string;
+  readonly classification: string;
+  readonly lagSeconds: number;
+  /** Undefined where the configuration says nothing. */
+  readonly targetLagSeconds: number | undefined;
+  readonly late: boolean;
 }
-
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (x: unknown): x is Json => typeof x === "object" && x !== null && !Array.isArray(x);
-const object = (x: unknown): Json => (isObject(x) ? x : {});
-const list = (x: unknown): readonly unknown[] => (Array.isArray(x) ? x : []);
-const text = (x: unknown): string => (typeof x === "string" ? x : typeof x === "number" ? String(x) : "");
-const number = (x: unknown): number => (typeof x === "number" && Number.isFinite(x) ? x : 0);
-const maybe = (x: unknown): number | undefined => (typeof x === "number" ? x : undefined);
 
 export function readCitation(input: unknown): Citation {
   const c = object(input);
@@ -134,6 +132,16 @@ export function readDelta(input: unknown): string {
 
 export function readRetraction(input: unknown): number {
   return number(object(input)["from"]);
+}
+
+/** An event of a comparison: whose it is, and what it says, as `/v1/ask` words it. */
+export function readCompared(
+  event: string,
+  input: unknown,
+): { readonly model: string; readonly data: unknown } {
+  const c = object(input);
+  const data = event === "done" ? c["answer"] : event === "error" ? c["problem"] : input;
+  return { model: text(c["model"]), data };
 }
 
 export function readAnswer(input: unknown): Answer {
@@ -233,6 +241,10 @@ export function readTables(input: unknown): readonly TableInfo[] {
       rows: maybe(e["rows"]),
       asOf: text(e["as_of"]),
       description: text(e["description"]),
+      classification: text(e["classification"]),
+      lagSeconds: number(e["lag_seconds"]),
+      targetLagSeconds: maybe(e["target_lag_seconds"]),
+      late: e["late"] === true,
     };
   });
 }

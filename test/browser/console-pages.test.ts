@@ -1,0 +1,431 @@
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
+import { haveChromium } from "./chromium.ts";
+import { everyReader, pagesUnderTest } from "./pages.ts";
+import { answer, citation, NO_EVIDENCE, RECEIPT, run, steps } from "./stub-data.ts";
+
+const QUESTION = "Why did Alba leave late on 14 October?";
+
+/** Goes on as the holder of a key. */
+async function useKey(page: Page, key = "qk_op_secret"): Promise<void> {
+  await page.locator(".menu.who .opener").click();
+  await page.locator("#menu-who").getByRole("button", { name: "Use an API key" }).click();
+  await page.locator("#key").fill(key);
+  await page.locator("#key").press("Enter");
+  await page.locator("#sign-in").waitFor({ state: "hidden" });
+}
+
+async function askSeveral(page: Page): Promise<void> {
+  await page.locator("#several-question").fill(QUESTION);
+  await page.locator("#several-question").press("Enter");
+  await page.locator('.column[data-phase="done"]').nth(1).waitFor();
+}
+
+/** The pages beside the conversation, and the row behind a link. */
+describe.skipIf(!haveChromium())("console's pages", () => {
+  const pages = pagesUnderTest();
+  const { visitAt } = pages;
+
+  async function asOperator(path: string): Promise<Page> {
+    const page = await visitAt(path);
+    await page.locator(".outlet h1").waitFor();
+    await useKey(page);
+    await page.locator(".page-when span").first().waitFor();
+    return page;
+  }
+
+  test("each have an address, a title and the focus on their heading", async () => {
+    const page = await visitAt("/");
+    for (const [name, title] of [
+      ["Side by side", "Side by side"],
+      ["Models", "Compare models"],
+      ["Tables", "Tables and freshness"],
+      ["Runs", "Ingest runs"],
+      ["Feedback", "Feedback"],
+      ["Budgets", "Budgets"],
+    ] as const) {
+      await page.locator("#nav").getByRole("link", { name, exact: true }).click();
+      await page.locator(".outlet h1", { hasText: title }).waitFor();
+      expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("H1");
+      expect(await page.title()).toBe(`${title} · Quayside`);
+      expect(await page.locator("#nav [aria-current]").textContent()).toBe(name);
+    }
+    await page.goBack();
+    await page.locator(".outlet h1", { hasText: "Feedback" }).waitFor();
+    await page.locator("#nav a").first().click();
+    expect(await page.locator("#question").isVisible()).toBe(true);
+    expect(await page.locator(".outlet").isVisible()).toBe(false);
+  });
+
+  describe("side by side", () => {
+    test("asks as two people, and shows at a glance which rows differ", async () => {
+      pages.api.answer = ({ user }) =>
+        user === "ops-fr" ? steps() : steps("It was late [1].", { citations: [citation(1)] });
+      const page = await visitAt("/#/people");
+      await askSeveral(page);
+      expect(pages.api.asked.map(({ user }) => user)).toEqual(expect.arrayContaining(["ops-fr", "sales-uk"]));
+      await page.locator(".matrix").waitFor();
+      expect(await page.locator(".tile strong").allTextContents()).toEqual(["1", "2", "0"]);
+      const cells = await page
+        .locator(".matrix tbody tr")
+        .evaluateAll((rows) =>
+          rows.map((row) => [
+            row.querySelector("code")?.textContent,
+            ...[...row.querySelectorAll("td")].map((cell) => cell.textContent.replace(/: .*/, "")),
+          ]),
+        );
+      expect(cells).toEqual([
+        ["incidents:INC-1002", "2cites it, source 2", "not there"],
+        ["incidents:INC-1001", "1cites it, source 1", "1cites it, source 1"],
+        ["incidents:INC-1003", "sees it", "sees it"],
+      ]);
+    });
+
+    test("does not call a row different that was only crowded out of one search", async () => {
+      pages.api.says.set("/v1/search", { matches: [citation(3, { marker: undefined })] });
+      const page = await visitAt("/#/people");
+      pages.api.answer = ({ user }) =>
+        user === "ops-fr"
+          ? steps("It was late [1].", { citations: [citation(1)] })
+          : [{ event: "done", data: NO_EVIDENCE }];
+      await askSeveral(page);
+      await page.locator(".matrix").waitFor();
+      expect(await page.locator(".tile strong").allTextContents()).toEqual(["0", "2", "0"]);
+    });
+
+    test("takes the holder of a key as the second person", async () => {
+      const page = await visitAt("/#/people");
+      await page.locator("#second-key").click();
+      await page.locator("#key").fill("qs_test");
+      await page.locator("#key").press("Enter");
+      await page.locator("#person-1 option", { hasText: "key:test (key)" }).waitFor({ state: "attached" });
+      await askSeveral(page);
+      expect(pages.api.asked.map(({ user, authorization }) => [user, authorization])).toContainEqual([
+        undefined,
+        "Bearer qs_test",
+      ]);
+    });
+
+    test("wants two different people", async () => {
+      const page = await visitAt("/#/people");
+      await page.locator("#person-1").selectOption("ops-fr");
+      await page.locator("#several-question").fill(QUESTION);
+      await page.locator("#several-question").press("Enter");
+      expect(await page.locator("#several-said").textContent()).toBe("Choose two different people.");
+      expect(pages.api.asked).toEqual([]);
+    });
+
+    test("opens a row as the person who sees it", async () => {
+      const page = await visitAt("/#/people");
+      await askSeveral(page);
+      await page.locator(".matrix tbody tr").first().locator("button").first().click();
+      await page.locator("#evidence .row-more h3").waitFor();
+      expect(await page.locator("#evidence .row-more dd").first().textContent()).toBe("warehouse");
+    });
+  });
+
+  describe("models compared", () => {
+    test("stream side by side with cost, times and checks, and take votes", async () => {
+      const page = await visitAt("/#/models");
+      await page.locator(".choices .option").first().waitFor();
+      await askSeveral(page);
+      const figures = (n: number) => page.locator(".column").nth(n).locator(".metrics dd").allTextContents();
+      expect(await figures(0)).toEqual(["4 / 4", "0", "42 ms", "18 ms", "812 + 64", "US$0.002best"]);
+      expect(await figures(1)).toEqual(["4 / 4", "0", "42 ms", "18 ms", "812 + 64", "US$0.004"]);
+      expect(await page.locator(".matrix tbody td").allTextContents()).toEqual([
+        "2source 2: Bow door sensor fault on Alba, no. 2",
+        "–",
+        "1source 1: Bow door sensor fault on Alba, no. 1",
+        "1source 1: Bow door sensor fault on Alba, no. 1",
+      ]);
+      await page.locator(".column").nth(1).getByRole("button", { name: "Good answer" }).click();
+      await page.locator(".column").nth(1).getByText("Thank you.").waitFor();
+      expect(pages.api.sent).toEqual([["POST /v1/feedback", { answer_id: "ans_01TEST", rating: 1 }]]);
+    });
+
+    test("tell a model's failure beside the others' answers", async () => {
+      pages.api.compared = ([first, second]) => [
+        ["done", { model: first, answer: answer("It was late [1]."), problem: null }],
+        ["error", { model: second, answer: null, problem: { code: "provider_unreachable", status: 503 } }],
+        ["end", {}],
+      ];
+      const page = await visitAt("/#/models");
+      await page.locator(".choices .option").first().waitFor();
+      await page.locator("#several-question").fill(QUESTION);
+      await page.locator("#several-question").press("Enter");
+      await page.locator('.column[data-phase="failed"]').waitFor();
+      expect(await page.locator(".column .card.failed h3").textContent()).toBe("No model answers right now");
+      expect(await page.locator('.column[data-phase="done"]').count()).toBe(1);
+    });
+
+    test("want at least two", async () => {
+      const page = await visitAt("/#/models");
+      await page.locator(".choices :checked").first().uncheck();
+      expect(await page.locator("#several-said").textContent()).toBe("Choose at least two models.");
+    });
+  });
+
+  describe("a row by its address", () => {
+    const ADDRESS = `/#row=${encodeURIComponent("incidents:INC-1002")}`;
+
+    test("opens with its fields, its source, its time and the answers that were written from it", async () => {
+      const page = await visitAt(ADDRESS);
+      const panel = page.locator("#evidence");
+      await panel.locator(".answer-refs").waitFor();
+      expect(await panel.locator("h2").textContent()).toBe("Bow door sensor fault on Alba, no. 2");
+      expect(await panel.locator(".facts dd").allTextContents()).toEqual([
+        "incidents",
+        "incident_id INC-1002",
+        "15 October 2026 at 08:12",
+        "23 November 2026 at 09:41 (3 minutes ago)",
+        "warehouse",
+        "internal",
+      ]);
+      expect(await panel.locator(".answer-refs li").allTextContents()).toEqual([
+        "ans_01TEST3 minutes ago · local/compose",
+      ]);
+      expect(await panel.getByRole("button", { name: "Erase" }).count()).toBe(0);
+      await page.keyboard.press("Escape");
+      expect(new URL(page.url()).hash).toBe("#/");
+    });
+
+    test("says the same of a row that is barred and of one that is not there", async () => {
+      const page = await visitAt("/#row=pay%3A7");
+      await page.locator("#evidence h2", { hasText: "No such row" }).waitFor();
+      expect(await page.locator("#evidence code").textContent()).toBe("pay:7");
+    });
+
+    test("is erased by who may, after a second word, with a receipt that proves it", async () => {
+      const page = await visitAt("/");
+      await useKey(page);
+      await page.evaluate((id) => (location.hash = `row=${encodeURIComponent(id)}`), "incidents:INC-1001");
+      const panel = page.locator("#evidence");
+      await panel.getByRole("button", { name: "Erase this row" }).click();
+      await panel.getByRole("button", { name: "Cancel" }).click();
+      expect(pages.api.sent).toEqual([]);
+      await panel.getByRole("button", { name: "Erase this row" }).click();
+      await panel.getByRole("button", { name: "Erase for good" }).click();
+      await panel.locator(".receipt").waitFor();
+      expect(pages.api.sent).toEqual([
+        ["POST /v1/erase", { table: "incidents", key: { incident_id: "INC-1001" } }],
+      ]);
+      expect(await panel.locator(".receipt dd").allTextContents()).toEqual([
+        "ers_01TEST",
+        "23 November 2026 at 09:41 (3 minutes ago)",
+        "2 rows, 3 passages, 0 outside vectors, 1 cached answer",
+        "0",
+        "found when asked again, over 1 space: registry 0, index 0, cached answers 0",
+      ]);
+    });
+
+    test("is not called erased while a store still shows a part of it", async () => {
+      pages.api.says.set("/v1/erase", {
+        ...RECEIPT,
+        erased_at: null,
+        residue: 1,
+        proof: { ...RECEIPT.proof, index: 1 },
+      });
+      const page = await visitAt("/");
+      await useKey(page);
+      await page.evaluate((id) => (location.hash = `row=${encodeURIComponent(id)}`), "incidents:INC-1001");
+      const panel = page.locator("#evidence");
+      await panel.getByRole("button", { name: "Erase this row" }).click();
+      await panel.getByRole("button", { name: "Erase for good" }).click();
+      await panel.getByText("Erased here, not yet confirmed everywhere").waitFor();
+      pages.api.says.clear();
+      await panel.getByRole("button", { name: "Check again" }).click();
+      await panel.locator(".card.proved h3", { hasText: "Erased" }).waitFor();
+    });
+  });
+
+  describe("tables", () => {
+    test("tell how fresh they are, the late ones first, and to who may how their last run went", async () => {
+      const page = await asOperator("/#/tables");
+      const first = page.locator(".record").first();
+      expect(await page.locator(".summary").textContent()).toBe("10 tables, 1 late");
+      expect(await first.locator(".sign").allTextContents()).toEqual([
+        "late",
+        "internal",
+        "1 row held back",
+        "published",
+      ]);
+      expect(await first.locator("dd").allTextContents()).toEqual([
+        "23 Nov 2026, 09:41",
+        "2 hours, target 1 hour",
+        "212",
+        "published 3 minutes ago+3 ~2 −1",
+      ]);
+    });
+
+    test("say to others what they are not told", async () => {
+      const page = await visitAt("/#/tables");
+      await page.locator(".record").first().waitFor();
+      expect(await page.locator(".record").first().locator("dd").last().textContent()).toBe(
+        "for holders of the scope “ingest”",
+      );
+    });
+
+    test("say so when there is none", async () => {
+      pages.api.says.set("/v1/tables", { tables: [] });
+      const page = await visitAt("/#/tables");
+      expect(await page.locator(".outlet .card h2").textContent()).toBe("No table is open to you");
+    });
+  });
+
+  describe("runs", () => {
+    test("are followed while they go on, keep what is opened, and can be cancelled", async () => {
+      const running = { state: "running", finished_at: null, generation: null };
+      pages.api.says.set("/v1/ingest/runs", { runs: [run("run_9", running), run("run_8")] });
+      const page = await asOperator("/#/runs");
+      await page.locator("#tables-run_8 summary").click();
+      await page.getByRole("button", { name: "Cancel run run_9" }).focus();
+      const more = [
+        { table: "incidents", read: 99, added: 9, changed: 0, deleted: 0, unchanged: 90, failed: 0 },
+      ];
+      pages.api.says.set("/v1/ingest/runs", {
+        runs: [run("run_9", { ...running, tables: more }), run("run_8")],
+      });
+      await page.locator(".run.running .figures dd", { hasText: "99" }).waitFor();
+      expect(await page.locator("#tables-run_8").getAttribute("open")).toBe("");
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("cancel-run_9");
+      await page.keyboard.press("Enter");
+      await expect.poll(() => pages.api.sent[0]?.[0]).toBe("DELETE /v1/ingest/runs/run_9");
+    });
+
+    test("are started for all tables or for some", async () => {
+      const page = await asOperator("/#/runs");
+      await page.locator(".starter > summary").click();
+      await page.getByRole("button", { name: "Start", exact: true }).click();
+      await page.locator(".starter .said", { hasText: "The run waits to be carried out." }).waitFor();
+      await page.getByLabel("Only these").check();
+      await page.getByRole("button", { name: "Start", exact: true }).click();
+      await page.locator(".starter .said", { hasText: "Choose at least one table." }).waitFor();
+      await page.getByLabel("incidents").check();
+      await page.getByLabel("Read every row anew").check();
+      await page.getByRole("button", { name: "Start", exact: true }).click();
+      await expect
+        .poll(() => pages.api.sent.map(([, body]) => body))
+        .toEqual([{}, { tables: ["incidents"], full: true }]);
+    });
+
+    test("tell why one failed", async () => {
+      const page = await asOperator("/#/runs");
+      expect(await page.locator(".run.failed .why").textContent()).toBe("The source is away.");
+    });
+  });
+
+  test("feedback is told by model and kind of question", async () => {
+    const page = await asOperator("/#/feedback");
+    expect(await page.locator(".opinion .record-head").allTextContents()).toEqual([
+      "anthropic/claude-sonnet-5lookup14 up, 2 down88% good",
+      "local/composecomparison1 up, 4 down20% good",
+    ]);
+    expect(await page.locator(".comment > p:first-child").allTextContents()).toEqual([
+      "Right to the day.",
+      "It left out the second sailing.",
+    ]);
+    expect(await page.locator(".outlet .figures dd").allTextContents()).toEqual([
+      "23%",
+      "US$0.16, 14,400 tokens",
+    ]);
+  });
+
+  test("budgets tell what is spent of what, the nearest to its cap first, and when they begin anew", async () => {
+    const page = await asOperator("/#/budgets");
+    expect(await page.locator(".summary").textContent()).toBe(
+      "They begin anew 24 November 2026 at 00:00 (in 14 hours)",
+    );
+    expect(await page.locator(".record h2").allTextContents()).toEqual([
+      "Model anthropic/claude-sonnet-5",
+      "Person ops-fr",
+      "Everybody together",
+      "Group staff",
+    ]);
+    expect(await page.locator(".record").nth(1).locator("dd").allTextContents()).toEqual([
+      "US$0.86 of US$1.00US$0.02 held for answers under way",
+      "91,000 no cap",
+    ]);
+  });
+
+  describe("when there is nothing to see", () => {
+    test.each([
+      ["runs", "ingest"],
+      ["feedback", "admin"],
+      ["budgets", "admin"],
+    ])("%s say that they need the scope %s, and take a key", async (name, scope) => {
+      const page = await visitAt(`/#/${name}`);
+      const card = page.locator(".outlet .card.refused");
+      expect(await card.textContent()).toContain(
+        `This page needs the scope “${scope}”, which ops-fr does not`,
+      );
+      await card.getByRole("button", { name: "Use an API key" }).click();
+      await page.locator("#key").fill("qk_op_secret");
+      await page.locator("#key").press("Enter");
+      await page.locator(".outlet .record").first().waitFor();
+    });
+
+    test("a failure is told, with a way to try again", async () => {
+      pages.api.fails.set("/v1/tables", ["registry_unavailable", 503]);
+      const page = await visitAt("/#/tables");
+      expect(await page.locator(".outlet .card h3").textContent()).toBe(
+        "The rows cannot be checked right now",
+      );
+      pages.api.fails.set("/v1/tables", ["rate_limited", 429]);
+      await page.locator("#refresh").click();
+      await page.locator(".outlet .card.wait h3", { hasText: "A moment, please" }).waitFor();
+      pages.api.fails.clear();
+      await page.locator(".outlet .card.wait button:enabled").click();
+      await page.locator(".record").first().waitFor();
+    });
+
+    test("a line that is down is told, and nobody known is asked for a key", async () => {
+      const page = await visitAt("/#/tables");
+      await page.locator(".record").first().waitFor();
+      await page.context().setOffline(true);
+      await page.locator("#refresh").click();
+      await page.locator(".outlet .card.failed h3", { hasText: "No connection" }).waitFor();
+      await page.context().setOffline(false);
+      pages.api.demo = false;
+      await page.reload();
+      await page.locator("#sign-in[open]").waitFor();
+      expect(await page.locator(".outlet .card h3").textContent()).toBe("Please sign in");
+      await page.locator("#key").fill("qs_test");
+      await page.locator("#key").press("Enter");
+      await page.locator(".record").first().waitFor();
+    });
+  });
+
+  describe("for every reader", () => {
+    test.each(["people", "models"])("%s: no axe violation, no sideways scroll", async (name) => {
+      const page = await visitAt(`/#/${name}`);
+      await page.locator(".outlet h1").waitFor();
+      await askSeveral(page);
+      await page.locator(".matrix").waitFor();
+      await everyReader(page);
+    });
+
+    test.each(["tables", "runs", "feedback", "budgets"])(
+      "%s: no axe violation, no sideways scroll",
+      async (name) => {
+        const page = await asOperator(`/#/${name}`);
+        await page.locator(".record").first().waitFor();
+        if (name === "runs") await page.locator("#tables-run_2 summary").click();
+        await everyReader(page);
+      },
+    );
+
+    test("a row, its end and a key: no axe violation, no sideways scroll", async () => {
+      const page = await visitAt("/");
+      await useKey(page);
+      await page.evaluate((id) => (location.hash = `row=${encodeURIComponent(id)}`), "incidents:INC-1001");
+      await page.getByRole("button", { name: "Erase this row" }).click();
+      await everyReader(page);
+    });
+
+    test("a refusal and the box for a key: no axe violation, no sideways scroll", async () => {
+      const page = await visitAt("/#/budgets");
+      await page.locator(".card.refused button").click();
+      await everyReader(page);
+    });
+  });
+});

@@ -1,0 +1,112 @@
+import axe, { type AxeResults } from "axe-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { launchChromium, openPage, type Watched } from "./chromium.ts";
+import { type StubApi, startStubApi } from "./stub-api.ts";
+
+/** One Chromium, one stub and, where a test wants nothing special, one tab for all the tests of a file. */
+export interface PagesUnderTest {
+  readonly api: StubApi;
+  /** The page as if it were opened for the first time. With options, in a browser profile of its own. */
+  readonly visit: (options?: BrowserContextOptions) => Promise<Page>;
+  /** The same, at an address of its own. */
+  readonly visitAt: (path: string, options?: BrowserContextOptions) => Promise<Page>;
+  /** As `visit`, for a test that expects trouble. */
+  readonly open: () => Promise<Watched>;
+}
+
+/** Registers what a file needs around its tests; each test fails when something happens in the page that should not. */
+export function pagesUnderTest(home = "/"): PagesUnderTest {
+  let browser: Browser | undefined;
+  let api: StubApi | undefined;
+  let tab: Watched | undefined;
+  let others: Watched[] = [];
+  let visits = 0;
+
+  beforeAll(async () => {
+    [api, browser] = await Promise.all([startStubApi(), launchChromium()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await api?.stop();
+  });
+  afterEach(async () => {
+    const troubles = [...(tab?.trouble.splice(0) ?? []), ...others.flatMap(({ trouble }) => trouble)];
+    await Promise.all(others.map((watched) => watched.close()));
+    others = [];
+    api?.reset();
+    expect(troubles).toEqual([]);
+  });
+
+  const started = (): { browser: Browser; api: StubApi } => {
+    if (!browser || !api) throw new Error("used before the tests began");
+    return { browser, api };
+  };
+
+  const visitAt = async (path: string, options?: BrowserContextOptions): Promise<Page> => {
+    const { browser, api } = started();
+    if (options) {
+      const watched = await openPage(browser, api.url, options, path);
+      others.push(watched);
+      return watched.page;
+    }
+    if (!tab) {
+      tab = await openPage(browser, api.url, {}, path);
+      return tab.page;
+    }
+    const { page } = tab;
+    // Whatever the last test left: what it remembered, how it looked, that it was offline.
+    await page.context().setOffline(false);
+    await page.evaluate(() => localStorage.clear());
+    await page.emulateMedia({ colorScheme: null, reducedMotion: "reduce" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    // Another query, so that it is loaded anew even where only the fragment differs.
+    const address = new URL(path, api.url);
+    address.searchParams.set("visit", String((visits += 1)));
+    await page.goto(address.href);
+    await page.locator("body.loaded").waitFor();
+    return page;
+  };
+
+  return {
+    get api() {
+      return started().api;
+    },
+    visit: (options) => visitAt(home, options),
+    visitAt,
+    open: () => openPage(started().browser, started().api.url),
+  };
+}
+
+/**
+ * What axe finds wrong with the page as it is shown.
+ * @param rules only these; default: all of them.
+ */
+export async function axeViolations(page: Page, rules?: readonly string[]): Promise<string[]> {
+  const loaded = await page.evaluate("typeof axe === 'object'");
+  if (loaded !== true) await page.evaluate(axe.source);
+  const options = {
+    resultTypes: ["violations"],
+    ...(rules ? { runOnly: rules } : { rules: { "target-size": { enabled: true } } }),
+  };
+  const found = await page.evaluate<AxeResults>(`axe.run(document, ${JSON.stringify(options)})`);
+  return found.violations.flatMap((v) => v.nodes.map((node) => `${v.id} ${node.html.slice(0, 120)}`));
+}
+
+/**
+ * A state of the page for every reader: by day and wide with every rule of axe, then by night, in French and 320 px wide with
+ * those that colours and places decide; and nothing reaches sideways out of the page.
+ */
+export async function everyReader(page: Page): Promise<void> {
+  expect(await axeViolations(page)).toEqual([]);
+  await page.evaluate(() => document.querySelector<HTMLElement>('[data-language="fr"]')?.click());
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.setViewportSize({ width: 320, height: 640 });
+  expect(await axeViolations(page, ["color-contrast", "scrollable-region-focusable"])).toEqual([]);
+  expect(await overflow(page)).toBeLessThanOrEqual(0);
+}
+
+/** How far the page reaches beyond its window, in CSS pixels. */
+function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+}
