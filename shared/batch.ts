@@ -1,17 +1,20 @@
 import * as z from "zod/mini";
-import { parseId } from "./ids.ts";
+import { encodePart } from "./ids.ts";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 import type { Batch, Run, StagedChunk, StagedRow } from "./ports/registry.ts";
 import type { Cell } from "./ports/source.ts";
 
 /**
- * One batch of a run as bytes, for `PUT /v1/admin/batches/:run/:seq`. All numbers little-endian:
+ * One batch of a run as bytes, for `PUT /v1/admin/batches/:run/:seq`. The head is all that decides whether a batch is taken; who
+ * takes it hands the bytes on as they are to where the rows are kept. All numbers little-endian:
  *
  *     0   4  magic "QSBT"
- *     4   2  format version, 1
+ *     4   2  format version, 2
  *     6   2  dimensions of every vector; 0 when the batch carries none
- *     8   4  length of the header in bytes
- *     12     header: JSON, UTF-8: run, seq, table, classes, rows (a chunk says `v: true` where a vector is its own), gone
+ *     8   4  length of the head in bytes
+ *     12  4  length of the rows in bytes
+ *     16     head: JSON, UTF-8: run, seq, table, classes, used (every access class of the rows), gone, pending, written
+ *            rows: JSON, UTF-8; a chunk says `v: true` where a vector is its own
  *            zero bytes up to a multiple of 4
  *            the vectors as float32, in the order of their chunks
  */
@@ -21,10 +24,12 @@ export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 export const BATCH_MEDIA_TYPE = "application/vnd.quayside.batch";
 
 const MAGIC = 0x54425351; // "QSBT", read as a little-endian integer
-const FORMAT = 1;
-const PREFIX_BYTES = 12;
+const FORMAT = 2;
+const PREFIX_BYTES = 16;
 const MAX_ITEMS = 20_000;
 const MAX_DEPTH = 32;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const text = z.string();
 const short = text.check(z.minLength(1), z.maxLength(500));
@@ -64,7 +69,7 @@ const row = z.strictObject({
 
 type WireRow = z.infer<typeof row>;
 
-const head = {
+const headSchema = z.strictObject({
   run: runSchema,
   seq: count,
   table: short,
@@ -81,15 +86,18 @@ const head = {
       }),
     )
     .check(z.maxLength(MAX_ITEMS)),
+  used: z.array(hash).check(z.maxLength(MAX_ITEMS)),
   gone: z.array(z.strictObject({ row: longId, view: short })).check(z.maxLength(MAX_ITEMS)),
   pending: z.optional(z.literal(true)),
   written: z.optional(z.array(count).check(z.maxLength(MAX_ITEMS))),
-};
+});
 
-const header = z.strictObject({ ...head, rows: z.array(row).check(z.maxLength(MAX_ITEMS)) });
-/** The same for rows that `isRow` takes: a schema that walks a dozen objects a row is most of what decoding costs. */
-const plainHeader = z.strictObject({ ...head, rows: z.custom<readonly WireRow[]>(areRows) });
+/** What a batch is, without its rows. */
+export type BatchHead = z.infer<typeof headSchema>;
 
+const rowsSchema = z.array(row).check(z.maxLength(MAX_ITEMS));
+
+/** The quick way for what `isRow` takes: a schema that walks a dozen objects a row is most of what decoding costs. */
 function areRows(value: unknown): value is readonly WireRow[] {
   return Array.isArray(value) && value.length <= MAX_ITEMS && value.every(isRow);
 }
@@ -153,14 +161,13 @@ export function encodeBatch(run: Run, batch: Batch): Uint8Array<ArrayBuffer> {
   if (vectors.some((vector) => vector.length !== dimensions || dimensions > 0xffff)) {
     throw invalid([{ pointer: "/rows", rule: "vectors of one batch have one length, at most 65535" }]);
   }
-  const json = new TextEncoder().encode(
-    JSON.stringify({
-      run,
-      ...batch,
-      rows: batch.rows.map(({ chunks, ...r }) => ({ ...r, chunks: chunks.map(bare) })),
-    }),
+  const { rows, ...rest } = batch;
+  const used = [...new Set(rows.map(({ accessClass }) => accessClass))];
+  const head = encoder.encode(JSON.stringify({ run, ...rest, used }));
+  const json = encoder.encode(
+    JSON.stringify(rows.map(({ chunks, ...r }) => ({ ...r, chunks: chunks.map(bare) }))),
   );
-  const start = padded(PREFIX_BYTES + json.byteLength);
+  const start = padded(PREFIX_BYTES + head.byteLength + json.byteLength);
   const length = start + vectors.length * dimensions * 4;
   if (length > MAX_BATCH_BYTES) {
     throw new QuaysideError(
@@ -173,8 +180,10 @@ export function encodeBatch(run: Run, batch: Batch): Uint8Array<ArrayBuffer> {
   view.setUint32(0, MAGIC, true);
   view.setUint16(4, FORMAT, true);
   view.setUint16(6, dimensions, true);
-  view.setUint32(8, json.byteLength, true);
-  bytes.set(json, PREFIX_BYTES);
+  view.setUint32(8, head.byteLength, true);
+  view.setUint32(12, json.byteLength, true);
+  bytes.set(head, PREFIX_BYTES);
+  bytes.set(json, PREFIX_BYTES + head.byteLength);
   // Typed arrays have the machine's byte order; every machine that V8 runs on in practice is little-endian.
   const floats = new Float32Array(bytes.buffer, start);
   for (const [i, vector] of vectors.entries()) floats.set(vector, i * dimensions);
@@ -186,43 +195,41 @@ function bare({ n, text, lexical, vector }: StagedChunk): object {
 }
 
 /**
+ * The head of an encoded batch; the rows are not looked at.
+ * @throws QuaysideError `malformed_json` (not the format), `body_too_large`, `invalid_request` (every rule that is broken).
+ */
+export function decodeHead(bytes: Uint8Array): BatchHead {
+  return headOf(unframe(bytes));
+}
+
+/**
  * Inverse of `encodeBatch`, strict. The vectors share one buffer of their own, so the input may be let go.
  * @throws QuaysideError `malformed_json` (not the format), `body_too_large`, `invalid_request` (every rule that is broken).
  */
 export function decodeBatch(bytes: Uint8Array): { readonly run: Run; readonly batch: Batch } {
-  if (bytes.byteLength > MAX_BATCH_BYTES) {
-    throw new QuaysideError("body_too_large", `A batch may have ${MAX_BATCH_BYTES} bytes.`);
-  }
   const frame = unframe(bytes);
-  const plain = plainHeader.safeParse(frame.json);
-  const parsed = plain.success ? plain : header.safeParse(frame.json);
-  if (!parsed.success) {
-    throw invalid(
-      parsed.error.issues.slice(0, 20).map((issue) => ({
-        pointer: `/${issue.path.map(String).join("/")}`,
-        rule: issue.code,
-      })),
-    );
-  }
-  const { run, rows, ...rest } = parsed.data;
-  const foreign = [...rows, ...rest.gone].some(({ row }) => {
-    const id = parseId(row);
-    return id?.table !== rest.table || id.n !== undefined;
-  });
+  const { run, used, ...rest } = headOf(frame);
+  const rows = rowsOf(frame);
+  const prefix = `${encodePart(rest.table)}:`;
+  const foreign = [...rows, ...rest.gone].some(
+    ({ row }) => !row.startsWith(prefix) || row.includes("#") || row.includes(":", prefix.length),
+  );
   if (foreign) throw invalid([{ pointer: "/rows", rule: "a row id starts with the batch's table" }]);
+  const told = new Set(used);
+  if (rows.some(({ accessClass }) => !told.has(accessClass))) {
+    throw invalid([{ pointer: "/used", rule: "every access class of the rows" }]);
+  }
 
+  const floats = floatsOf(frame);
   const expected = rows.reduce((sum, r) => sum + r.chunks.filter((c) => c.v).length, 0) * frame.dimensions;
-  if (
-    frame.floats.length !== expected ||
-    (frame.dimensions === 0 && rows.some((r) => r.chunks.some((c) => c.v)))
-  ) {
+  if (floats.length !== expected || (frame.dimensions === 0 && rows.some((r) => r.chunks.some((c) => c.v)))) {
     throw invalid([{ pointer: "/rows", rule: "as many vectors as chunks that announce one" }]);
   }
-  if (!frame.floats.every(Number.isFinite)) {
+  if (!floats.every(Number.isFinite)) {
     throw invalid([{ pointer: "/rows", rule: "vectors hold finite numbers" }]);
   }
   let at = 0;
-  const next = (): Float32Array => frame.floats.subarray(at, (at += frame.dimensions));
+  const next = (): Float32Array => floats.subarray(at, (at += frame.dimensions));
   const staged = rows.map((r): StagedRow => ({
     ...r,
     changedAt: r.changedAt,
@@ -232,32 +239,68 @@ export function decodeBatch(bytes: Uint8Array): { readonly run: Run; readonly ba
   return { run, batch: { ...rest, rows: staged } };
 }
 
+/** The parts of an encoded batch, unread. */
 interface Frame {
-  readonly json: unknown;
+  readonly head: Uint8Array;
+  readonly rows: Uint8Array;
+  readonly vectors: Uint8Array;
   readonly dimensions: number;
-  readonly floats: Float32Array;
 }
 
 function unframe(bytes: Uint8Array): Frame {
+  if (bytes.byteLength > MAX_BATCH_BYTES) {
+    throw new QuaysideError("body_too_large", `A batch may have ${MAX_BATCH_BYTES} bytes.`);
+  }
   if (bytes.byteLength < PREFIX_BYTES) throw malformed();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const headerEnd = PREFIX_BYTES + view.getUint32(8, true);
-  const start = padded(headerEnd);
+  const headEnd = PREFIX_BYTES + view.getUint32(8, true);
+  const rowsEnd = headEnd + view.getUint32(12, true);
+  const start = padded(rowsEnd);
   const known = view.getUint32(0, true) === MAGIC && view.getUint16(4, true) === FORMAT;
   if (!known || start > bytes.byteLength || (bytes.byteLength - start) % 4 !== 0) throw malformed();
-  if (bytes.subarray(headerEnd, start).some((byte) => byte !== 0)) throw malformed();
+  if (bytes.subarray(rowsEnd, start).some((byte) => byte !== 0)) throw malformed();
+  return {
+    head: bytes.subarray(PREFIX_BYTES, headEnd),
+    rows: bytes.subarray(headEnd, rowsEnd),
+    vectors: bytes.subarray(start),
+    dimensions: view.getUint16(6, true),
+  };
+}
+
+function headOf({ head }: Frame): BatchHead {
+  const parsed = headSchema.safeParse(parse(head));
+  if (!parsed.success) throw broken("", parsed.error.issues);
+  return parsed.data;
+}
+
+function rowsOf({ rows }: Frame): readonly WireRow[] {
+  const json = parse(rows);
+  if (areRows(json)) return json;
+  const parsed = rowsSchema.safeParse(json);
+  if (!parsed.success) throw broken("/rows", parsed.error.issues);
+  return parsed.data;
+}
+
+/** A copy: floats need an address that is a multiple of 4, and a buffer without the rest of the body. */
+function floatsOf({ vectors }: Frame): Float32Array {
+  return new Float32Array(vectors.slice().buffer);
+}
+
+function parse(json: Uint8Array): unknown {
   try {
-    const json: unknown = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-        bytes.subarray(PREFIX_BYTES, headerEnd),
-      ),
-    );
-    // A copy: the floats need an address that is a multiple of 4, and a buffer without the rest of the body.
-    const floats = new Float32Array(bytes.slice(start).buffer);
-    return { json, dimensions: view.getUint16(6, true), floats };
+    return JSON.parse(decoder.decode(json)) as unknown;
   } catch (cause) {
     throw malformed(cause);
   }
+}
+
+function broken(within: string, issues: readonly z.core.$ZodIssue[]): QuaysideError {
+  return invalid(
+    issues.slice(0, 20).map((issue) => ({
+      pointer: `${within}/${issue.path.map(String).join("/")}`,
+      rule: issue.code,
+    })),
+  );
 }
 
 function malformed(cause?: unknown): QuaysideError {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeBatch, encodeBatch, MAX_BATCH_BYTES } from "../../shared/batch.ts";
+import { decodeBatch, decodeHead, encodeBatch, MAX_BATCH_BYTES } from "../../shared/batch.ts";
 import { rowId } from "../../shared/ids.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Batch, Run, StagedRow } from "../../shared/ports/registry.ts";
@@ -39,22 +39,26 @@ function codeOf(action: () => unknown): string {
   return "none";
 }
 
-/** The encoded batch with its JSON header replaced. */
+/** The encoded batch with its JSON replaced: the head's fields and `rows`. */
 function withHeader(
-  change: (header: Record<string, unknown>) => unknown,
+  change: (header: Record<string, unknown>) => Record<string, unknown>,
   vectors = new Uint8Array(),
 ): Uint8Array {
   const bytes = encodeBatch(RUN, { ...BATCH, rows: [] });
   const length = new DataView(bytes.buffer).getUint32(8, true);
   const header: Record<string, unknown> = JSON.parse(
-    new TextDecoder().decode(bytes.subarray(12, 12 + length)),
+    new TextDecoder().decode(bytes.subarray(16, 16 + length)),
   );
-  const json = new TextEncoder().encode(JSON.stringify(change(header)));
-  const start = Math.ceil((12 + json.length) / 4) * 4;
+  const { rows = [], ...head } = change({ ...header, used: [CLASS_ID] });
+  const [headJson, rowsJson] = [head, rows].map((part) => new TextEncoder().encode(JSON.stringify(part)));
+  if (!headJson || !rowsJson) throw new Error("no JSON");
+  const start = Math.ceil((16 + headJson.length + rowsJson.length) / 4) * 4;
   const out = new Uint8Array(start + vectors.length);
-  out.set(bytes.subarray(0, 12));
-  new DataView(out.buffer).setUint32(8, json.length, true);
-  out.set(json, 12);
+  out.set(bytes.subarray(0, 16));
+  new DataView(out.buffer).setUint32(8, headJson.length, true);
+  new DataView(out.buffer).setUint32(12, rowsJson.length, true);
+  out.set(headJson, 16);
+  out.set(rowsJson, 16 + headJson.length);
   out.set(vectors, start);
   return out;
 }
@@ -62,12 +66,28 @@ function withHeader(
 describe("batch format", () => {
   it("starts with the magic, the format version, the dimensions and the header's length", () => {
     const bytes = encodeBatch(RUN, BATCH);
-    expect([...bytes.subarray(0, 8)]).toEqual([0x51, 0x53, 0x42, 0x54, 1, 0, 3, 0]);
+    expect([...bytes.subarray(0, 8)]).toEqual([0x51, 0x53, 0x42, 0x54, 2, 0, 3, 0]);
   });
 
   it("puts vectors last, as little-endian float32", () => {
     const bytes = encodeBatch(RUN, BATCH);
     expect([...bytes.subarray(-12)]).toEqual([0, 0, 0, 0x3f, 0, 0, 0x80, 0xbe, 0, 0, 0, 0]);
+  });
+
+  it("tells run, number, table and the classes in use from the head alone, whatever the rows are", () => {
+    const bytes = encodeBatch(RUN, BATCH);
+    const view = new DataView(bytes.buffer);
+    const rows = 16 + view.getUint32(8, true);
+    bytes.fill(0xff, rows, rows + view.getUint32(12, true));
+    expect(decodeHead(bytes)).toEqual({
+      run: RUN,
+      seq: 0,
+      table: "tickets",
+      classes: [],
+      used: [CLASS_ID],
+      gone: [],
+    });
+    expect(codeOf(() => decodeBatch(bytes))).toBe("malformed_json");
   });
 
   it("brings a batch back whole", () => {
@@ -179,7 +199,7 @@ describe("batch format refuses", () => {
 
   it("another format version", () => {
     const bytes = encodeBatch(RUN, BATCH);
-    bytes[4] = 2;
+    bytes[4] = 1;
     expect(codeOf(() => decodeBatch(bytes))).toBe("malformed_json");
   });
 
@@ -191,6 +211,11 @@ describe("batch format refuses", () => {
 
   it("a field that it does not know", () => {
     expect(codeOf(() => decodeBatch(withHeader((h) => ({ ...h, extra: 1 }))))).toBe("invalid_request");
+  });
+
+  it("rows of a class that its head does not tell of", () => {
+    const rows = [{ ...ROW, chunks: [], accessClass: "BBBBBBBBBBBBBBBBBBBBBB" }];
+    expect(codeOf(() => decodeBatch(withHeader((h) => ({ ...h, rows }))))).toBe("invalid_request");
   });
 
   it("a row of another table", () => {

@@ -61,12 +61,12 @@ export function publishStaged(
       sql.exec(`UPDATE entry SET live = 1 WHERE rec IN (SELECT no ${STAGED})`, ...stagedOf(no));
     }
     const ended = sql.exec(
-      `UPDATE rec SET gen_to = ? WHERE no IN (SELECT no ${ENDING})`,
+      `UPDATE OR FAIL rec SET gen_to = ? WHERE no IN (SELECT no ${ENDING})`,
       generation,
       ...endingOf(no),
     );
     const begun = sql.exec(
-      `UPDATE rec SET gen_from = ? WHERE no IN (SELECT no ${STAGED})`,
+      `UPDATE OR FAIL rec SET gen_from = ? WHERE no IN (SELECT no ${STAGED})`,
       generation,
       ...stagedOf(no),
     );

@@ -34,13 +34,24 @@ export class Shard extends DurableObject implements ShardApi {
   }
 
   stage(run: Run, batch: Batch): Promise<void> {
-    return coded(() => {
-      const prepared = prepareRows(batch);
-      const now = new Date().toISOString();
-      const staged = this.#atomically(() => stageBatch(this.#sql, run, batch, prepared, now));
-      this.#vectors?.drop(staged.dropped);
-      this.#vectors?.add(staged.slots, staged.bytes, staged.scales);
+    return coded(() => this.#stage(run, batch));
+  }
+
+  stageEncoded(bytes: Uint8Array): Promise<void> {
+    return coded(async () => {
+      // Its schemas are made when the first batch comes: an object that only answers needs none.
+      const { decodeBatch } = await import("../../shared/batch.ts");
+      const { run, batch } = decodeBatch(bytes);
+      this.#stage(run, batch);
     });
+  }
+
+  #stage(run: Run, batch: Batch): void {
+    const prepared = prepareRows(batch);
+    const now = new Date().toISOString();
+    const staged = this.#atomically(() => stageBatch(this.#sql, run, batch, prepared, now));
+    this.#vectors?.drop(staged.dropped);
+    this.#vectors?.add(staged.slots, staged.bytes, staged.scales);
   }
 
   known(

@@ -3,8 +3,9 @@ import type { Batch, KnownRow, Run, StagedChunk, StagedRow } from "../../shared/
 import { encodePart } from "../../shared/ids.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import { countVectors, writeBlocks, type Place } from "./blocks.ts";
+import { makeInserter } from "./insert.ts";
 import { analyseChunk, type AnalysedChunk } from "./lexical.ts";
-import { checkRowSize, MAX_VECTOR_BYTES, NEVER, readMeta, writeMeta } from "./schema.ts";
+import { checkRowSize, countOf, MAX_VECTOR_BYTES, NEVER, readMeta, writeMeta } from "./schema.ts";
 import { quantise, strideOf, type Slot } from "./vectors.ts";
 
 /** What a batch added and took away, for the vectors in memory. */
@@ -140,18 +141,20 @@ export function stageBatch(
   const known = knownVersions(sql, rows);
   const dropped = new Set(rows.flatMap((row) => known.get(pairOf(row))?.staged ?? []));
   dropVersions(sql, dropped);
-  sql.exec(
-    "DELETE FROM gone WHERE (row, view) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
-    JSON.stringify(rows.map(({ row, view }) => [row, view])),
-  );
+  if (countOf(sql, "SELECT EXISTS (SELECT 1 FROM gone) AS n") > 0) {
+    sql.exec(
+      "DELETE FROM gone WHERE (row, view) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+      JSON.stringify(rows.map(({ row, view }) => [row, view])),
+    );
+  }
   for (const seq of batch.written ?? []) {
     sql.exec("DELETE FROM pending WHERE run = ? AND seq = ?", run.id, seq);
   }
   const pending = batch.pending ? batch.seq : undefined;
   const slots = insertRows(sql, { pending, run: run.id, table, now, known, places }, prepared);
-  for (const { row, view } of batch.gone) {
-    sql.exec("INSERT INTO gone (row, view, tbl, run) VALUES (?, ?, ?, ?)", row, view, table, run.id);
-  }
+  const removals = makeInserter(sql, "gone", { tbl: table, run: run.id }, ["row", "view"]);
+  for (const { row, view } of batch.gone) removals.add(row, view);
+  removals.flush();
   return { slots, bytes, scales, dropped };
 }
 
@@ -233,29 +236,34 @@ function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slo
       .toArray()
       .map(({ id, no }) => [id, no] as const),
   );
-  let rec = lastNumber(sql, "rec");
+  const first = lastNumber(sql, "rec");
+  let rec = first;
   let entry = lastNumber(sql, "entry");
   const slots: Slot[] = [];
+  const staged = { tbl: table, gen_from: NEVER, gen_to: NEVER, run };
+  const recs = makeInserter(sql, "rec", staged, [
+    ...["no", "class", "row", "view", "version", "stored", "chunks", "first_seen", "changed_at", "url"],
+    ...["title", "cells"],
+  ]);
+  const outside = makeInserter(sql, "texts", {}, ["rec", "texts"]);
+  const entries = makeInserter(sql, "entry", { tbl: table, live: 0 }, [
+    ...["no", "rec", "n", "class", "french", "block", "pos"],
+  ]);
+  const passages = makeInserter(sql, "passage", {}, ["no", "text"]);
+  const terms = makeInserter(sql, "fts", {}, ["rowid", "title", "body", "labels", "meta"]);
   for (const { row, stored, cells, chunks, texts } of rows) {
     const accessClass = classes.get(row.accessClass);
     if (accessClass === undefined)
       throw invalid("/rows/accessClass", "A row carries an access class that no batch has sent.");
     rec += 1;
-    sql.exec(
-      `INSERT INTO rec (no, tbl, class, gen_from, gen_to, row, view, version, stored, chunks, run, first_seen, changed_at, url,
-         title, cells)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    recs.add(
       rec,
-      table,
       accessClass,
-      NEVER,
-      NEVER,
       row.row,
       row.view,
       row.version,
       stored,
       row.chunks.length,
-      run,
       // The same version read again is not a change: it keeps the time at which it was first seen.
       known.get(pairOf(row))?.seen.get(row.version) ?? now,
       row.changedAt ?? null,
@@ -263,35 +271,25 @@ function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slo
       row.title,
       cells,
     );
-    if (pending !== undefined) {
-      sql.exec("INSERT INTO pending (rec, run, seq) VALUES (?, ?, ?)", rec, run, pending);
-    }
-    if (texts !== undefined) sql.exec("INSERT INTO texts (rec, texts) VALUES (?, ?)", rec, texts);
+    if (texts !== undefined) outside.add(rec, texts);
     for (const { chunk, analysed } of chunks) {
       entry += 1;
       const place = chunk.vector ? places[slots.length] : undefined;
-      sql.exec(
-        "INSERT INTO entry (no, rec, n, tbl, class, live, french, block, pos) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-        entry,
-        rec,
-        chunk.n,
-        table,
-        accessClass,
-        analysed.language === "fr" ? 1 : 0,
-        place?.block ?? null,
-        place?.pos ?? null,
-      );
-      sql.exec("INSERT INTO passage (no, text) VALUES (?, ?)", entry, chunk.text);
-      sql.exec(
-        "INSERT INTO fts (rowid, title, body, labels, meta) VALUES (?, ?, ?, ?, ?)",
-        entry,
-        analysed.title,
-        analysed.body,
-        analysed.labels,
-        analysed.meta,
-      );
+      const french = analysed.language === "fr" ? 1 : 0;
+      entries.add(entry, rec, chunk.n, accessClass, french, place?.block ?? null, place?.pos ?? null);
+      passages.add(entry, chunk.text);
+      terms.add(entry, analysed.title, analysed.body, analysed.labels, analysed.meta);
       if (place) slots.push({ chunk: entry, rec, table, accessClass, live: false });
     }
+  }
+  for (const inserter of [recs, outside, entries, passages, terms]) inserter.flush();
+  if (pending !== undefined) {
+    sql.exec(
+      "INSERT OR FAIL INTO pending (rec, run, seq) SELECT no, ?, ? FROM rec WHERE no > ?",
+      run,
+      pending,
+      first,
+    );
   }
   return slots;
 }

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { BATCH_MEDIA_TYPE, MAX_BATCH_BYTES, decodeBatch } from "../../shared/batch.ts";
+import { BATCH_MEDIA_TYPE, MAX_BATCH_BYTES, decodeHead } from "../../shared/batch.ts";
 import { parseConfig, type Config } from "../../shared/config.ts";
 import { decodePart, rowId } from "../../shared/ids.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
@@ -194,10 +194,11 @@ function runRoutes(scoped: Scoped): Route[] {
         status: 204,
       },
       handle: scoped("ingest", async ({ request, params }, registry) => {
-        const { run, batch } = decodeBatch(await readBytes(request, BATCH_MEDIA_TYPE, MAX_BATCH_BYTES));
-        checkPath(run, params["run"]);
-        if (String(batch.seq) !== params["seq"]) throw mismatch("/seq");
-        await registry.commit(run, batch, request.signal);
+        const bytes = await readBytes(request, BATCH_MEDIA_TYPE, MAX_BATCH_BYTES);
+        const head = decodeHead(bytes);
+        checkPath(head.run, params["run"]);
+        if (String(head.seq) !== params["seq"]) throw mismatch("/seq");
+        await registry.commitEncoded(head, bytes, request.signal);
         return new Response(null, { status: 204 });
       }),
     },

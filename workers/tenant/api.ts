@@ -299,6 +299,8 @@ export interface ShardQuery {
 export interface ShardApi {
   /** Idempotent by `(run.id, batch.seq)`; a batch with a fence lower than the highest seen is refused with `run_fenced`. */
   stage(run: Run, batch: Batch): Promise<void>;
+  /** `stage` of an encoded batch (`shared/batch.ts`). @throws `malformed_json`, `invalid_request` beside what `stage` throws. */
+  stageEncoded(bytes: Uint8Array): Promise<void>;
   /** One page of at most `limit` known rows of a table, in `(row, view)` order, after the given one. */
   known(
     table: string,

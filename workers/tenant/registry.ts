@@ -1,3 +1,4 @@
+import type { BatchHead } from "../../shared/batch.ts";
 import type { Config } from "../../shared/config.ts";
 import { aborted } from "../../shared/http.ts";
 import { hash128 } from "../../shared/ids.ts";
@@ -50,6 +51,8 @@ export interface TenantDeps {
 export interface TenantRegistry extends Registry {
   /** `begin` that a caller may repeat with the same key, when the answer to the first got lost. */
   beginOnce(request: Omit<RunRequest, "tenant">, key: string, signal: AbortSignal): Promise<Run>;
+  /** `commit` of a batch that came as bytes (`shared/batch.ts`): they go to the shard as they are. `head` is theirs. */
+  commitEncoded(head: BatchHead, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
   /** One page of `known`: at most `limit` rows after the given one. */
   page(
     run: Pick<Run, "space">,
@@ -138,6 +141,15 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     const { erasures } = await ledger.renew(run, batch.classes, used);
     const allowed = erasures === 0 ? batch : await withoutErased(run, batch);
     await (await shardOf(run.space)).stage(run, allowed);
+  }
+
+  async function commitEncoded(head: BatchHead, bytes: Uint8Array): Promise<void> {
+    const { erasures } = await ledger.renew(head.run, head.classes, head.used);
+    const shard = await shardOf(head.run.space);
+    if (erasures === 0) return shard.stageEncoded(bytes);
+    const { decodeBatch } = await import("../../shared/batch.ts");
+    const { run, batch } = decodeBatch(bytes);
+    return shard.stage(run, await withoutErased(run, batch));
   }
 
   async function withoutErased(run: Run, batch: Batch): Promise<Batch> {
@@ -244,6 +256,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     erased: async (signal) => new Set(await within(signal, ledger.erasedRows())),
     shapes: async (signal) => new Map(await within(signal, ledger.shapes())),
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
+    commitEncoded: (head, bytes, signal) => within(signal, commitEncoded(head, bytes)),
     publish: (run, tables, signal) => within(signal, publish(run, tables, signal)),
     report: (run, tables, signal) => within(signal, ledger.report(run, tables)),
     abandon: (run, reason, signal) => within(signal, ledger.abandon(run, reason)),
