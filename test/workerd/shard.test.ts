@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { batch, openShard, OPEN, published, question, row, run, vectorOf } from "./shard-fixture.ts";
+import { batch, openShard, OPEN, published, question, row, run, SECRET, vectorOf } from "./shard-fixture.ts";
 
 describe("staging and publishing", () => {
   it("shows nothing of a batch before it is published", async () => {
@@ -98,6 +98,40 @@ describe("staging and publishing", () => {
     await shard.api.publish(run(1), [published({ added: 1 })], 1);
     expect(await shard.find("engine")).toEqual(["notes:1"]);
     expect(await shard.api.known("other", undefined, 10)).toHaveLength(1);
+    await shard.api.publish(run(2), [published({ unchanged: 1 })], 1);
+    expect(await shard.find("engine")).toEqual(["notes:1"]);
+    await shard.api.publish(run(3), [published({ table: "other", unchanged: 1 })], 1);
+    expect(await shard.find("engine")).toEqual(["notes:1", "other:1"]);
+  });
+
+  it("refuses a batch that comes after its run was published", async () => {
+    const shard = openShard();
+    await shard.publish(1, [await row({ id: "1", text: "engine" })]);
+    const late = batch(7, [await row({ id: "2", text: "engine" })]);
+    await expect(shard.api.stage(run(1), late)).rejects.toMatchObject({ code: "run_fenced" });
+    expect(await shard.find("engine")).toEqual(["notes:1"]);
+  });
+
+  it("leaves staged work staged when a generation is rolled back", async () => {
+    const shard = openShard();
+    await shard.publish(1, [await row({ id: "1", text: "engine" })]);
+    await shard.publish(2, [await row({ id: "2", text: "engine" })], { added: 1, unchanged: 1 });
+    await shard.api.stage(run(3), batch(0, [await row({ id: "3", text: "engine" })]));
+    await shard.api.rollBack(run(4), 1, 1);
+    expect(await shard.find("engine")).toEqual(["notes:1"]);
+    expect(await shard.api.known("notes", undefined, 10)).toHaveLength(2);
+  });
+
+  it("counts anew what a table serves after each change of it", async () => {
+    const shard = openShard();
+    await shard.publish(1, [await row({ id: "1", text: "engine" }), await row({ id: "2", text: "pump" })]);
+    const secret = await row({ id: "2", text: "pump", version: "w", accessClass: SECRET.id });
+    await shard.api.stage(run(2), batch(0, [secret]));
+    const changed = await shard.api.publish(run(2), [published({ changed: 1, unchanged: 1 })], 1);
+    expect(changed.rows).toMatchObject([{ rows: 2, classes: [OPEN.id, SECRET.id] }]);
+    await shard.api.erase("notes:2", 2);
+    const erased = await shard.api.publish(run(3), [published({ unchanged: 1 })], 2);
+    expect(erased.rows).toMatchObject([{ rows: 1, classes: [OPEN.id] }]);
   });
 
   it("keeps the time at which a version was first seen when it is staged again", async () => {

@@ -288,9 +288,9 @@ function visibleTimes(sql: SqlStorage, classes: readonly string[]): string[] {
     .exec<{ as_of: string }>(
       `SELECT t.as_of AS as_of FROM tbl t WHERE t.as_of IS NOT NULL AND EXISTS (
          SELECT 1 FROM rec r JOIN class c ON c.no = r.class
-         WHERE r.tbl = t.no AND r.gen_to = ? AND r.gen_from < ? AND c.id IN (SELECT value FROM json_each(?)))`,
+         WHERE r.tbl = t.no AND r.gen_to = ? AND r.gen_from <= ? AND c.id IN (SELECT value FROM json_each(?)))`,
       NEVER,
-      NEVER,
+      readMeta(sql).generation,
       JSON.stringify(classes),
     )
     .toArray()

@@ -14,21 +14,22 @@ export interface Inserter {
  * that breaks a constraint throws and leaves those before it in place (OR FAIL: a statement that had to be able to take them back
  * would keep a journal of its own, which costs as much as the rows), so it is only for transactions that end with what throws.
  * @param shared columns that are alike in all rows.
- * @param columns the others.
+ * @param columns the others, comma-separated.
  */
 export function makeInserter(
   sql: SqlStorage,
   table: string,
   shared: Readonly<Record<string, SqlStorageValue>>,
-  columns: readonly string[],
+  columns: string,
 ): Inserter {
   const alike = Object.values(shared);
-  const most = Math.floor((MAX_BOUND - alike.length) / columns.length);
-  const names = [...Object.keys(shared), ...columns].join(", ");
+  const width = columns.split(",").length;
+  const most = Math.floor((MAX_BOUND - alike.length) / width);
+  const names = [...Object.keys(shared), columns].join(", ");
   const common = alike.map((_, i) => `?${i + 1}, `).join("");
   const statement = (rows: number): string => {
     const tuples = Array.from({ length: rows }, (_, row) => {
-      const own = columns.map((_, i) => `?${alike.length + row * columns.length + i + 1}`);
+      const own = Array.from({ length: width }, (_, i) => `?${alike.length + row * width + i + 1}`);
       return `(${common}${own.join(", ")})`;
     });
     return `INSERT OR FAIL INTO ${table} (${names}) VALUES ${tuples.join(", ")}`;
@@ -37,7 +38,7 @@ export function makeInserter(
   let held: SqlStorageValue[] = [];
   const flush = (): void => {
     if (held.length === 0) return;
-    const rows = held.length / columns.length;
+    const rows = held.length / width;
     const query = rows === most ? (full ??= statement(most)) : statement(rows);
     sql.exec(query, ...alike, ...held);
     held = [];
@@ -45,7 +46,7 @@ export function makeInserter(
   return {
     add(...values) {
       held.push(...values);
-      if (held.length === most * columns.length) flush();
+      if (held.length === most * width) flush();
     },
     flush,
   };

@@ -13,17 +13,17 @@ export interface Flipped {
   readonly dropped: ReadonlySet<number>;
 }
 
-/** Versions of a table that are staged. */
-const STAGED = "FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from = ?";
-const stagedOf = (table: number): readonly number[] => [table, NEVER, NEVER];
+/** Versions of a table that are staged: they begin after the served generation. */
+const STAGED = "FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from > ?";
+const stagedOf = (table: number, served: number): readonly number[] => [table, NEVER, served];
 
 /** Versions of a table that end when what is staged is published: replaced, or gone. Costs what was staged, not what is served. */
 const ENDING = `FROM (
-  SELECT r.no AS no FROM rec s JOIN rec r ON r.row = s.row AND r.view = s.view AND r.gen_to = s.gen_to AND r.gen_from < s.gen_from
-  WHERE s.tbl = ? AND s.gen_to = ? AND s.gen_from = ?
-  UNION SELECT r.no FROM gone g JOIN rec r ON r.row = g.row AND r.view = g.view AND r.gen_to = ? AND r.gen_from < ?
-  WHERE g.tbl = ?)`;
-const endingOf = (table: number): readonly number[] => [table, NEVER, NEVER, NEVER, NEVER, table];
+  SELECT r.no AS no FROM rec s JOIN rec r ON r.row = s.row AND r.view = s.view AND r.gen_to = s.gen_to AND r.gen_from <= ?1
+  WHERE s.tbl = ?2 AND s.gen_to = ?3 AND s.gen_from > ?1
+  UNION SELECT r.no FROM gone g JOIN rec r ON r.row = g.row AND r.view = g.view AND r.gen_to = ?3 AND r.gen_from <= ?1
+  WHERE g.tbl = ?2)`;
+const endingOf = (table: number, served: number): readonly number[] => [served, table, NEVER];
 
 /**
  * Makes what is staged for these tables visible, inside the caller's transaction: staged versions begin and the ones that they
@@ -54,23 +54,25 @@ export function publishStaged(
       no,
     );
     if (unwritten > 0) throw stopped(table.counts.table, `the chunks of ${unwritten} rows are not written`);
+    const [ending, staged] = [endingOf(no, meta.generation), stagedOf(no, meta.generation)];
     if (searched) {
-      for (const rec of numbers(sql, `SELECT no ${ENDING}`, ...endingOf(no))) hidden.add(rec);
-      for (const rec of numbers(sql, `SELECT no ${STAGED}`, ...stagedOf(no))) shown.add(rec);
-      sql.exec(`UPDATE entry SET live = 0 WHERE rec IN (SELECT no ${ENDING})`, ...endingOf(no));
-      sql.exec(`UPDATE entry SET live = 1 WHERE rec IN (SELECT no ${STAGED})`, ...stagedOf(no));
+      for (const rec of numbers(sql, `SELECT no ${ENDING}`, ...ending)) hidden.add(rec);
+      for (const rec of numbers(sql, `SELECT no ${STAGED}`, ...staged)) shown.add(rec);
+      sql.exec(`UPDATE entry SET live = 0 WHERE rec IN (SELECT no ${ENDING})`, ...ending);
+      sql.exec(`UPDATE entry SET live = 1 WHERE rec IN (SELECT no ${STAGED})`, ...staged);
     }
+    const begun = countOf(sql, `SELECT EXISTS (SELECT 1 ${STAGED}) AS n`, ...staged);
     const ended = sql.exec(
-      `UPDATE OR FAIL rec SET gen_to = ? WHERE no IN (SELECT no ${ENDING})`,
+      `UPDATE OR FAIL rec SET gen_to = ?4 WHERE no IN (SELECT no ${ENDING})`,
+      ...ending,
       generation,
-      ...endingOf(no),
     );
-    const begun = sql.exec(
-      `UPDATE OR FAIL rec SET gen_from = ? WHERE no IN (SELECT no ${STAGED})`,
-      generation,
-      ...stagedOf(no),
-    );
-    changed ||= ended.rowsWritten + begun.rowsWritten > 0;
+    // Staged for this generation they begin by themselves; what another run left begins with it.
+    moveStaged(sql, no, meta.generation, generation);
+    if (ended.rowsWritten + begun > 0) {
+      changed = true;
+      sql.exec("UPDATE tbl SET served = NULL WHERE no = ?", no);
+    }
     // A repeated call finds nothing staged and the counts of a run that has been checked already.
     if (meta.publishedRun !== run.id) checkCounts(sql, run, no, table.counts, generation);
     sql.exec("DELETE FROM gone WHERE tbl = ?", no);
@@ -83,6 +85,9 @@ export function publishStaged(
     );
   }
   if (changed) {
+    // What is staged for other tables begins when they are published.
+    const read = new Set(tables.map((table) => tableNumber(sql, table.counts.table)));
+    for (const { no } of asOf) if (!read.has(no)) moveStaged(sql, no, meta.generation, NEVER);
     sql.exec("UPDATE tbl SET was_as_of = NULL");
     for (const { no, as_of } of asOf) sql.exec("UPDATE tbl SET was_as_of = ? WHERE no = ?", as_of, no);
   }
@@ -97,11 +102,21 @@ export function publishStaged(
     ...(changed ? { previous: meta.generation, french: shareOfFrench(sql) } : {}),
   });
   return {
-    published: { generation: served, changed, rows: servedTables(sql) },
+    published: { generation: served, changed, rows: servedTables(sql, served) },
     shown,
     hidden,
     dropped,
   };
+}
+
+/** Lets the staged versions of a table begin with another generation. */
+function moveStaged(sql: SqlStorage, table: number, served: number, generation: number): void {
+  sql.exec(
+    `UPDATE OR FAIL rec SET gen_from = ? WHERE no IN (SELECT no ${STAGED} AND gen_from <> ?)`,
+    generation,
+    ...stagedOf(table, served),
+    generation,
+  );
 }
 
 /**
@@ -114,7 +129,8 @@ export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): 
   if (run.fence < meta.fence) throw new QuaysideError("run_fenced", "A later run has taken over.");
   const none = new Set<number>();
   if (meta.publishedRun === run.id) {
-    const published = { generation: meta.generation, changed: false, rows: servedTables(sql) };
+    const rows = servedTables(sql, meta.generation);
+    const published = { generation: meta.generation, changed: false, rows };
     return { published, shown: none, hidden: none, dropped: none };
   }
   if (to < 1 || meta.previous !== to) {
@@ -125,6 +141,7 @@ export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): 
       { violations: [{ pointer: "/generation", rule: "not kept" }] },
     );
   }
+  for (const no of numbers(sql, "SELECT no FROM tbl")) moveStaged(sql, no, meta.generation, NEVER);
   const shown = new Set(numbers(sql, "SELECT no FROM rec WHERE gen_to = ?", meta.generation));
   const dropped = new Set(
     numbers(sql, "SELECT no FROM rec WHERE gen_from = ? AND gen_to = ?", meta.generation, NEVER),
@@ -132,7 +149,7 @@ export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): 
   dropVersions(sql, dropped);
   sql.exec("UPDATE entry SET live = 1 WHERE rec IN (SELECT no FROM rec WHERE gen_to = ?)", meta.generation);
   sql.exec("UPDATE rec SET gen_to = ? WHERE gen_to = ?", NEVER, meta.generation);
-  sql.exec("UPDATE tbl SET as_of = was_as_of");
+  sql.exec("UPDATE tbl SET as_of = was_as_of, served = NULL");
   if (meta.dimensions > 0) packBlocks(sql, meta.dimensions);
   writeMeta(sql, {
     generation: run.generation,
@@ -142,7 +159,8 @@ export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): 
     publishedRun: run.id,
     french: shareOfFrench(sql),
   });
-  const published = { generation: run.generation, changed: true, rows: servedTables(sql) };
+  const rows = servedTables(sql, run.generation);
+  const published = { generation: run.generation, changed: true, rows };
   return { published, shown, hidden: none, dropped };
 }
 
@@ -160,13 +178,7 @@ function checkCounts(
   const { read, added, changed, unchanged, failed } = counts;
   if (read !== added + changed + unchanged + failed) return;
   const erased = countOf(sql, "SELECT erased AS n FROM tbl WHERE no = ?", table);
-  const served = countOf(
-    sql,
-    "SELECT count(DISTINCT row) AS n FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from < ?",
-    table,
-    NEVER,
-    NEVER,
-  );
+  const served = servedOf(sql, table, generation).rows;
   const touched = countOf(
     sql,
     `SELECT count(*) AS n FROM (
@@ -217,7 +229,7 @@ function shareOfFrench(sql: SqlStorage): number {
   return n === 0 ? 0 : (french ?? 0) / n;
 }
 
-function servedTables(sql: SqlStorage): ServedTable[] {
+function servedTables(sql: SqlStorage, generation: number): ServedTable[] {
   const tables = sql
     .exec<{ no: number; name: string; as_of: string }>(
       "SELECT no, name, as_of FROM tbl WHERE as_of IS NOT NULL ORDER BY no",
@@ -226,24 +238,32 @@ function servedTables(sql: SqlStorage): ServedTable[] {
   return tables.map(({ no, name, as_of }) => ({
     table: name,
     asOf: as_of,
-    rows: countOf(
-      sql,
-      "SELECT count(DISTINCT row) AS n FROM rec WHERE tbl = ? AND gen_to = ? AND gen_from < ?",
-      no,
-      NEVER,
-      NEVER,
-    ),
-    classes: sql
-      .exec<{ id: string }>(
-        `SELECT DISTINCT c.id AS id FROM rec r JOIN class c ON c.no = r.class
-         WHERE r.tbl = ? AND r.gen_to = ? AND r.gen_from < ? ORDER BY c.id`,
-        no,
-        NEVER,
-        NEVER,
-      )
-      .toArray()
-      .map((row) => row.id),
+    ...servedOf(sql, no, generation),
   }));
+}
+
+/** What a table serves: counted once after each change of it, for a count reads every row. */
+function servedOf(sql: SqlStorage, table: number, generation: number): Pick<ServedTable, "rows" | "classes"> {
+  const [kept] = sql.exec<{ served: string | null }>("SELECT served FROM tbl WHERE no = ?", table).toArray();
+  const served = kept?.served ?? countServed(sql, table, generation);
+  const told: Pick<ServedTable, "rows" | "classes"> = JSON.parse(served);
+  return told;
+}
+
+function countServed(sql: SqlStorage, table: number, generation: number): string {
+  const { served } = sql
+    .exec<{ served: string }>(
+      `SELECT json_object('rows', count(DISTINCT row), 'classes', (SELECT json_group_array(id) FROM (
+           SELECT id FROM class WHERE no IN (SELECT class FROM rec WHERE tbl = ?1 AND gen_to = ?2 AND gen_from <= ?3) ORDER BY id)))
+         AS served
+       FROM rec WHERE tbl = ?1 AND gen_to = ?2 AND gen_from <= ?3`,
+      table,
+      NEVER,
+      generation,
+    )
+    .one();
+  sql.exec("UPDATE tbl SET served = ? WHERE no = ?", served, table);
+  return served;
 }
 
 /** What an erasure removed, and what of the row is left anywhere in this shard. */
@@ -260,9 +280,9 @@ export function eraseRow(sql: SqlStorage, row: string, epoch: number): Erased {
   const recs = new Set(numbers(sql, "SELECT no FROM rec WHERE row = ?", row));
   const served = countOf(
     sql,
-    "SELECT count(*) AS n FROM rec WHERE row = ? AND gen_from < ? AND gen_to = ?",
+    "SELECT count(*) AS n FROM rec WHERE row = ? AND gen_from <= ? AND gen_to = ?",
     row,
-    NEVER,
+    meta.generation,
     NEVER,
   );
   const entries = sql
@@ -278,7 +298,7 @@ export function eraseRow(sql: SqlStorage, row: string, epoch: number): Erased {
   wipeVectors(sql, meta.dimensions, places);
   if (served > 0) {
     sql.exec(
-      "UPDATE tbl SET erased = erased + 1 WHERE no = (SELECT tbl FROM rec WHERE row = ? LIMIT 1)",
+      "UPDATE tbl SET erased = erased + 1, served = NULL WHERE no = (SELECT tbl FROM rec WHERE row = ? LIMIT 1)",
       row,
     );
   }

@@ -2,7 +2,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 
 /**
  * The shard's tables. `rec` is the row registry: one version of one view of a row, visible in the generations
- * `gen_from <= g < gen_to`; staged while `gen_from` is NEVER, current while `gen_to` is NEVER. `entry` is the search's own copy of
+ * `gen_from <= g < gen_to`; staged while `gen_from` is above the served generation, current while `gen_to` is NEVER. `entry` is the search's own copy of
  * what it filters by, one small row a chunk; `passage` holds the chunk's text, `fts` its terms, `block` its vector. A version whose
  * chunks are searched outside has none of these, only its chunks' texts, as one JSON list in `texts`.
  * The two copies are kept apart on purpose: hits come from `entry`, evidence is checked against `rec`.
@@ -26,7 +26,7 @@ const TABLES = [
   "CREATE TABLE IF NOT EXISTS class (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, classification TEXT NOT NULL)",
   `CREATE TABLE IF NOT EXISTS tbl (
     no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, as_of TEXT, key TEXT NOT NULL DEFAULT '[]',
-    rollup INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0, was_as_of TEXT)`,
+    rollup INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0, was_as_of TEXT, served TEXT)`,
   `CREATE TABLE IF NOT EXISTS rec (
     no INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER NOT NULL, class INTEGER NOT NULL, gen_from INTEGER NOT NULL,
     gen_to INTEGER NOT NULL, row TEXT NOT NULL, view TEXT NOT NULL, version TEXT NOT NULL, stored TEXT NOT NULL,
@@ -57,10 +57,10 @@ const TABLES = [
 export function createShardSchema(sql: SqlStorage): void {
   for (const statement of TABLES) sql.exec(statement);
   // Shards of an earlier version.
-  const { n } = sql
-    .exec<{ n: number }>("SELECT count(*) AS n FROM pragma_table_info('tbl') WHERE name = 'was_as_of'")
-    .one();
-  if (n === 0) sql.exec("ALTER TABLE tbl ADD COLUMN was_as_of TEXT");
+  const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('tbl')").toArray();
+  for (const column of ["was_as_of", "served"]) {
+    if (!columns.some(({ name }) => name === column)) sql.exec(`ALTER TABLE tbl ADD COLUMN ${column} TEXT`);
+  }
 }
 
 /** What the shard knows about itself; 0 and "" before anything was written. */

@@ -126,6 +126,9 @@ export function stageBatch(
   );
   if (taken.toArray().length === 0) return NOTHING;
 
+  // A batch that was under way while its run was published is too late: its rows would be served at once.
+  if (run.generation <= meta.generation) throw new QuaysideError("run_fenced", "This run is published.");
+
   const { dimensions, bytes, scales } = packVectors(batch, meta.dimensions);
   if (scales.length > 0) {
     checkRoom(countVectors(sql) + scales.length, dimensions);
@@ -138,7 +141,7 @@ export function stageBatch(
   }
 
   const rows = [...batch.rows, ...batch.gone];
-  const known = knownVersions(sql, rows);
+  const known = knownVersions(sql, rows, meta.generation);
   const dropped = new Set(rows.flatMap((row) => known.get(pairOf(row))?.staged ?? []));
   dropVersions(sql, dropped);
   if (countOf(sql, "SELECT EXISTS (SELECT 1 FROM gone) AS n") > 0) {
@@ -151,8 +154,8 @@ export function stageBatch(
     sql.exec("DELETE FROM pending WHERE run = ? AND seq = ?", run.id, seq);
   }
   const pending = batch.pending ? batch.seq : undefined;
-  const slots = insertRows(sql, { pending, run: run.id, table, now, known, places }, prepared);
-  const removals = makeInserter(sql, "gone", { tbl: table, run: run.id }, ["row", "view"]);
+  const slots = insertRows(sql, { pending, run, table, now, known, places }, prepared);
+  const removals = makeInserter(sql, "gone", { tbl: table, run: run.id }, "row, view");
   for (const { row, view } of batch.gone) removals.add(row, view);
   removals.flush();
   return { slots, bytes, scales, dropped };
@@ -190,6 +193,7 @@ interface Known {
 function knownVersions(
   sql: SqlStorage,
   rows: readonly { readonly row: string; readonly view: string }[],
+  served: number,
 ): ReadonlyMap<string, Known> {
   const known = new Map<string, Known>();
   const found = sql.exec<{
@@ -208,7 +212,7 @@ function knownVersions(
     const entry = known.get(pairOf(pair)) ?? { staged: [], seen: new Map<string, string>() };
     known.set(pairOf(pair), entry);
     entry.seen.set(version, seen);
-    if (from === NEVER) entry.staged.push(no);
+    if (from > served) entry.staged.push(no);
   }
   return known;
 }
@@ -216,7 +220,7 @@ function knownVersions(
 interface Into {
   /** The batch's number, where its chunks are still to be written outside. */
   readonly pending: number | undefined;
-  readonly run: string;
+  readonly run: Run;
   readonly table: number;
   readonly now: string;
   readonly known: ReadonlyMap<string, Known>;
@@ -240,17 +244,22 @@ function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slo
   let rec = first;
   let entry = lastNumber(sql, "entry");
   const slots: Slot[] = [];
-  const staged = { tbl: table, gen_from: NEVER, gen_to: NEVER, run };
-  const recs = makeInserter(sql, "rec", staged, [
-    ...["no", "class", "row", "view", "version", "stored", "chunks", "first_seen", "changed_at", "url"],
-    ...["title", "cells"],
-  ]);
-  const outside = makeInserter(sql, "texts", {}, ["rec", "texts"]);
-  const entries = makeInserter(sql, "entry", { tbl: table, live: 0 }, [
-    ...["no", "rec", "n", "class", "french", "block", "pos"],
-  ]);
-  const passages = makeInserter(sql, "passage", {}, ["no", "text"]);
-  const terms = makeInserter(sql, "fts", {}, ["rowid", "title", "body", "labels", "meta"]);
+  const staged = { tbl: table, gen_from: run.generation, gen_to: NEVER, run: run.id };
+  const recs = makeInserter(
+    sql,
+    "rec",
+    staged,
+    "no, class, row, view, version, stored, chunks, first_seen, changed_at, url, title, cells",
+  );
+  const outside = makeInserter(sql, "texts", {}, "rec, texts");
+  const entries = makeInserter(
+    sql,
+    "entry",
+    { tbl: table, live: 0 },
+    "no, rec, n, class, french, block, pos",
+  );
+  const passages = makeInserter(sql, "passage", {}, "no, text");
+  const terms = makeInserter(sql, "fts", {}, "rowid, title, body, labels, meta");
   for (const { row, stored, cells, chunks, texts } of rows) {
     const accessClass = classes.get(row.accessClass);
     if (accessClass === undefined)
@@ -286,7 +295,7 @@ function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slo
   if (pending !== undefined) {
     sql.exec(
       "INSERT OR FAIL INTO pending (rec, run, seq) SELECT no, ?, ? FROM rec WHERE no > ?",
-      run,
+      run.id,
       pending,
       first,
     );
@@ -333,18 +342,16 @@ export function knownRows(
       // So has one whose chunks may not all be there; those of the version before it may be there still.
       `SELECT row, view, CASE WHEN p.rec IS NULL THEN chunks ELSE
            (SELECT max(m.chunks) FROM rec m WHERE m.row = r.row AND m.view = r.view) END AS chunks,
-         CASE WHEN p.rec IS NOT NULL OR gen_from <> ? AND EXISTS
+         CASE WHEN p.rec IS NOT NULL OR gen_from <= ?1 AND EXISTS
          (SELECT 1 FROM gone g WHERE g.row = r.row AND g.view = r.view) THEN '' ELSE version END AS version
        FROM rec r LEFT JOIN pending p ON p.rec = r.no
-       WHERE (row, view) > (?, ?) AND row < ? AND gen_to = ? AND (gen_from = ?
-         OR NOT EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from = ?))
-       ORDER BY row, view LIMIT ?`,
-      NEVER,
+       WHERE (row, view) > (?2, ?3) AND row < ?4 AND gen_to = ?5 AND (gen_from > ?1
+         OR NOT EXISTS (SELECT 1 FROM rec s WHERE s.row = r.row AND s.view = r.view AND s.gen_from > ?1))
+       ORDER BY row, view LIMIT ?6`,
+      readMeta(sql).generation,
       after?.row ?? `${prefix}:`,
       after?.view ?? "",
       `${prefix};`,
-      NEVER,
-      NEVER,
       NEVER,
       limit,
     )
