@@ -40,6 +40,8 @@ export async function runWorker({ demo, env }: RunOptions): Promise<RunningWorke
       durableObjects: {
         LEDGER: { className: "Ledger", useSQLite: true },
         SHARD: { className: "Shard", useSQLite: true },
+        RUNNER: { className: "Runner", useSQLite: true },
+        THREAD: { className: "Thread", useSQLite: true },
       },
       serviceBindings: { ASSETS: () => new Response(null, { status: 404 }) },
       cf: false,
