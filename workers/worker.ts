@@ -17,7 +17,7 @@ import { makeErasableCache } from "./answer/cache-erase.ts";
 import { makeAnswerKeys } from "./answer/cache-key.ts";
 import { ANSWERS, makeAnswerCache } from "./answer/cache.ts";
 import { makeModelHealth } from "./answer/health.ts";
-import { makeReadRow } from "./answer/read-row.ts";
+import { makeReadRows } from "./answer/read-row.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { modelsBehind, presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
@@ -158,7 +158,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       load: async () =>
         (await import("./surfaces/mcp.ts")).mcpSurface({
           ...asked,
-          readRow: makeReadRow(recheck),
+          readRows: makeReadRows(recheck),
           issuers: identity.issuers,
         }),
     },
@@ -182,11 +182,11 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
         (await import("./surfaces/metrics.ts")).metricsSurface({ principal, ledger: parts.ledgerOf }),
     },
     {
-      under: ["/v1/rows/"],
+      under: ["/v1/rows"],
       load: async () =>
         (await import("./surfaces/rows.ts")).rowsSurface({
           ...asked,
-          readRow: makeReadRow(recheck),
+          readRows: makeReadRows(recheck),
           ledger: parts.ledgerOf,
         }),
     },

@@ -238,6 +238,15 @@ describe.skipIf(!haveChromium())("console's pages", () => {
     });
   });
 
+  test("a row by its address waits for a key where nobody is known, and opens then", async () => {
+    pages.api.demo = false;
+    const page = await visitAt(`/#row=${encodeURIComponent("incidents:INC-1001")}`);
+    await page.locator("#evidence .card.failed", { hasText: "Please sign in" }).waitFor();
+    await page.locator("#key").fill("qs_test");
+    await page.locator("#key").press("Enter");
+    await page.locator("#evidence h2", { hasText: "Bow door sensor fault on Alba, no. 1" }).waitFor();
+  });
+
   describe("tables", () => {
     test("tell how fresh they are, the late ones first, and to who may how their last run went", async () => {
       const page = await asOperator("/#/tables");

@@ -161,6 +161,10 @@ export async function startStubApi(): Promise<StubApi> {
         return say({ tables: tablesOf(user), generation: 12 });
       case "/v1/search":
         return say({ matches: matches(user), generation: 12 });
+      case "/v1/rows": {
+        const { ids } = body as { ids: string[] };
+        return say({ rows: matches(user).filter(({ id }) => ids.includes(String(id))) });
+      }
       case "/v1/erase":
         return say(RECEIPT, 202);
       case "/v1/ingest/runs":
@@ -213,7 +217,7 @@ export async function startStubApi(): Promise<StubApi> {
 /** Which scope a call needs. */
 const ROUTES: readonly (readonly [scope: string, call: RegExp])[] = [
   ["ask", /^GET \/v1\/(status|models|tables|rows\/.+)$/],
-  ["ask", /^POST \/v1\/(ask|search|compare|feedback)$/],
+  ["ask", /^POST \/v1\/(ask|search|compare|feedback|rows)$/],
   ["erase", /^POST \/v1\/erase$/],
   ["ingest", /^(GET|POST) \/v1\/ingest\/runs$/],
   ["ingest", /^DELETE \/v1\/ingest\/runs\/.+$/],
@@ -222,7 +226,7 @@ const ROUTES: readonly (readonly [scope: string, call: RegExp])[] = [
 ];
 
 /** Posts that change nothing. */
-const READS: ReadonlySet<string> = new Set(["/v1/ask", "/v1/search", "/v1/compare"]);
+const READS: ReadonlySet<string> = new Set(["/v1/ask", "/v1/search", "/v1/compare", "/v1/rows"]);
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let text = "";

@@ -284,7 +284,7 @@ async function routes(): Promise<string[]> {
   const surfaces = [
     httpSurface({ ...asked, ready: never }),
     openaiSurface(asked),
-    mcpSurface({ ...asked, readRow: never, issuers: [] }),
+    mcpSurface({ ...asked, readRows: never, issuers: [] }),
     adminSurface({ principal: never, registry: never }),
     auditSurface({ principal: never, ledger: never }),
     verifySurface({
@@ -319,7 +319,7 @@ async function routes(): Promise<string[]> {
       now: never,
     }),
     widgetTokensSurface({ apiKey: never, mint: never, allowedOrigins: never, now: never }),
-    rowsSurface({ ...asked, readRow: never, ledger: never }),
+    rowsSurface({ ...asked, readRows: never, ledger: never }),
     runsSurface({ principal: never, runs: NO_RUNS }),
     webhooksSurface({
       tenant: "",

@@ -214,6 +214,24 @@ describe("GET /v1/rows/{id}", () => {
       expect((await row(id, { as: "guest" })).status).toBe(404);
     },
   );
+
+  it("reads several at once, those that are there for the caller", async () => {
+    const ids = ["pay:7", "notices:1", "notices:none", "nonsense", "notices:1"];
+    const read = async (as: string): Promise<unknown[]> => {
+      const response = await post("/v1/rows", { ids }, as);
+      expect(response.status).toBe(200);
+      return (await response.json<{ rows: Json[] }>()).rows.map(({ id }) => id);
+    };
+    expect(await read("guest")).toEqual(["notices:1"]);
+    expect(await read("hr")).toEqual(expect.arrayContaining(["notices:1", "pay:7"]));
+  });
+
+  it.each([[{}], [{ ids: [] }], [{ ids: [7] }], [{ ids: Array.from({ length: 51 }, () => "n:1") }]])(
+    "refuses to read %#",
+    async (body) => {
+      expect((await post("/v1/rows", body, "guest")).status).toBe(422);
+    },
+  );
 });
 
 async function check(body: Json, as = "guest"): Promise<Response> {

@@ -3,31 +3,35 @@ import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Recheck } from "../../shared/ports/registry.ts";
 import type { Admission } from "../tenant/api.ts";
 
-/** One row by its id, as the caller may see it; undefined when there is none, or none for them: the two are alike. */
-export type ReadRow = (
-  id: string,
+/** Rows by their ids, each as the caller may see it; left out where there is none, or none for them: the two are alike. */
+export type ReadRows = (
+  ids: readonly string[],
   admission: Admission,
   signal: AbortSignal,
-) => Promise<Evidence | undefined>;
+) => Promise<readonly Evidence[]>;
 
 /** The view of a table that has no views of its own. */
 const ONLY_VIEW = "all";
 
-/** @param recheck the row registry, which decides as it does for every hit of a search. */
-export function makeReadRow(recheck: (admission: Admission) => Promise<Recheck>): ReadRow {
-  return async (id, admission, signal) => {
-    const parsed = parseId(id);
-    const settings = admission.tables.some(({ table }) => table === parsed?.table)
-      ? admission.config.tables[parsed?.table ?? ""]
-      : undefined;
-    if (!parsed || !settings) return undefined;
-    const row = rowId(parsed.table, parsed.keyValues);
-    const views = settings.views?.map(({ name }) => name) ?? [ONLY_VIEW];
+/** @param recheck the row registry, which decides as it does for every hit of a search; asked once for all of them. */
+export function makeReadRows(recheck: (admission: Admission) => Promise<Recheck>): ReadRows {
+  return async (ids, admission, signal) => {
+    const open = new Set(admission.tables.map(({ table }) => table));
     const hits = await Promise.all(
-      views.map(async (view) => ({ id: await storedId(row, view, 0), score: 1 })),
+      ids.flatMap((id) => {
+        const parsed = parseId(id);
+        const settings = parsed && open.has(parsed.table) ? admission.config.tables[parsed.table] : undefined;
+        if (!parsed || !settings) return [];
+        const row = rowId(parsed.table, parsed.keyValues);
+        const views = settings.views?.map(({ name }) => name) ?? [ONLY_VIEW];
+        return views.map(async (view) => ({ id: await storedId(row, view, 0), score: 1 }));
+      }),
     );
+    if (hits.length === 0) return [];
     const found = await (await recheck(admission)).recheck(hits, admission.permitted, signal);
     // Several views of one row: the one that shows most.
-    return found.toSorted((a, b) => b.cells.length - a.cells.length)[0];
+    const most = found.toSorted((a, b) => b.cells.length - a.cells.length);
+    const rows = new Map(most.toReversed().map((item) => [item.row, item]));
+    return [...rows.values()];
   };
 }

@@ -135,7 +135,7 @@ function serverOf(deps: McpDeps, call: Call, caller: Entered, signal: AbortSigna
   });
 
   const fetch = tool(FETCH, async ({ id }) => {
-    const item = await deps.readRow(id, admission, signal);
+    const [item] = await deps.readRows([id], admission, signal);
     if (item) return json(rowOf(item, origin));
     throw new QuaysideError("not_found", "There is no such row, or none that you may see.");
   });
@@ -165,7 +165,7 @@ function serverOf(deps: McpDeps, call: Call, caller: Entered, signal: AbortSigna
       const table = tables.find((one) => addressOf(one.table) === uri);
       if (table) return { mimeType: "application/json", text: JSON.stringify(table) };
       const id = rowIn(uri);
-      const item = id === undefined ? undefined : await deps.readRow(id, admission, signal);
+      const [item] = id === undefined ? [] : await deps.readRows([id], admission, signal);
       return item && { mimeType: "text/plain", text: rowOf(item, origin).text };
     },
     tell(thrown) {

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Ask } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
-import type { ReadRow } from "../answer/read-row.ts";
+import type { ReadRows } from "../answer/read-row.ts";
 import type { Retrieve } from "../answer/retrieve.ts";
 import { coded, problemResponse } from "../problem.ts";
 import { readJson } from "./body.ts";
@@ -12,7 +12,7 @@ import type { Call, Route, Surface } from "./surface.ts";
 export interface McpDeps extends EnterDeps {
   readonly ask: Ask;
   readonly retrieve: Retrieve;
-  readonly readRow: ReadRow;
+  readonly readRows: ReadRows;
   readonly host: Pick<Host, "log" | "now">;
   /** Issuers whose access tokens are taken: `OIDC_ISSUER`. */
   readonly issuers: readonly string[];

@@ -1,19 +1,28 @@
 import { lazily } from "../../shared/lazily.ts";
+import { parseBody, readJson, text } from "./body.ts";
 import * as z from "zod/mini";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { ReadRow } from "../answer/read-row.ts";
-import type { LedgerApi } from "../tenant/api.ts";
+import type { Evidence } from "../../shared/ports/evidence.ts";
+import type { ReadRows } from "../answer/read-row.ts";
+import type { Admission, LedgerApi } from "../tenant/api.ts";
 import { enter, requireAsk, type EnterDeps } from "./enter.ts";
 import { matchJson } from "./render.ts";
 import type { Surface } from "./surface.ts";
 
 export interface RowsDeps extends EnterDeps {
-  readonly readRow: ReadRow;
+  readonly readRows: ReadRows;
   readonly ledger: (tenant: string) => Pick<LedgerApi, "answersFrom">;
 }
 
-const rowSchema = lazily(() =>
-  z.object({
+/** Most rows that are read at once. */
+const MAX_ROWS = 50;
+
+const rowsBody = z.strictObject({
+  ids: z.array(text.check(z.minLength(1), z.maxLength(2000))).check(z.minLength(1), z.maxLength(MAX_ROWS)),
+});
+
+const schemas = lazily(() => {
+  const row = z.object({
     id: z.string(),
     table: z.string(),
     key: z.record(z.string(), z.string()),
@@ -26,14 +35,26 @@ const rowSchema = lazily(() =>
     as_of: z.string(),
     changed_at: z.string(),
     url: z.nullable(z.string()),
+  });
+  const ref = z.object({
+    id: z.string(),
+    at: z.string(),
+    model: z.string(),
+    cache: z.string(),
+    outcome: z.string(),
+  });
+  return {
+    row,
     /** Kept answers whose model read the row, newest first, at most 50: the caller's own; everybody's for an administrator. */
-    answers: z.array(
-      z.object({ id: z.string(), at: z.string(), model: z.string(), cache: z.string(), outcome: z.string() }),
-    ),
-  }),
-);
+    told: z.extend(row, { answers: z.array(ref) }),
+    /** Those of the ids that the caller sees a row under, in no order. */
+    rows: z.object({ rows: z.array(row) }),
+  };
+});
 
-/** One row as the caller may see it, and what was answered from it. */
+type Schemas = ReturnType<typeof schemas>;
+
+/** Rows as the caller may see them, and what was answered from one. */
 export function rowsSurface(deps: RowsDeps): Surface {
   return {
     name: "rows",
@@ -44,13 +65,13 @@ export function rowsSurface(deps: RowsDeps): Surface {
         doc: {
           summary: "Read one row that you may see, and which answers were written from it",
           scope: "ask",
-          answer: rowSchema,
+          answer: () => schemas().told,
         },
         async handle({ request, params }) {
           const { principal, admission, leave } = await enter(deps, request);
           try {
             requireAsk(principal);
-            const item = await deps.readRow(params["id"] ?? "", admission, request.signal);
+            const [item] = await deps.readRows([params["id"] ?? ""], admission, request.signal);
             if (!item) {
               throw new QuaysideError("not_found", "There is no such row, or none that you may see.");
             }
@@ -58,24 +79,14 @@ export function rowsSurface(deps: RowsDeps): Surface {
             const answers = await deps
               .ledger(principal.tenant)
               .answersFrom(item.row, everybody ? undefined : principal.subject);
-            const { id, table, key, title, cells, as_of, changed_at, url } = matchJson(item);
-            const body: z.infer<ReturnType<typeof rowSchema>> = {
-              id,
-              table,
-              key,
-              title,
-              cells,
-              classification: item.classification,
-              source: admission.config.tables[table]?.source ?? "",
-              as_of,
-              changed_at,
-              url,
-              answers: answers.map((answer) => ({
-                id: answer.id,
-                at: new Date(answer.at).toISOString(),
-                model: answer.model,
-                cache: answer.cache,
-                outcome: answer.outcome,
+            const body: z.infer<Schemas["told"]> = {
+              ...rowJson(item, admission),
+              answers: answers.map(({ id, at, model, cache, outcome }) => ({
+                id,
+                at: new Date(at).toISOString(),
+                model,
+                cache,
+                outcome,
               })),
             };
             return Response.json(body);
@@ -84,6 +95,45 @@ export function rowsSurface(deps: RowsDeps): Surface {
           }
         },
       },
+      {
+        method: "POST",
+        path: "/v1/rows",
+        doc: {
+          summary: "Read those of up to 50 rows that you may see",
+          scope: "ask",
+          body: rowsBody,
+          answer: () => schemas().rows,
+        },
+        async handle({ request }) {
+          const { principal, admission, limits, leave } = await enter(deps, request);
+          try {
+            requireAsk(principal);
+            const { ids } = parseBody(rowsBody, await readJson(request, limits.bodyBytes));
+            const found = await deps.readRows(ids, admission, request.signal);
+            const body: z.infer<Schemas["rows"]> = { rows: found.map((item) => rowJson(item, admission)) };
+            return Response.json(body);
+          } finally {
+            leave();
+          }
+        },
+      },
     ],
+  };
+}
+
+function rowJson(item: Evidence, { config }: Admission): z.infer<Schemas["row"]> {
+  const { id, table, key, title, cells, as_of, changed_at, url } = matchJson(item);
+  const source = config.tables[table]?.source ?? "";
+  return {
+    id,
+    table,
+    key,
+    title,
+    cells,
+    classification: item.classification,
+    source,
+    as_of,
+    changed_at,
+    url,
   };
 }

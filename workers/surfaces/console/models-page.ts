@@ -3,7 +3,7 @@ import type { App, Page } from "./app.ts";
 import { askForm } from "./ask-form.ts";
 import { type Column, column, isOver, spokenEnd } from "./columns.ts";
 import { pageHead } from "./data-page.ts";
-import { h } from "./dom.ts";
+import { h, icon } from "./dom.ts";
 import { evidenceGrid, rowsOf, type Side } from "./evidence-grid.ts";
 import { describeModel } from "./menus.ts";
 import { voter } from "./vote.ts";
@@ -15,6 +15,7 @@ const MOST = 4;
 export function modelsPage(app: App): Page {
   const head = pageHead(app, "models");
   const columns = h("div", { class: "columns" });
+  const notice = h("p", { class: "notice", hidden: true });
   const cites = h("section", { class: "seen" });
   const element = h("section", { class: "page wide" }, head.element);
   const chosen = new Set<string>();
@@ -28,7 +29,7 @@ export function modelsPage(app: App): Page {
     ask: (question) => void start(question),
     stop: () => running?.abort(),
   });
-  element.append(form.element, columns, cites);
+  element.append(form.element, columns, notice, cites);
 
   const choices = (): HTMLElement => {
     const { s } = app.context();
@@ -93,6 +94,7 @@ export function modelsPage(app: App): Page {
     }));
     columns.replaceChildren(...answers.map(({ column }) => column.element));
     cites.replaceChildren();
+    notice.hidden = false;
     form.busy(true);
     const request = { question, models: answers.map(({ model }) => model) };
     for await (const { model, event } of compare(request, app.callerOf(user), abort.signal)) {
@@ -156,6 +158,7 @@ export function modelsPage(app: App): Page {
       for (const { id } of models.filter(({ available }) => available).slice(0, LEAST)) chosen.add(id);
     }
     head.render();
+    notice.replaceChildren(icon("machine"), app.context().s.notice);
     form.render();
     for (const { column } of answers) column.render();
     renderEnd();

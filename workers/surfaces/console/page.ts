@@ -93,9 +93,10 @@ function start(): void {
         then(name);
         return;
       }
-      // What was asked as nobody belongs to whoever this is.
+      const { hash } = location;
       switchUser(name, false);
-      open(location.hash);
+      // A row that nobody could be shown is shown to whoever this is.
+      if (hash.startsWith("#row=")) location.hash = hash;
     },
   });
 
@@ -304,7 +305,15 @@ function start(): void {
   addEventListener("hashchange", () => open(location.hash));
 
   line();
-  conversation.show();
+  const route = routeOf(location.hash);
+  if (route && "page" in route && route.page !== undefined) {
+    // Its place is kept until it is known who looks at it.
+    page = route.page;
+    conversation.hide();
+    outlet.hidden = false;
+  } else {
+    conversation.show();
+  }
   render();
   void load();
 }

@@ -1,4 +1,4 @@
-import { ask, get, send } from "./api.ts";
+import { ask, send } from "./api.ts";
 import type { App, Page } from "./app.ts";
 import { askForm } from "./ask-form.ts";
 import { type Column, column, isOver, spokenEnd } from "./columns.ts";
@@ -8,7 +8,7 @@ import { evidenceGrid, rowsOf, sharedTiles, type Side } from "./evidence-grid.ts
 import { labelOf, positionOf } from "./format.ts";
 import { voter } from "./vote.ts";
 import type { Citation } from "./wire.ts";
-import { readMatches, readRow } from "./wire-pages.ts";
+import { readMatches, readRows } from "./wire-pages.ts";
 
 /** Passages that a question reads, as the server has it where nothing is said. */
 const TOP_K = 8;
@@ -24,6 +24,7 @@ interface Half {
 export function peoplePage(app: App): Page {
   const head = pageHead(app, "people");
   const columns = h("div", { class: "columns" });
+  const notice = h("p", { class: "notice", hidden: true });
   const seen = h("section", { class: "seen" });
   const element = h("section", { class: "page wide" }, head.element);
   let chosen: [string | undefined, string | undefined] = [undefined, undefined];
@@ -37,7 +38,7 @@ export function peoplePage(app: App): Page {
     ask: (question) => void start(question),
     stop: () => running?.abort(),
   });
-  element.append(form.element, columns, seen);
+  element.append(form.element, columns, notice, seen);
 
   /** The current person, and the first one who is another: as long as nobody chose, and again when someone is gone. */
   const settle = (): void => {
@@ -96,6 +97,7 @@ export function peoplePage(app: App): Page {
     running = abort;
     halves = chosen.flatMap((user) => (user === undefined ? [] : [half(question, user)]));
     columns.replaceChildren(...halves.map((one) => one.column.element));
+    notice.hidden = false;
     form.busy(true);
     renderSeen();
     const searched = Promise.all(halves.map(({ user }) => search(question, user)));
@@ -156,14 +158,12 @@ export function peoplePage(app: App): Page {
       both.map(async (one, i) => {
         const own = [...one.column.turn.citations, ...(found[i] ?? [])];
         const missing = [...ids].filter((id) => !own.some((row) => row.id === id));
-        const more = await Promise.all(
-          missing.map((id) => get(`/v1/rows/${encodeURIComponent(id)}`, app.callerOf(one.user))),
-        );
-        const known = more.every((sent) => sent.ok || sent.problem.code === "not_found");
-        one.found =
-          known && found[i]
-            ? [...own, ...more.flatMap((sent) => (sent.ok ? [readRow(sent.value).citation] : []))]
-            : "failed";
+        const more =
+          missing.length === 0
+            ? undefined
+            : await send("POST", "/v1/rows", app.callerOf(one.user), { ids: missing });
+        if (!found[i] || more?.ok === false) one.found = "failed";
+        else one.found = [...own, ...(more ? readRows(more.value) : [])];
       }),
     );
     if (!signal.aborted) renderSeen();
@@ -198,6 +198,7 @@ export function peoplePage(app: App): Page {
   const render = (): void => {
     settle();
     head.render();
+    notice.replaceChildren(icon("machine"), app.context().s.notice);
     form.render();
     for (const { column } of halves) column.render();
     renderSeen();

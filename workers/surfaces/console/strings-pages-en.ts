@@ -42,7 +42,7 @@ export const pagesEn = {
   cancel: "Cancel",
   badKey: "This key is not accepted. Is it whole, and still valid?",
   keyLabel: (subject: string) => `${subject} (key)`,
-  session: (subject: string) => (subject ? `${subject} (signed in)` : "Signed in"),
+  session: (subject: string) => (subject ? `${subject} (this browser)` : "This browser"),
   keyAdded: (label: string) => `Now acting as ${label}.`,
   question: "Question",
   tryOne: "For example",

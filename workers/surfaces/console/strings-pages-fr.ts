@@ -45,7 +45,7 @@ export const pagesFr: PageStrings = {
   cancel: "Annuler",
   badKey: "Cette clé n’est pas acceptée. Est-elle entière, et encore valable ?",
   keyLabel: (subject) => `${subject} (clé)`,
-  session: (subject) => (subject ? `${subject} (identifié)` : "Identifié"),
+  session: (subject) => (subject ? `${subject} (ce navigateur)` : "Ce navigateur"),
   keyAdded: (label) => `Vous agissez maintenant comme ${label}.`,
   question: "Question",
   tryOne: "Par exemple",

@@ -49,6 +49,11 @@ export function readRow(input: unknown): Row {
   };
 }
 
+/** Rows that were asked for by their ids. */
+export function readRows(input: unknown): readonly Citation[] {
+  return list(object(input)["rows"]).map(readCitation);
+}
+
 /** The rows that a search finds, best first. */
 export function readMatches(input: unknown): readonly Citation[] {
   return list(object(input)["matches"]).map(readCitation);
