@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { lazily } from "./lazily.ts";
+import type { Principal } from "./ports/answer.ts";
 import { makeHasher } from "./sha256.ts";
 
 /**
@@ -34,6 +35,11 @@ export interface AuditHead {
 export const AUDIT_START = "0".repeat(43);
 
 const hasher = makeHasher();
+
+/** How the trail names a caller: the same person always alike, and not by name. */
+export function pseudonymOf({ tenant, subject }: Pick<Principal, "tenant" | "subject">): string {
+  return hasher.hash128(`${tenant}\n${subject}`);
+}
 
 export function chainHash(before: string, seq: number, record: string): string {
   return hasher.hash256(`${before}\n${seq}\n${record}`);

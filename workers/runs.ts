@@ -12,7 +12,7 @@ export interface Runs {
   next(tenant: string): Promise<WaitingRun | undefined>;
   run(tenant: string, id: string): Promise<RunRecord | undefined>;
   list(tenant: string, limit: number): Promise<readonly RunRecord[]>;
-  cancel(tenant: string, id: string): Promise<RunRecord | undefined>;
+  cancel(tenant: string, id: string, by: string): Promise<RunRecord | undefined>;
   /** A waiting run failed before it could be leased. */
   refuse(tenant: string, id: string, reason: string): Promise<void>;
 }
@@ -56,7 +56,7 @@ export function makeRuns(deps: RunsDeps): Runs {
     },
     run: (tenant, id) => deps.ledger(tenant).run(id),
     list: (tenant, limit) => deps.ledger(tenant).runs(limit),
-    cancel: (tenant, id) => deps.ledger(tenant).cancel(id),
+    cancel: (tenant, id, by) => deps.ledger(tenant).cancel(id, by),
     refuse: (tenant, id, reason) => deps.ledger(tenant).refuse(id, reason),
   };
 }

@@ -67,7 +67,8 @@ interface Parts {
   /** Of the deployment's own tenant. */
   readonly ledger: LedgerApi;
   readonly ledgerOf: (tenant: string) => LedgerApi;
-  readonly registry: (tenant: string) => TenantRegistry;
+  /** @param by as the audit trail names whoever asks for what is done; undefined: the Worker itself. */
+  readonly registry: (tenant: string, by?: string) => TenantRegistry;
   readonly runs: Runs;
   readonly shardOf: (admission: Pick<Admission, "tenant" | "space">) => Promise<ShardApi>;
   readonly index: (admission: Admission) => Promise<SearchIndex>;
@@ -299,9 +300,10 @@ function makeParts(env: Env): Parts {
     }),
     ledger: ledger(tenant),
     ledgerOf: ledger,
-    registry: (of) =>
+    registry: (of, by) =>
       makeTenantRegistry({
         tenant: of,
+        by,
         ledger: ledger(of),
         shard,
         outside: (space) => indexes.outside(of, space),

@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { reset } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
+import { pseudonymOf } from "../../shared/audit-wire.ts";
 import { encodeBatch } from "../../shared/batch.ts";
 import type { Config } from "../../shared/config.ts";
 
@@ -96,6 +97,14 @@ describe("PUT /v1/admin/config", () => {
     const reply = await call("PUT", "/v1/admin/config", broken);
     expect([reply.status, reply.code]).toEqual([422, "config_invalid"]);
     expect(reply.body.errors.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("leaves a record of who published it, as questions name them", async () => {
+    const { body } = await call("GET", "/v1/admin/audit?limit=1");
+    expect(JSON.parse(body.records[0].record)).toMatchObject({
+      action: "config-published",
+      principal: pseudonymOf({ tenant: "default", subject: "operator" }),
+    });
   });
 
   it("makes no new version of an equal one", async () => {

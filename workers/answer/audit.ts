@@ -1,4 +1,4 @@
-import type { AuditEntry } from "../../shared/audit-wire.ts";
+import { pseudonymOf, type AuditEntry } from "../../shared/audit-wire.ts";
 import type { Config } from "../../shared/config.ts";
 import type { CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { Answer, AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
@@ -66,7 +66,7 @@ function audited(ask: TrailedAsk, deps: AuditDeps): Ask {
         action,
         at: new Date(deps.host.now()).toISOString(),
         tenant: principal.tenant,
-        principal: hasher.hash128(`${principal.tenant}\n${principal.subject}`),
+        principal: pseudonymOf(principal),
         request: question.requestId,
         requested: question.model ?? "auto",
         ...(admission ? policyOf(admission) : {}),

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { pseudonymOf } from "../../shared/audit-wire.ts";
 import { BATCH_MEDIA_TYPE, MAX_BATCH_BYTES, decodeHead } from "../../shared/batch.ts";
 import { parseConfig, type Config } from "../../shared/config.ts";
 import { decodePart, rowId } from "../../shared/ids.ts";
@@ -39,7 +40,8 @@ import type { Call, Route, Surface } from "./surface.ts";
 export interface AdminDeps {
   /** Verifies the caller. @throws `unauthenticated`. */
   principal(request: Request): Promise<Principal>;
-  registry(tenant: string): TenantRegistry;
+  /** @param by as the audit trail names the caller. */
+  registry(tenant: string, by: string): TenantRegistry;
 }
 
 /** A configuration is data about tables; the largest that the ledger stores is 1 MB. */
@@ -59,7 +61,7 @@ export function adminSurface(deps: AdminDeps): Surface {
       if (!principal.scopes.includes(scope)) {
         throw new QuaysideError("forbidden", `This needs the scope ${scope}.`);
       }
-      return handle(call, deps.registry(principal.tenant));
+      return handle(call, deps.registry(principal.tenant, pseudonymOf(principal)));
     };
   return { name: "admin", routes: [...configRoutes(scoped), ...runRoutes(scoped), ...eraseRoutes(scoped)] };
 }

@@ -1,3 +1,4 @@
+import { pseudonymOf } from "../../shared/audit-wire.ts";
 import { createdKeyAnswer, keyBody, keysAnswer, type KeyAnswer } from "../../shared/keys-wire.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
@@ -20,11 +21,12 @@ const MAX_BODY = 100_000;
 /** API keys of the caller's own tenant, for its administrators. A key's secret leaves once, in the answer that makes it. */
 export function keysSurface(deps: KeysDeps): Surface {
   const asAdmin =
-    (handle: (call: Call, tenant: string) => Promise<Response>): Route["handle"] =>
+    (handle: (call: Call, tenant: string, by: string) => Promise<Response>): Route["handle"] =>
     async (call) => {
-      const { scopes, tenant } = await deps.principal(call.request);
+      const principal = await deps.principal(call.request);
+      const { scopes, tenant } = principal;
       if (!scopes.includes("admin")) throw new QuaysideError("forbidden", "This needs the scope admin.");
-      return handle(call, tenant);
+      return handle(call, tenant, pseudonymOf(principal));
     };
   return {
     name: "keys",
@@ -39,7 +41,7 @@ export function keysSurface(deps: KeysDeps): Surface {
           answer: createdKeyAnswer,
           status: 201,
         },
-        handle: asAdmin(async ({ request }, tenant) => {
+        handle: asAdmin(async ({ request }, tenant, by) => {
           const body = parseBody(keyBody(), await readJson(request, MAX_BODY));
           const { id, text, digest } = await generateKey();
           const now = deps.now();
@@ -56,7 +58,7 @@ export function keysSurface(deps: KeysDeps): Surface {
             expiresAt: new Date(now + body.days * DAY_MS).toISOString(),
             revokedAt: undefined,
           };
-          await deps.keys.addKey(key);
+          await deps.keys.addKey(key, by);
           return Response.json({ key: text, ...keyJson(key) }, { status: 201 });
         }),
       },
@@ -76,8 +78,8 @@ export function keysSurface(deps: KeysDeps): Surface {
           scope: "admin",
           status: 204,
         },
-        handle: asAdmin(async ({ params }, tenant) => {
-          if (await deps.keys.revokeKey(tenant, params["id"] ?? "")) {
+        handle: asAdmin(async ({ params }, tenant, by) => {
+          if (await deps.keys.revokeKey(tenant, params["id"] ?? "", by)) {
             return new Response(null, { status: 204 });
           }
           throw new QuaysideError("not_found", "There is no such key.");

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { pseudonymOf } from "../../shared/audit-wire.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { nextRunAnswer, runsAnswer, runToWire, runWire } from "../../shared/runs-wire.ts";
@@ -34,11 +35,12 @@ const triggeredAnswer = z.object({
 /** Runs: asked for, looked at, cancelled, leased. */
 export function runsSurface({ principal, runs }: RunsSurfaceDeps): Surface {
   const scoped =
-    (handle: (call: Call, tenant: string) => Promise<Response>): Route["handle"] =>
+    (handle: (call: Call, tenant: string, by: string) => Promise<Response>): Route["handle"] =>
     async (call) => {
-      const { tenant, scopes } = await principal(call.request);
+      const caller = await principal(call.request);
+      const { tenant, scopes } = caller;
       if (!scopes.includes("ingest")) throw new QuaysideError("forbidden", "This needs the scope ingest.");
-      return handle(call, tenant);
+      return handle(call, tenant, pseudonymOf(caller));
     };
   const path = "/v1/ingest/runs";
   return {
@@ -54,14 +56,14 @@ export function runsSurface({ principal, runs }: RunsSurfaceDeps): Surface {
           answer: triggeredAnswer,
           status: 202,
         },
-        handle: scoped(async ({ request }, tenant) => {
+        handle: scoped(async ({ request }, tenant, by) => {
           const body = parseBody(triggerBody, await readJson(request, MAX_BODY));
           const { tables, full = false, idempotency_key: key } = body;
           const once =
             key === undefined
               ? {}
               : { once: { key: `key:${key}`, body: JSON.stringify([tables?.toSorted() ?? null, full]) } };
-          const { id, outcome } = await runs.trigger(tenant, { tables, full, trigger: "api", ...once });
+          const { id, outcome } = await runs.trigger(tenant, { tables, full, trigger: "api", by, ...once });
           return Response.json(
             { run_id: id, outcome },
             { status: 202, headers: { location: `${path}/${id}` } },
@@ -94,8 +96,8 @@ export function runsSurface({ principal, runs }: RunsSurfaceDeps): Surface {
           scope: "ingest",
           answer: runWire,
         },
-        handle: scoped(async ({ params }, tenant) => {
-          const run = await runs.cancel(tenant, params["id"] ?? "");
+        handle: scoped(async ({ params }, tenant, by) => {
+          const run = await runs.cancel(tenant, params["id"] ?? "", by);
           if (!run) throw new QuaysideError("not_found", "No such run.");
           return Response.json(runToWire(run));
         }),

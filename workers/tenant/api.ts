@@ -61,6 +61,8 @@ export interface RunTrigger {
   readonly host: RunHost;
   /** Makes a repetition known as one, for a day. Where `body` is given, another one under the same key is a conflict. */
   readonly once?: { readonly key: string; readonly body?: string };
+  /** As the audit trail names whoever asks; undefined: the Worker itself. */
+  readonly by?: string;
 }
 
 export interface Triggered {
@@ -194,6 +196,7 @@ export interface ShardPublished {
   readonly rows: readonly ServedTable[];
 }
 
+/** Operations are recorded in the audit trail. `by`: a pseudonym of whoever asked for one; undefined: the Worker itself. */
 export interface LedgerApi extends AnswersApi {
   /** Adds to the end of the audit trail, in this order. */
   appendAudit(entries: readonly AuditEntry[]): Promise<AuditHead>;
@@ -211,12 +214,13 @@ export interface LedgerApi extends AnswersApi {
   /** Stores a parsed configuration; one equal to the current makes no new version. The epoch rises with each version. */
   publishConfig(
     config: Config,
+    by?: string,
   ): Promise<{ readonly version: number; readonly epoch: number; readonly space: string }>;
   /**
    * Takes the lease for 60 s. A repeated call with the same `key` returns the same run.
    * @throws `run_conflict` (who, since when, `retryAfterMs` until the lease ends), `guard_stopped` when a new space would miss tables.
    */
-  begin(request: RunRequest, key: string): Promise<Run>;
+  begin(request: RunRequest, key: string, by?: string): Promise<Run>;
   /**
    * Renews the lease and stores the batch's classes; `used` are the class ids that its rows carry.
    * `erasures` is how many rows are erased for good: when not 0, ask `withheld`.
@@ -265,24 +269,25 @@ export interface LedgerApi extends AnswersApi {
   /** At most `limit` runs, newest first. */
   runs(limit: number): Promise<readonly RunRecord[]>;
   /** Ends a run for good, waiting or running; one that has ended stays as it is. Undefined: no such run. */
-  cancel(id: string): Promise<RunRecord | undefined>;
+  cancel(id: string, by?: string): Promise<RunRecord | undefined>;
   status(): Promise<TenantStatus>;
   /** Erases a row for good: no later ingest brings it back. Repeating it returns the same receipt id; the epoch rises once. */
   suppress(
     table: string,
     row: string,
+    by?: string,
   ): Promise<{ readonly id: string; readonly epoch: number; readonly spaces: readonly SpaceRef[] }>;
   /** Writes the receipt once every place was asked to erase the row. */
   erased(id: string, outcome: ErasureOutcome): Promise<ErasureReceipt>;
   erasure(id: string): Promise<ErasureReceipt | undefined>;
   /** Repeating it changes nothing. @throws `invalid_request` when two live keys have the name already. */
-  addKey(key: StoredKey): Promise<void>;
+  addKey(key: StoredKey, by?: string): Promise<void>;
   /** Whatever its state. */
   key(id: string): Promise<StoredKey | undefined>;
   /** Every key of a tenant, the newest first. */
   keys(tenant: string): Promise<readonly StoredKey[]>;
   /** For good. Repeating it changes nothing. @returns whether the tenant has such a key. */
-  revokeKey(tenant: string, id: string): Promise<boolean>;
+  revokeKey(tenant: string, id: string, by?: string): Promise<boolean>;
 }
 
 export interface ShardQuery {

@@ -1,6 +1,7 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Run } from "../../shared/ports/registry.ts";
 import type { ErasureOutcome, ErasureProof, ErasureReceipt, SpaceRef } from "./api.ts";
+import { recordOperation } from "./ledger-operations.ts";
 import { metaOf, raiseEpoch } from "./ledger-schema.ts";
 import { allSpaces } from "./ledger-spaces.ts";
 
@@ -28,9 +29,8 @@ const NOTHING_LEFT: ErasureProof = { spaces: 0, registry: 0, index: 0, answers: 
 
 export function suppressRow(
   sql: SqlStorage,
-  table: string,
-  row: string,
-  hash: string,
+  { table, row, hash }: { readonly table: string; readonly row: string; readonly hash: string },
+  by: string | undefined,
   now: number,
 ): { readonly id: string; readonly epoch: number; readonly spaces: readonly SpaceRef[] } {
   const [before] = sql.exec<{ id: string }>("SELECT id FROM erasures WHERE hash = ?", hash).toArray();
@@ -45,6 +45,8 @@ export function suppressRow(
       new Date(now).toISOString(),
     );
   }
+  const details = { erasure: id, table, row: hash };
+  recordOperation(sql, { by, now }, "erasure-requested", crypto.randomUUID(), details);
   return {
     id,
     epoch: before ? metaOf(sql).epoch : raiseEpoch(sql),
@@ -84,6 +86,8 @@ export function completeErasure(
   );
   const receipt = erasureById(sql, id);
   if (!receipt) throw new QuaysideError("not_found", "No such erasure.");
+  const details = { erasure: id, removed: receipt.removed, residue };
+  recordOperation(sql, { by: undefined, now }, "erasure-done", crypto.randomUUID(), details);
   return receipt;
 }
 

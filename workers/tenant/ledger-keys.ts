@@ -1,5 +1,6 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { StoredKey } from "./api.ts";
+import { recordOperation } from "./ledger-operations.ts";
 
 /** API keys. They live in the ledger of the deployment's own tenant, whichever tenant they are of: a key is found by its id alone. */
 
@@ -20,7 +21,7 @@ interface KeyRow extends Record<string, SqlStorageValue> {
 type Holder = Pick<StoredKey, "subject" | "groups" | "attributes" | "scopes">;
 
 /** @throws QuaysideError `invalid_request`. */
-export function insertKey(sql: SqlStorage, key: StoredKey, now: number): void {
+export function insertKey(sql: SqlStorage, key: StoredKey, by: string | undefined, now: number): void {
   const { live } = sql
     .exec<{ live: number }>(
       `SELECT count(*) AS live FROM api_keys
@@ -48,6 +49,9 @@ export function insertKey(sql: SqlStorage, key: StoredKey, now: number): void {
     key.createdAt,
     key.expiresAt,
   );
+  const { id, expiresAt } = key;
+  const details = { key: id, scopes, groups: groups.length, expiresAt };
+  recordOperation(sql, { by, now }, "key-made", id, details);
 }
 
 export function keyById(sql: SqlStorage, id: string): StoredKey | undefined {
@@ -60,13 +64,20 @@ export function keysOf(sql: SqlStorage, tenant: string): readonly StoredKey[] {
   return sql.exec<KeyRow>(query, tenant).toArray().map(keyOf);
 }
 
-export function revokeKeyById(sql: SqlStorage, tenant: string, id: string, now: number): boolean {
+export function revokeKeyById(
+  sql: SqlStorage,
+  tenant: string,
+  id: string,
+  by: string | undefined,
+  now: number,
+): boolean {
   const found = sql.exec(
     "UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE tenant = ? AND id = ?",
     new Date(now).toISOString(),
     tenant,
     id,
   );
+  if (found.rowsWritten > 0) recordOperation(sql, { by, now }, "key-revoked", id, { key: id });
   return found.rowsWritten > 0;
 }
 

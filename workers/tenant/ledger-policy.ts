@@ -4,7 +4,9 @@ import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, Label } from "../../shared/ports/registry.ts";
 import { parseDuration } from "../../shared/schedule.ts";
-import type { Admission, AdmittedTable } from "./api.ts";
+import type { Admission, AdmittedTable, TenantStatus } from "./api.ts";
+import { recordOperation } from "./ledger-operations.ts";
+import { recentRuns } from "./ledger-requests.ts";
 import { metaOf, raiseEpoch } from "./ledger-schema.ts";
 
 /** SQLite's row limit on the platform is 2 MB (Cloudflare, "SQLite in Durable Objects: limits"); a config leaves room. */
@@ -31,6 +33,7 @@ export function currentConfig(sql: SqlStorage): PublishedConfig | undefined {
 export function storeConfig(
   sql: SqlStorage,
   config: Config,
+  by: string | undefined,
   now: number,
 ): { readonly version: number; readonly epoch: number } {
   const json = JSON.stringify(config);
@@ -43,7 +46,50 @@ export function storeConfig(
   }
   const version = (current?.version ?? 0) + 1;
   sql.exec("INSERT INTO configs VALUES (?, ?, ?)", version, json, new Date(now).toISOString());
-  return { version, epoch: raiseEpoch(sql) };
+  const epoch = raiseEpoch(sql);
+  const changed = changedFields(current?.config, config);
+  recordOperation(sql, { by, now }, "config-published", String(version), { version, epoch, changed });
+  return { version, epoch };
+}
+
+/** The fields in which two configurations differ: `limits.outputTokens`, `tables.pay.access`. */
+function changedFields(before: Config | undefined, after: Config): string[] {
+  const names: string[] = [];
+  const compare = (a: unknown, b: unknown, path: readonly string[]): void => {
+    if (JSON.stringify(a) === JSON.stringify(b)) return;
+    const deepest = path[0] === "tables" ? 3 : 2;
+    if (path.length === deepest || !isObject(a) || !isObject(b)) return void names.push(path.join("."));
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
+      compare(a[key], b[key], [...path, key]);
+  };
+  compare(before ?? {}, after, []);
+  return names;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const RUNS_SHOWN = 20;
+
+export function tenantStatus(
+  sql: SqlStorage,
+  published: PublishedConfig | undefined,
+  served: Served,
+): TenantStatus {
+  const { epoch, generation, space } = metaOf(sql);
+  const settings = published?.config.tables ?? {};
+  const tables = [...served.tables].map(([table, { rows, asOf }]) => {
+    const targetLag = Object.hasOwn(settings, table) ? settings[table]?.targetLag : undefined;
+    return {
+      table,
+      rows,
+      asOf,
+      targetLagMs: targetLag === undefined ? undefined : parseDuration(targetLag),
+    };
+  });
+  const runs = recentRuns(sql, RUNS_SHOWN);
+  return { configVersion: published?.version ?? 0, epoch, generation, space, tables, runs };
 }
 
 /** The classes in canonical form. @throws `invalid_request` when an id is not its label's: a class registered under another's id would open rows. */

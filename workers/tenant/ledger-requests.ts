@@ -3,6 +3,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { PublishedTable, TableCounts } from "../../shared/ports/registry.ts";
 import { isDue, parseDuration } from "../../shared/schedule.ts";
 import type { RunHost, RunRecord, RunTrigger, Triggered, WaitingRun } from "./api.ts";
+import { recordOperation } from "./ledger-operations.ts";
 
 /**
  * Runs as people see them: somebody asked for one, it waits, it is carried out under a lease (`ledger-runs.ts`), and it ends.
@@ -88,7 +89,10 @@ export function triggerRun(sql: SqlStorage, config: Config, asked: RunTrigger, n
   if (equal?.state === "running") sql.exec("UPDATE requests SET again = 1 WHERE id = ?", equal.id);
   const id = equal?.id ?? enqueue(sql, wanted, full, asked, now);
   if (once) sql.exec("INSERT INTO seen VALUES (?, ?, ?, ?)", once.key, once.body ?? "", id, now);
-  return { id, outcome: equal ? "coalesced" : "queued" };
+  const outcome = equal ? "coalesced" : "queued";
+  const details = { run: id, outcome, trigger: asked.trigger, full: asked.full, tables };
+  recordOperation(sql, { by: asked.by, now }, "run-requested", crypto.randomUUID(), details);
+  return { id, outcome };
 }
 
 function enqueue(

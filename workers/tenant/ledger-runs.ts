@@ -2,6 +2,7 @@ import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { PublishedTable, Run, RunRequest, TableShape } from "../../shared/ports/registry.ts";
 import type { RunRecord, ShardPublished } from "./api.ts";
+import { recordOperation } from "./ledger-operations.ts";
 import {
   cancelRequest,
   claimRequest,
@@ -53,6 +54,7 @@ export function beginRun(
   config: Config,
   request: RunRequest,
   key: string,
+  by: string | undefined,
   now: number,
 ): Run {
   const [repeated] = runsWhere(sql, "key = ?", key);
@@ -94,6 +96,8 @@ export function beginRun(
   if (request.requested === undefined) {
     recordRequest(sql, run.id, request.tables, request.trigger, fence, now);
   }
+  const { trigger, takeOver = false } = request;
+  recordOperation(sql, { by, now }, "run-begun", `${run.id} ${fence}`, { run: run.id, trigger, takeOver });
   return run;
 }
 
@@ -240,6 +244,9 @@ export function publishRun(
   finish(sql, run, state, null, now);
   sql.exec("UPDATE runs SET served = ?, tables = ? WHERE id = ?", generation, JSON.stringify(tables), run.id);
   sql.exec("DELETE FROM withheld");
+  const read = tables.map(({ counts }) => counts.table);
+  const details = { run: run.id, state, generation, tables: read };
+  recordOperation(sql, { by: undefined, now }, "run-published", `${run.id} ${run.fence}`, details);
   return { generation };
 }
 
@@ -258,15 +265,24 @@ export function publishedShapes(sql: SqlStorage): readonly (readonly [string, Ta
 export function abandonRun(sql: SqlStorage, run: Run, reason: string, now: number): void {
   const [row] = runsWhere(sql, "id = ? AND fence = ?", run.id, run.fence);
   if (!row || row.fence !== metaOf(sql).fence) throw fenced();
-  if (row.finished_at === null) finish(sql, run, "failed", reason.slice(0, 500), now);
+  if (row.finished_at !== null) return;
+  finish(sql, run, "failed", reason.slice(0, 500), now);
+  recordOperation(sql, { by: undefined, now }, "run-abandoned", `${run.id} ${run.fence}`, { run: run.id });
 }
 
 /** Ends a run that waits or runs, for good: a batch that its holder sends from now on is refused. Undefined: no such run. */
-export function cancelRun(sql: SqlStorage, id: string, now: number): RunRecord | undefined {
+export function cancelRun(
+  sql: SqlStorage,
+  id: string,
+  by: string | undefined,
+  now: number,
+): RunRecord | undefined {
   const fence = cancelRequest(sql, id, now);
   const [active] = fence === undefined ? [] : runsWhere(sql, `fence = ? AND ${ACTIVE}`, fence);
   if (active) finish(sql, active, "cancelled", null, now);
-  return runById(sql, id);
+  const run = runById(sql, id);
+  if (run) recordOperation(sql, { by, now }, "run-cancelled", id, { run: id, state: run.state });
+  return run;
 }
 
 function finish(

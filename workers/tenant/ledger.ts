@@ -35,7 +35,6 @@ import {
   storeRating,
 } from "./ledger-answers.ts";
 import { budgetLines, createBudgetSchema, resetAt } from "./ledger-budgets.ts";
-import { parseDuration } from "../../shared/schedule.ts";
 import {
   completeErasure,
   countErasures,
@@ -55,6 +54,7 @@ import {
   loadServed,
   storeClasses,
   storeConfig,
+  tenantStatus,
   type PublishedConfig,
   type Served,
 } from "./ledger-policy.ts";
@@ -81,8 +81,6 @@ import {
 import { createLedgerSchema, metaOf } from "./ledger-schema.ts";
 import { dropRetired, forgetSpace, keepProbes, retireSpaces, spaceOfRun, useSpace } from "./ledger-spaces.ts";
 import { coded } from "./rpc.ts";
-
-const RUNS_SHOWN = 20;
 
 /** One a tenant: configuration, access classes, runs, generation, erasures. It decides; shards hold rows. */
 export class Ledger extends DurableObject implements LedgerApi {
@@ -129,18 +127,18 @@ export class Ledger extends DurableObject implements LedgerApi {
     });
   }
 
-  publishConfig(config: Config): ReturnType<LedgerApi["publishConfig"]> {
+  publishConfig(config: Config, by?: string): ReturnType<LedgerApi["publishConfig"]> {
     this.#config = undefined;
     return this.#change(() => ({
-      ...storeConfig(this.#sql, config, Date.now()),
+      ...storeConfig(this.#sql, config, by, Date.now()),
       space: metaOf(this.#sql).space,
     }));
   }
 
-  begin(request: RunRequest, key: string): Promise<Run> {
+  begin(request: RunRequest, key: string, by?: string): Promise<Run> {
     return this.#change(() => {
       const { config } = this.#configured();
-      const run = beginRun(this.#sql, config, request, key, Date.now());
+      const run = beginRun(this.#sql, config, request, key, by, Date.now());
       useSpace(this.#sql, { space: run.space, index: config.index });
       return run;
     });
@@ -255,34 +253,22 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(() => recentRuns(this.#sql, limit));
   }
 
-  cancel(id: string): ReturnType<LedgerApi["cancel"]> {
-    return this.#change(() => cancelRun(this.#sql, id, Date.now()));
+  cancel(id: string, by?: string): ReturnType<LedgerApi["cancel"]> {
+    return this.#change(() => cancelRun(this.#sql, id, by, Date.now()));
   }
 
   status(): Promise<TenantStatus> {
     return coded(() => {
-      const { epoch, generation, space } = metaOf(this.#sql);
       this.#config ??= currentConfig(this.#sql);
       this.#served ??= loadServed(this.#sql);
-      const settings = this.#config?.config.tables ?? {};
-      const tables = [...this.#served.tables].map(([table, { rows, asOf }]) => {
-        const targetLag = Object.hasOwn(settings, table) ? settings[table]?.targetLag : undefined;
-        return {
-          table,
-          rows,
-          asOf,
-          targetLagMs: targetLag === undefined ? undefined : parseDuration(targetLag),
-        };
-      });
-      const runs = recentRuns(this.#sql, RUNS_SHOWN);
-      return { configVersion: this.#config?.version ?? 0, epoch, generation, space, tables, runs };
+      return tenantStatus(this.#sql, this.#config, this.#served);
     });
   }
 
-  suppress(table: string, row: string): ReturnType<LedgerApi["suppress"]> {
+  suppress(table: string, row: string, by?: string): ReturnType<LedgerApi["suppress"]> {
     return coded(async () => {
       const hash = await hash128(row);
-      return this.#change(() => suppressRow(this.#sql, table, row, hash, Date.now()));
+      return this.#change(() => suppressRow(this.#sql, { table, row, hash }, by, Date.now()));
     });
   }
 
@@ -294,8 +280,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(() => erasureById(this.#sql, id));
   }
 
-  addKey(key: StoredKey): Promise<void> {
-    return this.#change(() => insertKey(this.#sql, key, Date.now()));
+  addKey(key: StoredKey, by?: string): Promise<void> {
+    return this.#change(() => insertKey(this.#sql, key, by, Date.now()));
   }
 
   key(id: string): Promise<StoredKey | undefined> {
@@ -306,8 +292,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(() => keysOf(this.#sql, tenant));
   }
 
-  revokeKey(tenant: string, id: string): Promise<boolean> {
-    return this.#change(() => revokeKeyById(this.#sql, tenant, id, Date.now()));
+  revokeKey(tenant: string, id: string, by?: string): Promise<boolean> {
+    return this.#change(() => revokeKeyById(this.#sql, tenant, id, by, Date.now()));
   }
 
   startCall(request: CallRequest, telling: Telling | undefined): Promise<CallStart> {

@@ -38,6 +38,8 @@ export async function shardName(tenant: string, space: string, n: number): Promi
 
 export interface TenantDeps {
   readonly tenant: string;
+  /** Whoever asks for what is done, as the audit trail names them; undefined: the Worker itself. */
+  readonly by?: string | undefined;
   readonly ledger: LedgerApi;
   /** By name; see `shardName`. Opens nothing. */
   shard(name: string): ShardApi;
@@ -129,7 +131,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     await settle(signal);
     // An old index that can't be reached any more holds up no run.
     await sweep(signal).catch(() => undefined);
-    const run = await ledger.begin({ ...request, tenant: deps.tenant }, key);
+    const run = await ledger.begin({ ...request, tenant: deps.tenant }, key, deps.by);
     const published = await ledger.config();
     // A shard that missed an epoch (a crash between ledger and shard) hears of it here.
     if (published) await (await shardOf(run.space)).setEpoch(published.epoch);
@@ -201,7 +203,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
 
   async function erase(table: string, row: string, signal: AbortSignal): Promise<ErasureReceipt> {
     // From here on no answer that rests on it is used, and no run brings it back.
-    const { id, epoch, spaces } = await ledger.suppress(table, row);
+    const { id, epoch, spaces } = await ledger.suppress(table, row, deps.by);
     const rows = await forget(row, epoch, spaces, signal);
     const answers = (await deps.answers?.erase(row)) ?? { removed: 0, left: 0 };
     return ledger.erased(id, {
@@ -242,7 +244,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
   }
 
   async function publishConfig(config: Config): Promise<{ readonly version: number }> {
-    const { version, epoch, space } = await ledger.publishConfig(config);
+    const { version, epoch, space } = await ledger.publishConfig(config, deps.by);
     if (space !== "") await (await shardOf(space)).setEpoch(epoch);
     return { version };
   }
