@@ -1,7 +1,7 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { slimSdks } from "../workers/build-slim.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -22,6 +22,39 @@ await build({
 /** Long enough for a machine that is busy with more than these tests: what has to be fast says so itself. */
 const PATIENCE = { testTimeout: 30_000, hookTimeout: 60_000 };
 
+const DEFAULT_TENANT = [
+  "admin",
+  "answers",
+  "app",
+  "http",
+  "identity",
+  "registry",
+  "round-trips",
+  "runner",
+  "runs",
+].map((name) => `test/workerd/${name}.test.ts`);
+
+function workerd(test: TestProjectInlineConfiguration["test"]): TestProjectInlineConfiguration {
+  return {
+    plugins: [
+      cloudflareTest({
+        // The sources, not the build that wrangler.toml names: demo mode is on here.
+        main: "workers/main.ts",
+        wrangler: { configPath: "wrangler.toml" },
+        miniflare: {
+          bindings: {
+            QUAYSIDE_TOKEN: "test-token",
+            SERVICENOW_BASE_URL: "https://servicenow.example.com",
+            SERVICENOW_TOKEN: "servicenow-token",
+          },
+        },
+      }),
+    ],
+    define: { QUAYSIDE_DEMO: "true" },
+    test: { root, include: ["test/workerd/**/*.test.ts"], ...PATIENCE, ...test },
+  };
+}
+
 /**
  * node: pure functions and contract suites in Node. workerd: Durable Objects, KV and the app inside the real runtime.
  * e2e: the built Worker and the CLI as black boxes. browser: the pages in real Chromium. data: hostile and quality sets
@@ -41,27 +74,15 @@ export default defineConfig({
           ],
           include: ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"],
           environment: "node",
+          // No file leaves anything behind that another would meet; loading all modules again for each is half of the time.
+          isolate: false,
           ...PATIENCE,
         },
       },
-      {
-        plugins: [
-          cloudflareTest({
-            // The sources, not the build that wrangler.toml names: demo mode is on here.
-            main: "workers/main.ts",
-            wrangler: { configPath: "wrangler.toml" },
-            miniflare: {
-              bindings: {
-                QUAYSIDE_TOKEN: "test-token",
-                SERVICENOW_BASE_URL: "https://servicenow.example.com",
-                SERVICENOW_TOKEN: "servicenow-token",
-              },
-            },
-          }),
-        ],
-        define: { QUAYSIDE_DEMO: "true" },
-        test: { name: "workerd", root, include: ["test/workerd/**/*.test.ts"], ...PATIENCE },
-      },
+      // One isolate for all files: each has tenants of its own in it …
+      workerd({ name: "workerd", exclude: DEFAULT_TENANT, isolate: false }),
+      // … but these are about the deployment's own tenant, which each finds new.
+      workerd({ name: "workerd-default", include: DEFAULT_TENANT }),
       {
         test: {
           name: "e2e",
