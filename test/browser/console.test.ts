@@ -2,6 +2,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { haveChromium } from "./chromium.ts";
 import { axeViolations, everyReader, pagesUnderTest } from "./pages.ts";
+import { imported } from "./stub-api.ts";
 import { answer, citation, NO_EVIDENCE, steps, TEXT } from "./stub-data.ts";
 
 const QUESTION = "Why did Alba leave late on 14 October?";
@@ -14,6 +15,14 @@ async function ask(page: Page, question = QUESTION): Promise<void> {
 const turns = (page: Page) => page.locator(".turn");
 const settled = (page: Page, n = 0) =>
   turns(page).nth(n).and(page.locator('[data-phase="done"], [data-phase="failed"], [data-phase="stopped"]'));
+
+test("the page weighs at most 50,000 bytes after gzip, script and style and all", async () => {
+  const { buildConsole } = await imported<{
+    readonly buildConsole: () => Promise<Readonly<Record<string, number>>>;
+  }>("workers/surfaces/console/build.ts");
+  const sizes = Object.values(await buildConsole());
+  expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(50_000);
+});
 
 describe.skipIf(!haveChromium())("console", () => {
   const pages = pagesUnderTest();

@@ -5,7 +5,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { haveChromium, launchChromium, openPage, type Watched } from "../browser/chromium.ts";
 import { startStubApi, type StubApi } from "../browser/stub-api.ts";
-import { citation, steps } from "../browser/stub-data.ts";
+import { citation, run, steps } from "../browser/stub-data.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const file = join(
@@ -46,6 +46,12 @@ const EXPECTED = new Set(
     " ",
   ),
 );
+
+/** And what the other pages are built from. */
+const PAGES_MADE_OF = new Set([
+  ..."FIELDSET FORM H1 INPUT LABEL LEGEND SELECT OPTION SECTION TEXTAREA".split(" "),
+  ...EXPECTED,
+]);
 
 describe.skipIf(STRINGS.length === 0 || !haveChromium())("hostile strings in the console", () => {
   let browser: Browser;
@@ -115,5 +121,80 @@ describe.skipIf(STRINGS.length === 0 || !haveChromium())("hostile strings in the
     expect(seen.shown).toEqual(texts.map((text) => [text, text, text]));
     await page.keyboard.press("Escape");
     await page.locator("#restart").click();
+  });
+
+  test("are inert on every page beside the conversation", async () => {
+    const { page, trouble } = watched;
+    const texts = STRINGS.map(({ text }) => text);
+    const rows = texts.map((text, i) =>
+      citation(0, { id: `t:${i}`, table: text, title: text, key: { id: text }, cells: [] }),
+    );
+    const says: Readonly<Record<string, unknown>> = {
+      "/v1/search": { matches: rows },
+      "/v1/tables": {
+        tables: texts.map((text) => ({ table: text, description: text, classification: text, as_of: text })),
+      },
+      "/v1/admin/status": { tables: [] },
+      "/v1/ingest/runs": {
+        runs: texts.map((text) =>
+          run(text, {
+            state: text,
+            trigger: text,
+            host: text,
+            reason: text,
+            asked: [text],
+            tables: [{ table: text, read: 1 }],
+          }),
+        ),
+      },
+      "/v1/admin/shapes": { tables: Object.fromEntries(texts.map((text) => [text, {}])) },
+      "/v1/admin/budgets": { resets_at: texts[0], budgets: texts.map((scope) => ({ scope })) },
+      "/v1/admin/answers": {
+        answers: texts.map((text) => ({ model: text, cache: text, outcome: text })),
+        feedback: texts.map((text) => ({ model: text, question_kind: text, up: 1, down: 1 })),
+        comments: texts.map((text) => ({ answer_id: text, rating: 1, comment: text, at: text })),
+      },
+      "/v1/models": { models: texts.map((text) => ({ id: text, available: false, why_not: text })) },
+    };
+    api.answer = () => steps("So it is.", { citations: [] });
+    for (const [path, body] of Object.entries(says)) api.says.set(path, body);
+    await page.goto(`${api.url}/?hostile`);
+    await page.locator("body.loaded").waitFor();
+    await page.locator(".menu.who .opener").click();
+    await page.locator("#menu-who button").last().click();
+    await page.locator("#key").fill("qk_op_secret");
+    await page.locator("#key").press("Enter");
+    await page.locator("#sign-in").waitFor({ state: "hidden" });
+    const shown: Readonly<Record<string, string>> = {
+      tables: ".record h2 code",
+      runs: ".record h3 code",
+      feedback: ".opinion h3 code",
+      models: ".choices .option-name",
+      people: ".matrix .row-title",
+      budgets: ".record h2",
+    };
+    for (const [name, element] of Object.entries(shown)) {
+      await page.evaluate((to) => (location.hash = `/${to}`), name);
+      if (name === "people") {
+        await page.locator("#several-question").fill("Why?");
+        await page.locator("#several-question").press("Enter");
+      }
+      await page.locator(element).first().waitFor();
+      const seen = await page.locator(".outlet").evaluate((outlet) => {
+        const elements = [...outlet.querySelectorAll("*")];
+        return {
+          tags: [...new Set(elements.map(({ tagName }) => tagName))],
+          handlers: elements.flatMap((e) => e.getAttributeNames().filter((one) => one.startsWith("on"))),
+          links: elements.flatMap((e) => (e instanceof HTMLAnchorElement ? [e.href] : [])),
+        };
+      });
+      expect(seen.tags.filter((tag) => !PAGES_MADE_OF.has(tag))).toEqual([]);
+      expect([seen.handlers, seen.links]).toEqual([[], []]);
+      const texts = await page.locator(element).allTextContents();
+      if (name !== "budgets") {
+        expect(new Set(texts)).toEqual(new Set(STRINGS.map(({ text }) => text)));
+      }
+    }
+    expect(trouble).toEqual([]);
   });
 });
