@@ -50,6 +50,7 @@ export interface Citation {
 
 /** Why a sentence or a span was taken out of an answer. */
 export interface Removal {
+  /** Empty for what repeats the model's instructions. */
   readonly text: string;
   readonly why: "number" | "date" | "identifier" | "name" | "marker" | "uncited" | "instructions";
 }

@@ -322,7 +322,23 @@ describe("instructions in an answer", () => {
     const verified = verifyText(`The lift is old [1]. ${system} It was built in 1987 [1].`, [LIFT], QUESTION);
     expect(verified.text).toContain("The lift is old [1].");
     expect(verified.removed.map(({ why }) => why)).toContain("instructions");
-    expect([...runsOf(verified.text)].filter((run) => runsOf(system).has(run))).toEqual([]);
+    const told = [verified.text, ...verified.removed.map(({ text: taken }) => taken)].join("\n");
+    expect([...runsOf(told)].filter((run) => runsOf(system).has(run))).toEqual([]);
+  });
+
+  it("are never shown for a moment either, however the text is cut", () => {
+    const runs = runsOf(system);
+    for (const size of [1, 4, 9]) {
+      const verifier = makeVerifier([LIFT], QUESTION);
+      let shown = "";
+      for (let at = 0; at < system.length; at += size) {
+        for (const event of verifier.push(system.slice(at, at + size))) {
+          if (event.type === "delta") shown += event.text;
+          else if (event.type === "retract") shown = shown.slice(0, event.from);
+        }
+        expect([...runsOf(shown)].filter((run) => runs.has(run))).toEqual([]);
+      }
+    }
   });
 
   it("are found whatever their case and marks", () => {

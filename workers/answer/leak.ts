@@ -6,6 +6,8 @@ const RUN = 8;
 export interface LeakWatch {
   /** Takes the next word of an answer. @returns whether it completes a run of the instructions. */
   leaks(word: string): boolean;
+  /** Whether it would, were it the next: takes nothing. */
+  wouldLeak(word: string): boolean;
 }
 
 /** Every run of words in a text, folded. Texts of fewer words have none. */
@@ -18,6 +20,11 @@ export function runsOf(text: string): ReadonlySet<string> {
 export function makeLeakWatch(runs: () => ReadonlySet<string>): LeakWatch {
   const last: string[] = [];
   return {
+    wouldLeak(word) {
+      const next = bare(word);
+      if (next === "" || last.length < RUN - 1) return false;
+      return runs().has([...last.slice(1 - RUN), next].join(" "));
+    },
     leaks(word) {
       const next = bare(word);
       if (next === "") return false;

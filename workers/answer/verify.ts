@@ -92,6 +92,8 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   let checked = 0;
   let unsupported = 0;
   let failed: Removal["why"] | undefined;
+  /** The sentence repeats the instructions: it is told nowhere, not among what was removed either. */
+  let leaked = false;
   let words = 0;
   let afterColon = false;
   let stopSeen = false;
@@ -118,7 +120,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   const emitBegun = (): void => {
     if (failed !== undefined || held.length > 0 || openMarker !== "") return;
     const [begun = ""] = (words === 0 || afterColon ? BEGUN_INITIAL : BEGUN).exec(buffer) ?? [];
-    if (begun.length <= early || monthOf(foldText(begun)) !== undefined) return;
+    if (begun.length <= early || monthOf(foldText(begun)) !== undefined || watch.wouldLeak(begun)) return;
     send((early > 0 || sent === "" ? "" : space) + begun.slice(early));
     early = begun.length;
   };
@@ -152,7 +154,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   const endSentence = (): void => {
     resolve();
     if (failed !== undefined) {
-      removed.push({ text: sentenceText.trim(), why: failed });
+      removed.push({ text: leaked ? "" : sentenceText.trim(), why: failed });
       failed = undefined;
     } else if (sent.length > sentenceFrom) {
       const sentence = { from: sentenceFrom, text: sentOfSentence, claims: claimed, cited };
@@ -164,6 +166,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     sentenceFrom = sent.length;
     spaceBefore = space;
     sentenceText = "";
+    leaked = false;
     words = 0;
     afterColon = false;
     stopSeen = false;
@@ -202,7 +205,10 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     // "is 19 [9]." must not become "is 19 ."
     const unit: Unit = { ...raw, body, glued: body !== raw.body && /^[.,;:!?]/.test(body) };
     const bare = body.replace(MARKERS, "").trim();
-    if (watch.leaks(bare) && failed === undefined) fail("instructions");
+    if (watch.leaks(bare)) {
+      leaked = true;
+      if (failed === undefined) fail("instructions");
+    }
     if (failed === undefined) {
       const kind = classify(bare, words === 0 || afterColon, held);
       if (kind === "claim") held.push(unit);
