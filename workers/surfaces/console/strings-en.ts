@@ -55,7 +55,7 @@ export const en = {
     identifier: "identifier not in the rows",
     name: "name not in the rows",
     marker: "cites no row",
-    uncited: "no source given",
+    uncited: "in no row that is cited",
     instructions: "the model's instructions, not an answer",
   } as Readonly<Record<string, string>>,
   cache: {

@@ -56,7 +56,7 @@ export const fr: Strings = {
     identifier: "identifiant absent des lignes",
     name: "nom absent des lignes",
     marker: "ne cite aucune ligne",
-    uncited: "sans source",
+    uncited: "dans aucune ligne citée",
     instructions: "les consignes du modèle, pas une réponse",
   },
   cache: {
