@@ -28,6 +28,8 @@ export interface World {
   evidence: readonly Evidence[];
   /** Whether the registry confirms cached answers. */
   holds: boolean;
+  /** What the registry was asked to confirm: epoch, rows with their versions, classes. */
+  readonly confirmed: unknown[];
   /** The registry's epoch; whatever it is asked about while undefined. */
   epoch: number | undefined;
   readonly cached: Map<string, CachedAnswer>;
@@ -190,8 +192,9 @@ export function makeWorld(
     },
     recheck: async () => ({
       recheck: async () => [],
-      confirm: async (epoch) => {
+      confirm: async (epoch, rows, classes) => {
         world.trips.push("confirm");
+        world.confirmed.push([epoch, rows, classes]);
         return { holds: world.holds && epoch === (world.epoch ?? epoch), asOf: "" };
       },
     }),
@@ -262,6 +265,7 @@ export function makeWorld(
     evidence: [BERTH, CAFE],
     holds: true,
     epoch: undefined,
+    confirmed: [],
     cached: new Map(),
     ledger: undefined,
     start: undefined,

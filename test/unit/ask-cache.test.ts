@@ -19,6 +19,17 @@ describe("ask: the exact cache", () => {
     expect(model.requests).toHaveLength(1);
   });
 
+  it("asks the registry about every row that the answer rests on, in the version that was read, for this caller", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    await tell(world);
+    await tell(world);
+    const rows = [
+      ["notices:1", "v-1"],
+      ["notices:2", "v-2"],
+    ];
+    expect(world.confirmed).toEqual([[ADMISSION.epoch, rows, ADMISSION.permitted]]);
+  });
+
   it("makes id and freshness anew on a hit", async () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
     const first = await tell(world);
@@ -148,6 +159,7 @@ describe("ask: the evidence cache", () => {
   it("is followed by an exact hit for that caller, which ends when the first answer does", async () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
     await tell(world);
+    world.now += 60_000;
     world.admission = { ...ADMISSION, generation: 5 };
     await tell(world);
     expect((await tell(world)).answer?.cache).toBe("exact");

@@ -155,8 +155,13 @@ describe("answer keys", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 6 }), fc.string({ maxLength: 6 }), fc.nat(6), (a, b, cut) => {
         const joined = a + b;
-        const one = canonicalKey({ ...PARTS, model: a, locale: b });
-        const two = canonicalKey({ ...PARTS, model: joined.slice(0, cut), locale: joined.slice(cut) });
+        // Parts that stand side by side: nothing but their lengths keeps them apart.
+        const one = canonicalKey({ ...PARTS, promptVersion: a, locale: b });
+        const two = canonicalKey({
+          ...PARTS,
+          promptVersion: joined.slice(0, cut),
+          locale: joined.slice(cut),
+        });
         return (one === two) === (joined.slice(0, cut) === a && joined.slice(cut) === b);
       }),
       { numRuns: 10_000, seed: 1 },

@@ -340,6 +340,8 @@ describe("confirming a cached answer", () => {
     expect(await holds(1, ["notes:1", "other"])).toBe(false);
     expect(await holds(1, ["notes:1", "x"], [SECRET.id])).toBe(false);
     expect(await holds(1, ["notes:9", "x"])).toBe(false);
+    const one = ["notes:1", "x"] as const;
+    expect((await shard.api.confirm(1, [one, ["notes:9", "x"]], [OPEN.id])).holds).toBe(false);
     await shard.api.setEpoch(2);
     expect(await holds(1, ["notes:1", "x"])).toBe(false);
     expect(await holds(2, ["notes:1", "x"])).toBe(true);
