@@ -85,3 +85,18 @@ export async function openPage(
   await page.locator("body.loaded").waitFor();
   return { page, trouble, close: () => context.close() };
 }
+
+let visits = 0;
+
+/** The page in a tab that was used before, as if it were opened for the first time: nothing remembered, nothing emulated, online. */
+export async function reopen(page: Page, url: string, path = "/"): Promise<void> {
+  await page.context().setOffline(false);
+  await page.evaluate(() => localStorage.clear());
+  await page.emulateMedia({ colorScheme: null, forcedColors: null, reducedMotion: "reduce" });
+  await page.setViewportSize({ width: 1280, height: 900 });
+  // Another query, so that it is loaded anew even where only the fragment differs.
+  const address = new URL(path, url);
+  address.searchParams.set("visit", String((visits += 1)));
+  await page.goto(address.href);
+  await page.locator("body.loaded").waitFor();
+}

@@ -5,7 +5,7 @@ import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parseConfig } from "../../shared/config.ts";
 import { serve, type Served } from "../e2e/harness.ts";
-import { haveChromium, launchChromium, openPage, type Watched } from "./chromium.ts";
+import { haveChromium, launchChromium, openPage, reopen, type Watched } from "./chromium.ts";
 import { imported } from "./stub-api.ts";
 
 const INCIDENTS = `incident_id,vessel,cause,delay_minutes,occurred_on
@@ -81,15 +81,13 @@ describe.skipIf(!haveChromium())("console of the served Worker", () => {
     await served?.stop();
     await rm(folder, { recursive: true, force: true });
   });
-  afterEach(async () => {
-    const trouble = watched?.trouble ?? [];
-    await watched?.close();
-    watched = undefined;
-    expect(trouble).toEqual([]);
+  afterEach(() => {
+    expect(watched?.trouble.splice(0) ?? []).toEqual([]);
   });
 
   async function visit(path = "/"): Promise<Page> {
-    watched = await openPage(browser, served.url, {}, path);
+    if (watched) await reopen(watched.page, served.url, path);
+    watched ??= await openPage(browser, served.url, {}, path);
     return watched.page;
   }
 

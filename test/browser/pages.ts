@@ -1,7 +1,7 @@
 import axe, { type AxeResults } from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
-import { launchChromium, openPage, type Watched } from "./chromium.ts";
+import { launchChromium, openPage, reopen, type Watched } from "./chromium.ts";
 import { type StubApi, startStubApi } from "./stub-api.ts";
 
 /** One Chromium, one stub and, where a test wants nothing special, one tab for all the tests of a file. */
@@ -21,7 +21,6 @@ export function pagesUnderTest(home = "/"): PagesUnderTest {
   let api: StubApi | undefined;
   let tab: Watched | undefined;
   let others: Watched[] = [];
-  let visits = 0;
 
   beforeAll(async () => {
     [api, browser] = await Promise.all([startStubApi(), launchChromium()]);
@@ -54,18 +53,8 @@ export function pagesUnderTest(home = "/"): PagesUnderTest {
       tab = await openPage(browser, api.url, {}, path);
       return tab.page;
     }
-    const { page } = tab;
-    // Whatever the last test left: what it remembered, how it looked, that it was offline.
-    await page.context().setOffline(false);
-    await page.evaluate(() => localStorage.clear());
-    await page.emulateMedia({ colorScheme: null, reducedMotion: "reduce" });
-    await page.setViewportSize({ width: 1280, height: 900 });
-    // Another query, so that it is loaded anew even where only the fragment differs.
-    const address = new URL(path, api.url);
-    address.searchParams.set("visit", String((visits += 1)));
-    await page.goto(address.href);
-    await page.locator("body.loaded").waitFor();
-    return page;
+    await reopen(tab.page, api.url, path);
+    return tab.page;
   };
 
   return {
@@ -107,6 +96,6 @@ export async function everyReader(page: Page): Promise<void> {
 }
 
 /** How far the page reaches beyond its window, in CSS pixels. */
-function overflow(page: Page): Promise<number> {
+export function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 }

@@ -1,7 +1,7 @@
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import { haveChromium } from "./chromium.ts";
-import { axeViolations, pagesUnderTest } from "./pages.ts";
+import { axeViolations, overflow, pagesUnderTest } from "./pages.ts";
 import { imported } from "./stub-api.ts";
 import { answer, steps } from "./stub-data.ts";
 
@@ -25,15 +25,15 @@ test("weighs at most 25,000 bytes after gzip", async () => {
 describe.skipIf(!haveChromium())("widget", () => {
   const pages = pagesUnderTest("/portal");
 
-  async function visit(options?: BrowserContextOptions): Promise<Page> {
-    const page = await pages.visit(options);
+  async function visit(): Promise<Page> {
+    const page = await pages.visit();
     // Of the demo's people, one who speaks English.
     await page.locator("select").selectOption("guest");
     return page;
   }
 
-  async function opened(options?: BrowserContextOptions): Promise<Page> {
-    const page = await visit(options);
+  async function opened(): Promise<Page> {
+    const page = await visit();
     await inside(page, ".launcher").click();
     return page;
   }
@@ -178,20 +178,20 @@ describe.skipIf(!haveChromium())("widget", () => {
   });
 
   test.each([
-    ["light", { colorScheme: "light" as const }],
-    ["dark", { colorScheme: "dark" as const }],
-    ["320 px wide", { viewport: { width: 320, height: 640 } }],
-  ])("has no accessibility violation, and fits: %s", async (name, options) => {
-    const page = await opened(options);
+    ["by day", "light", 1280],
+    ["by night", "dark", 1280],
+    ["320 px wide", "light", 320],
+  ] as const)("has no accessibility violation, and fits: %s", async (name, colorScheme, width) => {
+    const page = await opened();
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 640 });
     await ask(page);
     await inside(page, ".vote").first().waitFor();
     expect(await axeViolations(page)).toEqual([]);
     await inside(page, "button.cite").first().click();
     await inside(page, ".source dl").waitFor();
     expect(await axeViolations(page)).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(
-      0,
-    );
+    expect(await overflow(page)).toBeLessThanOrEqual(0);
     const shots = process.env["QUAYSIDE_SHOTS"];
     if (shots) await page.screenshot({ path: `${shots}/widget-${name.replaceAll(" ", "-")}.png` });
   });
