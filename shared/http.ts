@@ -181,6 +181,17 @@ export function retryAfter(headers: Headers, now: number): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
+/** Scheme, host, perhaps a port, and a path in printable ASCII without a backslash. */
+const PLAIN_URL = /^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?([/?][!-[\]-~]*)?$/;
+
+/**
+ * The origin of an address that somebody else sent; undefined for one that is not written plainly. Parsers differ on blanks,
+ * backslashes, names before an @ and letters beyond ASCII: where they do, nothing is fetched.
+ */
+export function plainOrigin(url: string): string | undefined {
+  return PLAIN_URL.test(url) ? URL.parse(url)?.origin : undefined;
+}
+
 /** Waits. @throws QuaysideError `cancelled` or `deadline_exceeded` once the signal aborts. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) throw aborted(signal);

@@ -10,7 +10,7 @@ import type {
   UsersInfoArguments,
 } from "@slack/web-api";
 import * as z from "zod/mini";
-import { request } from "../../shared/http.ts";
+import { plainOrigin, request } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 
@@ -119,7 +119,7 @@ export function makeSlackApi(host: Host): SlackApi {
       return { ok: false, error };
     },
     async respond(responseUrl, body, signal) {
-      if (!hooks.includes(URL.parse(responseUrl)?.origin ?? "")) {
+      if (!hooks.includes(plainOrigin(responseUrl) ?? "")) {
         throw new QuaysideError("platform_rejected", "The response_url does not lead to Slack.");
       }
       const input = { method: "POST", headers: json, body: JSON.stringify(body), signal };

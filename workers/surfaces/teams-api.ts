@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { request, type RequestOptions } from "../../shared/http.ts";
+import { plainOrigin, request, type RequestOptions } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 
@@ -31,7 +31,7 @@ const GRAPH = "https://graph.microsoft.com";
 const BOT_SCOPE = "https://api.botframework.com/.default";
 const GRAPH_SCOPE = "https://graph.microsoft.com/.default";
 /** Where the connector may be: the public cloud's hosts. */
-const SERVICE_HOSTS = /^https:\/\/(smba\.trafficmanager\.net|[a-z0-9-]+\.botframework\.com)\//;
+const SERVICE_ORIGIN = /^https:\/\/(smba\.trafficmanager\.net|[a-z0-9-]+\.botframework\.com)$/;
 const DEADLINE_MS = 15_000;
 /** A token is fetched anew this long before it ends. */
 const MARGIN_MS = 5 * 60_000;
@@ -44,9 +44,10 @@ const madeSchema = z.looseObject({ id: z.optional(z.string()) });
  * @param host its `TEAMS_LOGIN_URL`, where it is set, names a stand-in for all of Microsoft, whose own address is allowed.
  */
 export function isServiceUrl(url: string, host: Host): boolean {
-  if (SERVICE_HOSTS.test(url)) return true;
+  const origin = plainOrigin(url);
+  if (origin === undefined) return false;
   const standIn = host.secret("TEAMS_LOGIN_URL");
-  return standIn !== undefined && URL.parse(url)?.origin === URL.parse(standIn)?.origin;
+  return SERVICE_ORIGIN.test(origin) || (standIn !== undefined && origin === URL.parse(standIn)?.origin);
 }
 
 export function makeTeamsApi(host: Host): TeamsApi {
