@@ -31,7 +31,7 @@ function listening(): { readonly host: Host; readonly fetched: string[] } {
   const fetched: string[] = [];
   const host: Host = {
     async fetch(input) {
-      fetched.push(String(input));
+      fetched.push(input instanceof Request ? input.url : input.toString());
       return Response.json({ ok: true, access_token: "t", expires_in: 3600, id: "1" });
     },
     secret: (name) => `a ${name}`.replace(/^a (SLACK_API_URL|TEAMS_LOGIN_URL)$/, "") || undefined,
