@@ -137,7 +137,7 @@ const WORKER_POINTS = [
   "ledger.publish",
   "shard.setEpoch",
   "shard.known",
-  "shard.stage",
+  "shard.stageEncoded",
   "shard.publish",
 ] as const;
 
@@ -168,7 +168,7 @@ describe.each(["embedded", "pinecone"] as const)("an ingest into the %s index", 
       pair.data.change();
       pair.killed.killWorkerAt(
         `${when}/${point}`,
-        point === "shard.stage" || point === "ledger.renew" ? 2 : 1,
+        point === "shard.stageEncoded" || point === "ledger.renew" ? 2 : 1,
       );
       const { ended } = pair.killed.ingest();
       await until(() => pair.killed.struck);
