@@ -6,7 +6,7 @@ import { inParallel, slices } from "./parallel.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import type { Filter, Match, VectorIndex } from "../ports/vector-index.ts";
-import { cellField, queryBody, upsertBodies, type UpsertBody } from "./pinecone-body.ts";
+import { cellField, queryBody, upsertBodies, type BodyPool, type UpsertBody } from "./pinecone-body.ts";
 
 /**
  * Pinecone, dense vectors, through its SDK. Each tenant's space is a namespace of its own; the access class and the table
@@ -64,6 +64,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
   if (name === undefined) throw invalid("index", "name the index, or set PINECONE_INDEX");
   const controllerHostUrl = host.secret("PINECONE_CONTROLLER_HOST");
   let target: Target | undefined;
+  const pool: BodyPool = { most: concurrency, free: [] };
 
   /** Where the index is, asked once. A wrong key or name fails here, before anything else is tried. */
   async function locate(signal: AbortSignal): Promise<Target> {
@@ -161,9 +162,10 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       const { namespace } = await locate(signal);
       // The SDK checks its own copy of the records; the bytes sent are ours.
       const records = [{ id: "in the body", values: [1] }];
-      await inParallel(upsertBodies(entries, namespace), concurrency, (body) =>
-        call((index) => index.upsert({ records }), WRITE, signal, body),
-      );
+      await inParallel(upsertBodies(entries, namespace, pool), concurrency, async (body) => {
+        await call((index) => index.upsert({ records }), WRITE, signal, body);
+        body.release();
+      });
     },
 
     async delete(ids, signal) {

@@ -1,19 +1,11 @@
 import { build } from "esbuild";
 import { spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildWorker } from "../../../workers/build.ts";
 import type { Harness } from "./harness.ts";
+import { capnp, serveOurs } from "./worker.ts";
 import { cpuMs, modulesOf, serveWorkerd, type Served } from "../workerd.ts";
 
 /**
@@ -38,62 +30,21 @@ const PINECONE_PORT = 23102;
 const directory = mkdtempSync(join(tmpdir(), "quayside-edge-"));
 const results = join(directory, "results.jsonl");
 const TOKEN = "bench-operator";
+const VARIABLES = {
+  QUAYSIDE_TOKEN: TOKEN,
+  OPENAI_BASE_URL: `http://127.0.0.1:${AI_PORT}/v1`,
+  OPENAI_API_KEY: "sk-stub",
+  PINECONE_CONTROLLER_HOST: `http://127.0.0.1:${PINECONE_PORT}`,
+  PINECONE_API_KEY: "stub",
+};
 const HIT_QUESTION = "Why did the Crane Scanner 0 stop responding?";
-
-/** Named like the harness's stand-in: the cost of the binding, not of KV's network. */
-const KV = `const m = new Map();
-export default { async fetch(request) {
-  const key = new URL(request.url).pathname;
-  if (request.method === "PUT") { m.set(key, await request.text()); return new Response(); }
-  const value = m.get(key);
-  return value === undefined ? new Response("not found", { status: 404 }) : new Response(value);
-} };`;
-
-function capnp(worker: string, port: number): string {
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = .main), (name = "kv", worker = .kv), (name = "none", worker = .none),
-    (name = "internet", network = (allow = ["public", "private", "local"])),
-    (name = "disk", disk = (path = "${join(directory, "state")}", writable = true))],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);
-const kv :Workerd.Worker = (modules = [(name = "kv.mjs", esModule = embed "kv.mjs")], compatibilityDate = "2026-10-01");
-const none :Workerd.Worker = (
-  modules = [(name = "n.mjs", esModule = "export default { fetch: () => new Response(null, { status: 404 }) };")],
-  compatibilityDate = "2026-10-01");
-const main :Workerd.Worker = (compatibilityDate = "2026-10-01", compatibilityFlags = ["enable_request_signal"],
-  durableObjectStorage = (localDisk = "disk"), ${worker});
-`;
-}
-
-async function serveOurs(): Promise<Served> {
-  const text: Readonly<Record<string, string>> = {
-    QUAYSIDE_TOKEN: TOKEN,
-    OPENAI_BASE_URL: `http://127.0.0.1:${AI_PORT}/v1`,
-    OPENAI_API_KEY: "sk-stub",
-    PINECONE_CONTROLLER_HOST: `http://127.0.0.1:${PINECONE_PORT}`,
-    PINECONE_API_KEY: "stub",
-  };
-  const bound = Object.entries(text).map(([name, value]) => `(name = "${name}", text = "${value}")`);
-  const modules = modulesOf(readdirSync(join(directory, "ours")), "main.mjs", "ours/");
-  return serveWorkerd(
-    directory,
-    (port) =>
-      capnp(
-        `modules = [${modules}],
-  durableObjectNamespaces = [(className = "Ledger", uniqueKey = "l", enableSql = true), (className = "Shard", uniqueKey = "s", enableSql = true)],
-  bindings = [(name = "LEDGER", durableObjectNamespace = "Ledger"), (name = "SHARD", durableObjectNamespace = "Shard"),
-    (name = "CACHE", kvNamespace = "kv"), (name = "ASSETS", service = "none"), ${bound.join(", ")}]`,
-        port,
-      ),
-    "/healthz",
-  );
-}
 
 async function serveHit(): Promise<Served> {
   return serveWorkerd(
     directory,
     (port) =>
       capnp(
+        directory,
         `modules = [${modulesOf(["bench-hit-worker.js"], "bench-hit-worker.js", "hit/")}],
   durableObjectNamespaces = [(className = "Empty", uniqueKey = "e", enableSql = true)],
   bindings = [(name = "OBJECT", durableObjectNamespace = "Empty"), (name = "CACHE", kvNamespace = "kv")]`,
@@ -341,7 +292,7 @@ export async function measureEdge(harness: Harness): Promise<number> {
   const started: Served[] = [];
   try {
     await prepare(harness);
-    const ours = await serveOurs();
+    const ours = await serveOurs(directory, VARIABLES, true);
     started.push(ours);
     const status = runPeers(harness, ours);
     if (status !== 0) return status;
@@ -357,10 +308,9 @@ export async function measureEdge(harness: Harness): Promise<number> {
   }
 }
 
-/** Builds both Workers and writes the table and its configuration. */
+/** Builds the bare Worker and writes the table and its configuration. */
 async function prepare({ folder }: Harness): Promise<void> {
-  for (const name of ["state", "tables", "ours"]) mkdirSync(join(directory, name));
-  await buildWorker({ demo: true, outdir: join(directory, "ours") });
+  for (const name of ["state", "tables"]) mkdirSync(join(directory, name));
   await build({
     entryPoints: [fileURLToPath(new URL("../../workerd/bench-hit-worker.ts", import.meta.url))],
     bundle: true,
@@ -370,7 +320,6 @@ async function prepare({ folder }: Harness): Promise<void> {
     external: ["cloudflare:workers"],
     logLevel: "error",
   });
-  writeFileSync(join(directory, "kv.mjs"), KV);
   writeFileSync(join(directory, "config.ts"), config());
   const table = join(directory, "tables/tickets.csv");
   spawnSync(process.execPath, [join(folder, "ingest/gen.mjs"), "200", table], { stdio: "inherit" });

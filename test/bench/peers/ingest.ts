@@ -1,12 +1,22 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { startWorker, type WorkerProcess } from "../../../ingest/worker-process.ts";
 import { runHarness, type Harness } from "./harness.ts";
-import { cpuOfGroup, forgetPeaks, peaksOfGroup } from "./processes.ts";
+import { cpuMs, type Served } from "../workerd.ts";
+import { forgetPeak, peakMB } from "./processes.ts";
+import { serveOurs } from "./worker.ts";
 
 /**
  * Fills the harness's ingest slot with the product's own CLI and a Worker of its own for each of the harness's state folders.
@@ -25,48 +35,31 @@ const RUNS: Readonly<Record<string, number>> = { ingest20k: 3 };
 const DEFAULT_PEERS = "floor-inc,naive-inc,langchain-full,llamaindex-tuned,mastra";
 const TOKEN = "bench-operator-token-of-no-value-elsewhere";
 
-interface Station {
-  readonly worker: WorkerProcess;
-  readonly folder: string;
-}
-
-/** What the Worker's processes used during one step, by program: `workerd` serves, `node` is wrangler's supervisor. */
+/** What the Worker's process used during one step. */
 interface Used {
-  readonly cpuS: Readonly<Record<string, number>>;
-  readonly rssMB: Readonly<Record<string, number>>;
+  readonly cpuS: number;
+  readonly rssMB: number;
 }
 
 /** Prints one JSON line for each step of ours, then medians beside the peers. Returns the exit status. */
 export async function measureIngest(harness: Harness, scenario: string): Promise<number> {
   const runs = Number(process.env["RUNS"] ?? RUNS[scenario] ?? 1);
   const scratch = mkdtempSync(join(tmpdir(), "quayside-peers-"));
-  const idle: Station[] = [];
-  const all: Station[] = [];
+  const idle: Served[] = [];
   // All started before anything is measured: where Quayside is deployed its Worker is up already.
   for (let i = 0; i < runs; i++) {
     const folder = join(scratch, String(i));
-    const worker = await startWorker({
-      port: 0,
-      persistTo: folder,
-      token: TOKEN,
-      demo: false,
-      env: process.env,
-    });
-    idle.push({ worker, folder });
+    mkdirSync(folder);
+    idle.push(await serveOurs(folder, { QUAYSIDE_TOKEN: TOKEN }));
   }
-  all.push(...idle);
-  const byState = new Map<string, Station>();
+  const all = [...idle];
+  const byState = new Map<string, Served>();
   const used: Used[] = [];
-  let open: { readonly station: Station; readonly cpu: ReadonlyMap<string, number> } | undefined;
+  let open: { readonly worker: Served; readonly cpu: number } | undefined;
   const close = (): void => {
     if (!open) return;
-    const { station, cpu } = open;
-    const now = cpuOfGroup(station.worker.pid);
-    const seconds = [...now].map(([name, total]) => [name, round(total - (cpu.get(name) ?? 0))] as const);
-    used.push({
-      cpuS: Object.fromEntries(seconds),
-      rssMB: Object.fromEntries(peaksOfGroup(station.worker.pid)),
-    });
+    const { worker, cpu } = open;
+    used.push({ cpuS: round((cpuMs(worker.pid) - cpu) / 1000), rssMB: peakMB(worker.pid) });
     open = undefined;
   };
   const desk = createServer((request, response) => {
@@ -76,16 +69,16 @@ export async function measureIngest(harness: Harness, scenario: string): Promise
       if (request.url === "/begin") {
         const form = new URLSearchParams(await text(request));
         const state = form.get("state") ?? "";
-        const station = byState.get(state) ?? idle.pop();
-        if (!station) {
+        const worker = byState.get(state) ?? idle.pop();
+        if (!worker) {
           response.writeHead(503).end("no worker is left; set RUNS");
           return;
         }
-        byState.set(state, station);
+        byState.set(state, worker);
         writeFileSync(join(state, "cwd/quayside.json"), JSON.stringify(configOf(state, form)));
-        forgetPeaks(station.worker.pid);
-        open = { station, cpu: cpuOfGroup(station.worker.pid) };
-        response.end(station.worker.url);
+        forgetPeak(worker.pid);
+        open = { worker, cpu: cpuMs(worker.pid) };
+        response.end(worker.url);
       } else response.end();
     })();
   });
@@ -109,7 +102,7 @@ export async function measureIngest(harness: Harness, scenario: string): Promise
     return status;
   } finally {
     desk.close();
-    for (const { worker } of all) await worker.stop();
+    for (const worker of all) await worker.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
 }
@@ -174,7 +167,7 @@ function report(lines: readonly Line[], used: readonly Used[]): void {
   const added = new Map<Line, number>();
   for (const [i, line] of ours.entries()) {
     const worker = used[i];
-    const workerCpuS = worker?.cpuS["workerd"] ?? 0;
+    const workerCpuS = worker?.cpuS ?? 0;
     if (line.cpuS !== undefined) added.set(line, line.cpuS + workerCpuS);
     console.log(JSON.stringify({ ...line, worker, cpuWithWorkerS: round((line.cpuS ?? 0) + workerCpuS) }));
   }

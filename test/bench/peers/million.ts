@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
-import { startWorker } from "../../../ingest/worker-process.ts";
 import type { Harness } from "./harness.ts";
-import { cpuOfGroup, forgetPeaks, peaksOfGroup } from "./processes.ts";
+import { cpuMs } from "../workerd.ts";
+import { forgetPeak, peakMB } from "./processes.ts";
+import { serveOurs } from "./worker.ts";
 
 /**
  * Large tables through the product's own CLI and Worker, against the harness's stubs without their delays: a full run, the plan
@@ -41,13 +42,7 @@ async function measureSize(harness: Harness, rows: number): Promise<Measured[]> 
   const folder = mkdtempSync(join(tmpdir(), "quayside-million-"));
   mkdirSync(join(folder, "tables"));
   const stubs: ChildProcess[] = [];
-  const worker = await startWorker({
-    port: 0,
-    persistTo: join(folder, "state"),
-    token: TOKEN,
-    demo: false,
-    env: process.env,
-  });
+  const worker = await serveOurs(folder, { QUAYSIDE_TOKEN: TOKEN });
   try {
     await writeTable(join(folder, "tables/tickets.parquet"), rows);
     const ai = await startHarnessStub(harness, "ai.mjs", [], { embedBaseMs: 0, embedItemMs: 0 }, stubs);
@@ -76,15 +71,15 @@ async function measureSize(harness: Harness, rows: number): Promise<Measured[]> 
     ] as const;
     const measured: Measured[] = [];
     for (const [step, command] of steps) {
-      forgetPeaks(worker.pid);
-      const before = cpuOfGroup(worker.pid).get("workerd") ?? 0;
+      forgetPeak(worker.pid);
+      const before = cpuMs(worker.pid);
       const used = await run(
         [PROGRAM, command, "--json", "--quiet", "--config", "quayside.json"],
         folder,
         env,
       );
-      const workerCpuS = round((cpuOfGroup(worker.pid).get("workerd") ?? 0) - before);
-      const workerPeakMB = peaksOfGroup(worker.pid).get("workerd") ?? 0;
+      const workerCpuS = round((cpuMs(worker.pid) - before) / 1000);
+      const workerPeakMB = peakMB(worker.pid);
       const rowsPerS = Math.round(rows / used.wallS);
       console.log(
         JSON.stringify({
@@ -178,22 +173,24 @@ async function run(
   const child = spawn(process.execPath, [...args], {
     cwd,
     env,
-    detached: true,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  const group = child.pid ?? 0;
+  const pid = child.pid ?? 0;
   let cpuS = 0;
-  let peakMB = 0;
+  let peak = 0;
   const look = (): void => {
-    const cpu = [...cpuOfGroup(group).values()].reduce((sum, seconds) => sum + seconds, 0);
-    cpuS = Math.max(cpuS, cpu);
-    peakMB = Math.max(peakMB, ...peaksOfGroup(group).values());
+    try {
+      cpuS = Math.max(cpuS, cpuMs(pid) / 1000);
+    } catch {
+      // It ended while it was looked at.
+    }
+    peak = Math.max(peak, peakMB(pid));
   };
   const watching = setInterval(look, 100);
   const status = await new Promise((resolve) => child.once("close", resolve));
   clearInterval(watching);
   if (status !== 0) throw new Error(`${args.join(" ")} ended with status ${String(status)}`);
-  return { wallS: round((performance.now() - started) / 1000), cpuS: round(cpuS), peakMB };
+  return { wallS: round((performance.now() - started) / 1000), cpuS: round(cpuS), peakMB: peak };
 }
 
 function freePort(): Promise<number> {
