@@ -274,6 +274,24 @@ describe.skipIf(!haveChromium())("console's pages", () => {
       );
     });
 
+    test("of one person are gone from the page before another's are there", async () => {
+      const page = await visitAt("/#/tables");
+      await page.locator(".record").first().waitFor();
+      const theirs = Promise.withResolvers<void>();
+      await page.route("**/v1/tables", async (route) => {
+        await theirs.promise;
+        await route.continue();
+      });
+      await page.locator(".menu.who .opener").click();
+      await page.locator('[data-user="guest"]').click();
+      await page.locator(".menu.who strong", { hasText: "A passenger" }).waitFor();
+      expect(await page.locator(".record").count()).toBe(0);
+      theirs.resolve();
+      await page.locator(".summary", { hasText: "3 tables, none late" }).waitFor();
+      expect(await page.evaluate(() => document.activeElement?.className)).toBe("opener");
+      await page.unrouteAll();
+    });
+
     test("say so when there is none", async () => {
       pages.api.says.set("/v1/tables", { tables: [] });
       const page = await visitAt("/#/tables");

@@ -482,7 +482,7 @@ describe.skipIf(!haveChromium())("console", () => {
     });
 
     test("waits as long as the server asks", async () => {
-      pages.api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 2 }];
+      pages.api.answer = () => [{ problem: "rate_limited", status: 429, retryable: true, retryAfter: 1 }];
       const page = await visit();
       await ask(page);
       await page.locator(".card.wait").waitFor();

@@ -126,7 +126,7 @@ export async function startStubApi(): Promise<StubApi> {
     const user = typeof header === "string" ? header : undefined;
     const say = (body: unknown, status = 200): void => json(response, status, body);
     const fail = (code: string, status: number): void =>
-      json(response, status, problem(code, status), status === 429 ? { "retry-after": "2" } : {});
+      json(response, status, problem(code, status), status === 429 ? { "retry-after": "1" } : {});
 
     if (path === "/v1/demo") return stub.demo ? say(DEMO) : fail("not_found", 404);
     if (path === "/quayside-token") {

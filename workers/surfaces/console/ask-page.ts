@@ -28,6 +28,8 @@ export interface AskPage {
   show(): void;
   hide(): void;
   render(): void;
+  /** Shows the turns again: the language has changed, or who else could ask. */
+  translate(): void;
   /** The tables that the current person sees; undefined when they could not be loaded. */
   setTables(tables: readonly TableInfo[] | undefined | "loading"): void;
   /** Another person asks from here on. @returns the last question, if there was one. */
@@ -93,7 +95,6 @@ export function askPage(deps: AskPageDeps): AskPage {
     which.render(context());
     renderTables();
     renderState();
-    talk.render();
   }
 
   function renderState(): void {
@@ -185,6 +186,7 @@ export function askPage(deps: AskPageDeps): AskPage {
     },
     hide: () => view(false),
     render,
+    translate: () => talk.render(),
     setTables(next) {
       tables = next;
       renderTables();

@@ -30,8 +30,8 @@ export function dataPage<T>(app: App, options: DataPageOptions<T>): DataPage {
   const { element: head, render: renderHead } = pageHead(app, options.name);
   const when = h("span", {});
   const refresh = h("span", {});
-  const again = button({ class: "quiet", id: "refresh" }, () => void reload(), icon("again"), refresh);
-  head.append(h("p", { class: "page-when soft" }, when, again));
+  const refresher = button({ class: "quiet", id: "refresh" }, () => void reload(), icon("again"), refresh);
+  head.append(h("p", { class: "page-when soft" }, when, refresher));
   const body = h("div", { class: "page-body" });
   const above = options.above?.element;
   const element = h("section", { class: "page" }, head, above, body);
@@ -70,7 +70,13 @@ export function dataPage<T>(app: App, options: DataPageOptions<T>): DataPage {
     at = new Date().toISOString();
     render();
     const wait = found.ok ? options.again?.(found.value) : undefined;
-    if (wait !== undefined) timer = setTimeout(() => void reload(), wait);
+    if (wait !== undefined) timer = setTimeout(() => again(wait), wait);
+  };
+
+  /** Nobody looks at a tab in the background: it waits on. */
+  const again = (wait: number): void => {
+    if (document.hidden) timer = setTimeout(() => again(wait), wait);
+    else void reload();
   };
 
   return {

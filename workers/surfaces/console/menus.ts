@@ -51,7 +51,11 @@ function menu(
         ...face(context).filter((part) => typeof part === "string" || part instanceof Node),
       );
       opener.append(icon("down"));
+      // Who has it open goes on where they were.
+      const choices = (): HTMLElement[] => [...panel.querySelectorAll<HTMLElement>("button, input")];
+      const at = choices().findIndex((choice) => choice === document.activeElement);
       panel.replaceChildren(...panelOf(context, close));
+      if (at >= 0) choices()[at]?.focus();
     },
   };
 }

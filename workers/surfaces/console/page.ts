@@ -55,19 +55,12 @@ function translatePage(context: Context, page: PageName | undefined): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-language]")) {
     element.setAttribute("aria-pressed", String(element.dataset["language"] === context.language));
   }
-  byId("nav", HTMLElement).replaceChildren(
-    ...([undefined, ...PAGES] as const).map((name) =>
-      h(
-        "li",
-        {},
-        h(
-          "a",
-          { href: name === undefined ? "#/" : `#/${name}`, "aria-current": name === page && "page" },
-          pages.nav[name ?? "ask"],
-        ),
-      ),
-    ),
-  );
+  for (const name of ["ask", ...PAGES] as const) {
+    const link = document.querySelector(`[data-page="${name}"]`);
+    if (link) link.textContent = pages.nav[name];
+    if (name === (page ?? "ask")) link?.setAttribute("aria-current", "page");
+    else link?.removeAttribute("aria-current");
+  }
 }
 
 function start(): void {
@@ -88,6 +81,7 @@ function start(): void {
     context: () => context,
     added(name, then) {
       refreshPeople();
+      conversation.translate();
       app.announce(context.s.pages.keyAdded(labelOf(context, name)));
       if (then) {
         then(name);
@@ -161,6 +155,9 @@ function start(): void {
     if (demo?.users.some((one) => one.name === name)) remember("user", name);
     const last = conversation.divide(name);
     conversation.setTables("loading");
+    // Nothing of what one person sees stays under another's name.
+    if (page !== undefined) made.get(page)?.hide();
+    if (page !== undefined) made.get(page)?.element.remove();
     render();
     live.textContent = context.s.switched(labelOf(context, name));
     void loadFor();
@@ -171,6 +168,7 @@ function start(): void {
     context = { ...context, language, s: stringsOf(language) };
     refreshPeople();
     render();
+    conversation.translate();
     if (page !== undefined) made.get(page)?.render();
     panel.translate(context);
     signIn.render();
@@ -207,16 +205,25 @@ function start(): void {
       conversation.show();
     } else {
       conversation.hide();
-      const shown = made.get(page) ?? MAKERS[page](app);
-      made.set(page, shown);
       // Side by side has people of its own.
-      outlet.replaceChildren(...(page === "people" ? [] : [who.element]), shown.element);
-      shown.show();
+      if (page !== "people") outlet.append(who.element);
+      showPage(page);
     }
     render();
     if (before === page) return;
     scrollTo(0, 0);
-    if (page !== undefined) outlet.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+    focusTitle();
+  }
+
+  function showPage(name: PageName): void {
+    const shown = made.get(name) ?? MAKERS[name](app);
+    made.set(name, shown);
+    outlet.append(shown.element);
+    shown.show();
+  }
+
+  function focusTitle(): void {
+    outlet.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   }
 
   /** A row by its address: what a link from elsewhere leads to. */
@@ -262,7 +269,10 @@ function start(): void {
     if (!foundTables.ok && foundTables.problem.code === "unauthenticated") app.unknownCaller();
     conversation.setTables(foundTables.ok ? readTables(foundTables.value) : undefined);
     render();
-    if (page !== undefined) made.get(page)?.show();
+    if (page === undefined || !made.has(page)) return;
+    showPage(page);
+    // Where the focus was is gone with what the one before saw.
+    if (document.activeElement === document.body) focusTitle();
   }
 
   async function load(): Promise<void> {
@@ -296,7 +306,7 @@ function start(): void {
   byId("skip", HTMLElement).addEventListener("click", (event) => {
     event.preventDefault();
     if (page === undefined) conversation.focus();
-    else outlet.querySelector<HTMLElement>("h1")?.focus();
+    else focusTitle();
   });
   const banner = byId("offline", HTMLElement);
   const line = (): void => void (banner.hidden = navigator.onLine);

@@ -167,7 +167,7 @@ export const pagesFr: PageStrings = {
     startSome: "Seulement celles-ci",
     startFull: "Tout refaire",
     startFullHint:
-      "Refait et replonge chaque ligne, changée ou non : cela coûte autant qu’une première ingestion.",
+      "Refait chaque ligne et son vecteur, changée ou non : cela coûte autant qu’une première ingestion.",
     startNow: "Lancer",
     started: {
       queued: "L’ingestion attend son tour.",
