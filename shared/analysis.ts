@@ -1,3 +1,4 @@
+import { lazily } from "./lazily.ts";
 import { ENGLISH_STOP_WORDS, stemEnglish } from "./analysis-en.ts";
 import { FRENCH_STOP_WORDS, stemFrench } from "./analysis-fr.ts";
 
@@ -40,10 +41,12 @@ export function fold(text: string): string {
  * Words; words joined by one of the signs that identifiers, dates, decimals and addresses are joined by, or followed by the
  * signs of `C++` and `C#`; pictographs; and words that are signs alone (`--version` is a word, `==` is one of these).
  */
-const RUN =
-  /[\p{L}\p{N}\p{M}]+(?:(?:[-_./:@+][\p{L}\p{N}\p{M}]+|,\d{3}(?!\d))+|(?:\+\+|#)(?![\p{L}\p{N}]))?|\p{Extended_Pictographic}|(?<!\S)[^\s\p{L}\p{N}\p{M}]{2,}(?!\S)/gu;
-const PART = /[\p{L}\p{N}\p{M}]+/gu;
-const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
+const wordRun = lazily(
+  () =>
+    /[\p{L}\p{N}\p{M}]+(?:(?:[-_./:@+][\p{L}\p{N}\p{M}]+|,\d{3}(?!\d))+|(?:\+\+|#)(?![\p{L}\p{N}]))?|\p{Extended_Pictographic}|(?<!\S)[^\s\p{L}\p{N}\p{M}]{2,}(?!\S)/gu,
+);
+const wordPart = lazily(() => /[\p{L}\p{N}\p{M}]+/gu);
+const unspaced = lazily(() => /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u);
 const DECIMAL = /^(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?$/;
 /** Longer tokens are cut: they are base64 or noise, and would only bloat an index. */
 const MAX_TOKEN_CHARS = 64;
@@ -55,17 +58,17 @@ const MAX_TOKEN_CHARS = 64;
  */
 export function tokenise(text: string): string[] {
   const tokens: string[] = [];
-  for (const [run] of fold(text).matchAll(RUN)) {
+  for (const [run] of fold(text).matchAll(wordRun())) {
     if (DECIMAL.test(run)) {
       tokens.push(plainNumber(run).slice(0, MAX_TOKEN_CHARS));
       continue;
     }
-    const parts = run.match(PART) ?? [];
+    const parts = run.match(wordPart()) ?? [];
     if (parts.length === 0 || parts[0] !== run) {
       if (parts.length === 0 || /\d|[+#]$/.test(run)) tokens.push(run.slice(0, MAX_TOKEN_CHARS));
     }
     for (const part of parts) {
-      if (UNSPACED.test(part)) tokens.push(...pairs(part));
+      if (unspaced().test(part)) tokens.push(...pairs(part));
       else tokens.push(part.slice(0, MAX_TOKEN_CHARS));
     }
   }

@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import type { PersonalKind } from "../../shared/config.ts";
 import type { Cell } from "../../shared/ports/source.ts";
 import { isList } from "./cells.ts";
@@ -101,14 +102,18 @@ function original({ text, starts, ends }: Folded, from: number, to: number): { s
   return { start: starts[from] ?? 0, end: ends[Math.min(to, text.length) - 1] ?? 0 };
 }
 
-const LOCAL = /[\p{L}\p{N}!#$%&'*+?^_`{|}~.-]/u;
-const DOMAIN =
-  /^(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,62}))(?:\.[\p{L}\p{N}][\p{L}\p{M}\p{N}-]{0,62}){1,8}/u;
+const localPart = lazily(() => /[\p{L}\p{N}!#$%&'*+?^_`{|}~.-]/u);
+const domainPart = lazily(
+  () => /^(?:[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,62}))(?:\.[\p{L}\p{N}][\p{L}\p{M}\p{N}-]{0,62}){1,8}/u,
+);
 
 /** From each `@` outwards (RFC 5321: 64 characters before it, 255 after it): no pattern is tried anywhere else. */
 function* emails(text: string): Generator<readonly [number, number]> {
   for (let at = text.indexOf("@"); at >= 0; at = text.indexOf("@", at + 1)) {
-    const domain = DOMAIN.exec(text.slice(at + 1, at + 256))?.[0].replace(/-+$/, "") ?? "";
+    const domain =
+      domainPart()
+        .exec(text.slice(at + 1, at + 256))?.[0]
+        .replace(/-+$/, "") ?? "";
     const top = domain.slice(domain.lastIndexOf(".") + 1);
     if (!domain.includes(".") || !/^[\p{L}\p{M}-]{2,}|^xn--/u.test(top)) continue;
     const start = text[at - 1] === '"' ? quotedStart(text, at) : localStart(text, at);
@@ -122,7 +127,7 @@ function* emails(text: string): Generator<readonly [number, number]> {
 
 function localStart(text: string, at: number): number {
   let start = at;
-  while (start > 0 && at - start < 64 && LOCAL.test(text[start - 1] ?? "")) start -= 1;
+  while (start > 0 && at - start < 64 && localPart().test(text[start - 1] ?? "")) start -= 1;
   // Punctuation around an address is not part of it.
   while (start < at && /[^\p{L}\p{N}_+]/u.test(text[start] ?? "")) start += 1;
   return start;

@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import { fold, stem } from "../../shared/analysis.ts";
 
 /** Words, stems and sentences for questions and rows alike, in English and French. */
@@ -19,7 +20,7 @@ export function foldText(text: string): string {
   return fold(text).replace(/[\u2010-\u2015\u2212]/g, "-");
 }
 
-const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+const word = lazily(() => /[\p{L}\p{N}\p{M}]+/gu);
 
 /** Rows and questions are made of the same words: each is folded and stemmed once, as long as no more than these are known. */
 const MOST_KNOWN = 4096;
@@ -39,7 +40,7 @@ function formsOf(raw: string): Pick<Word, "folded" | "stem"> {
 /** Every run of letters and digits, in order. */
 export function wordsOf(text: string): Word[] {
   const out: Word[] = [];
-  for (const match of text.matchAll(WORD)) {
+  for (const match of text.matchAll(word())) {
     const { folded, stem } = formsOf(match[0]);
     if (folded === "") continue;
     out.push({
@@ -61,12 +62,14 @@ export function stemsOf(folded: string): readonly string[] {
   return [stem(folded, "en"), `~${stem(folded, "fr")}`];
 }
 
-const ABBREVIATION =
-  /(?:^|[\s(])(?:\p{L}|mr|mrs|ms|dr|st|ste|jr|sr|no|nos|co|inc|ltd|corp|vs|etc|e\.g|i\.e|cf|env|approx|av|ave|bd|mm|mme|mlle|art|fig|vol|p|pp|ph|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|janv|fevr|juil)\.$/iu;
+const abbreviation = lazily(
+  () =>
+    /(?:^|[\s(])(?:\p{L}|mr|mrs|ms|dr|st|ste|jr|sr|no|nos|co|inc|ltd|corp|vs|etc|e\.g|i\.e|cf|env|approx|av|ave|bd|mm|mme|mlle|art|fig|vol|p|pp|ph|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|janv|fevr|juil)\.$/iu,
+);
 
 /** Whether the full stop that ends `before` is an abbreviation's, so that the sentence goes on. */
 export function endsInAbbreviation(before: string): boolean {
-  return ABBREVIATION.test(before.slice(-12));
+  return abbreviation().test(before.slice(-12));
 }
 
 /** A sentence and where it starts in its text. */

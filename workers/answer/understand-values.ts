@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import { foldText } from "./understand-text.ts";
 
 /** Numbers and dates as people write them in English and French. */
@@ -62,24 +63,26 @@ export interface DateMention {
   readonly end: number;
 }
 
-const MONTH = Object.keys(MONTHS)
-  .sort((a, b) => b.length - a.length)
-  .join("|");
-const DATES = new RegExp(
-  [
-    String.raw`(?<![\d-])(?<y1>\d{4})-(?<m1>\d{1,2})(?:-(?<d1>\d{1,2}))?(?![\d-])`,
-    String.raw`(?<![\d./])(?<d2>\d{1,2})[/.](?<m2>\d{1,2})[/.](?<y2>\d{4})(?![\d/])`,
-    String.raw`\b(?<d3>\d{1,2})(?:er|st|nd|rd|th)?(?:\s+of|\s+de)?[\s-]+(?<m3>${MONTH})\b\.?(?:,?[\s-]+(?<y3>\d{4})\b)?`,
-    String.raw`\b(?<m4>${MONTH})\.?\s+(?<d4>\d{1,2})(?:st|nd|rd|th)?\b(?!\d|:)(?:,?\s+(?<y4>\d{4})\b)?`,
-    String.raw`\b(?<m5>${MONTH})\.?,?\s+(?:of\s+|de\s+)?(?<y5>\d{4})\b`,
-  ].join("|"),
-  "g",
-);
+const dates = lazily(() => {
+  const month = Object.keys(MONTHS)
+    .sort((a, b) => b.length - a.length)
+    .join("|");
+  return new RegExp(
+    [
+      String.raw`(?<![\d-])(?<y1>\d{4})-(?<m1>\d{1,2})(?:-(?<d1>\d{1,2}))?(?![\d-])`,
+      String.raw`(?<![\d./])(?<d2>\d{1,2})[/.](?<m2>\d{1,2})[/.](?<y2>\d{4})(?![\d/])`,
+      String.raw`\b(?<d3>\d{1,2})(?:er|st|nd|rd|th)?(?:\s+of|\s+de)?[\s-]+(?<m3>${month})\b\.?(?:,?[\s-]+(?<y3>\d{4})\b)?`,
+      String.raw`\b(?<m4>${month})\.?\s+(?<d4>\d{1,2})(?:st|nd|rd|th)?\b(?!\d|:)(?:,?\s+(?<y4>\d{4})\b)?`,
+      String.raw`\b(?<m5>${month})\.?,?\s+(?:of\s+|de\s+)?(?<y5>\d{4})\b`,
+    ].join("|"),
+    "g",
+  );
+});
 
 /** Every date of a folded text, in order. Day and month of `03/04/2026` are read day first, as in both languages in Europe. */
 export function datesOf(folded: string): DateMention[] {
   const out: DateMention[] = [];
-  for (const match of folded.matchAll(DATES)) {
+  for (const match of folded.matchAll(dates())) {
     const g = match.groups ?? {};
     const monthText = g["m1"] ?? g["m2"] ?? g["m3"] ?? g["m4"] ?? g["m5"] ?? "";
     const month = monthOf(monthText) ?? Number(monthText);
@@ -139,8 +142,10 @@ export interface NumberMention {
   readonly end: number;
 }
 
-const NUMBERS =
-  /(?<![\p{L}\p{N}])[-+]?(?<n>\d{1,3}(?:[\s,.'\u00a0\u202f]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?)(?:\s?(?<scale>k|m|bn|b|md|mds|million|millions|thousand|billion|billions|mille|milliers|milliard|milliards)(?![\p{L}\p{N}]))?(?:st|nd|rd|th|er|e|eme|%|€|£)?(?![\p{L}\p{N}])/gu;
+const numbers = lazily(
+  () =>
+    /(?<![\p{L}\p{N}])[-+]?(?<n>\d{1,3}(?:[\s,.'\u00a0\u202f]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?)(?:\s?(?<scale>k|m|bn|b|md|mds|million|millions|thousand|billion|billions|mille|milliers|milliard|milliards)(?![\p{L}\p{N}]))?(?:st|nd|rd|th|er|e|eme|%|€|£)?(?![\p{L}\p{N}])/gu,
+);
 
 const SCALES: Readonly<Record<string, number>> = {
   k: 1e3, thousand: 1e3, mille: 1e3, milliers: 1e3,
@@ -151,7 +156,7 @@ const SCALES: Readonly<Record<string, number>> = {
 /** Every number of a folded text, in order. */
 export function numbersOf(folded: string): NumberMention[] {
   const out: NumberMention[] = [];
-  for (const match of folded.matchAll(NUMBERS)) {
+  for (const match of folded.matchAll(numbers())) {
     const text = match.groups?.["n"] ?? "";
     const scaleText = match.groups?.["scale"];
     const scale = scaleText === undefined ? 1 : (SCALES[scaleText] ?? 1);

@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import type { Removal } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { makeLeakWatch } from "./leak.ts";
@@ -55,8 +56,8 @@ const MARKERS = /\[(\d{1,6}(?:\s*[,;]\s*\d{1,6})*)\]/g;
 const OPEN_MARKER = /\[\d{1,6}(?:\s*[,;]\s*\d{1,6})*\s*[,;]?$/;
 
 /** A word that is plain so far. One with a capital is a name, unless a sentence begins with it. */
-const BEGUN = /^\p{Ll}+(?=\s*$)/u;
-const BEGUN_INITIAL = /^\p{Lu}?\p{Ll}+(?=\s*$)/u;
+const begunWord = lazily(() => /^\p{Ll}+(?=\s*$)/u);
+const begunInitial = lazily(() => /^\p{Lu}?\p{Ll}+(?=\s*$)/u);
 
 /** Verifies a finished text in one go. */
 export function verifyText(text: string, evidence: readonly Evidence[], question: string): Verified {
@@ -119,7 +120,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   /** Sends the letters of a word that has only begun: a reader need not wait for its end where it is no claim so far. */
   const emitBegun = (): void => {
     if (failed !== undefined || held.length > 0 || openMarker !== "") return;
-    const [begun = ""] = (words === 0 || afterColon ? BEGUN_INITIAL : BEGUN).exec(buffer) ?? [];
+    const [begun = ""] = (words === 0 || afterColon ? begunInitial() : begunWord()).exec(buffer) ?? [];
     if (begun.length <= early || monthOf(foldText(begun)) !== undefined || watch.wouldLeak(begun)) return;
     send((early > 0 || sent === "" ? "" : space) + begun.slice(early));
     early = begun.length;

@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import { QuaysideError, type Violation } from "../../shared/ports/errors.ts";
 
@@ -163,7 +164,7 @@ export const text = z
   );
 
 /** Text with something to see in it. */
-export const visibleText = text.check(z.refine((value) => !BLANK.test(value), "not blank"));
+export const visibleText = text.check(z.refine((value) => !blank().test(value), "not blank"));
 
 /** White space and what is never drawn: controls, zero-width and filler characters. */
-const BLANK = /^[\s\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u;
+const blank = lazily(() => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u);
