@@ -2,7 +2,7 @@ import type { Config } from "../shared/config.ts";
 import type { Principal } from "../shared/ports/answer.ts";
 import type { Host } from "../shared/ports/host.ts";
 import { apiKeys, makeKeyring, type ApiKeys } from "./auth/api-keys.ts";
-import { authenticate, bearer, type Authenticator, type BearerKind } from "./auth/authenticate.ts";
+import { authenticate, bearer, bearerOf, type Authenticator, type BearerKind } from "./auth/authenticate.ts";
 import { demoUser } from "./auth/demo.ts";
 import { makeDirectory, type Directory } from "./auth/directory.ts";
 import { accessAssertion, oidcTokens } from "./auth/oidc.ts";
@@ -14,6 +14,8 @@ import type { LedgerApi } from "./tenant/api.ts";
 export interface Identity {
   /** The caller of a request. @throws QuaysideError `unauthenticated`, `origin_not_allowed`, `identity_unavailable`, `registry_unavailable`. */
   readonly principal: (request: Request) => Promise<Principal>;
+  /** Whether the API key that a verified request rests on is revoked by now; undefined for a request that rests on none. */
+  readonly revocation: (request: Request) => (() => Promise<boolean>) | undefined;
   readonly apiKey: (request: Request) => ReturnType<ApiKeys["identify"]>;
   readonly widgetTokens: WidgetTokens;
   /** Users of chat platforms, whose requests a surface verifies itself. */
@@ -62,6 +64,11 @@ export function makeIdentity({ host, tenant, ledger, config }: IdentitySettings)
   }
   return {
     principal: (request) => authenticate(request, kinds, () => directory.anonymous(request.signal)),
+    revocation(request) {
+      const token = bearerOf(request) ?? "";
+      const key = [keys, widget].find((kind) => kind.takes(token))?.keyOf(token);
+      return key === undefined ? undefined : async () => (await keyring.live(key)) === undefined;
+    },
     apiKey: (request) => authenticate(request, [bearer([{ ...keys, verify: keys.identify }])]),
     widgetTokens: widget,
     directory,

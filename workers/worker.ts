@@ -88,7 +88,7 @@ export interface Worker {
 export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): Worker {
   const parts = makeParts(env);
   const { host, tenant, admissions, providers, identity } = parts;
-  const { principal } = identity;
+  const { principal, revocation } = identity;
   const now = (): number => host.now();
   const recheck = async (admission: Admission): Promise<Recheck> =>
     makeRecheck(await parts.shardOf(admission), admission);
@@ -125,6 +125,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   const limiter = makeRequestLimiter(now);
   const asked = {
     principal,
+    revocation,
     admit: admissions.admit,
     limiter,
     ask,

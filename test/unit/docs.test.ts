@@ -273,6 +273,7 @@ const NO_RUNS = {
 async function routes(): Promise<string[]> {
   const asked = {
     principal: never,
+    revocation: never,
     admit: never,
     limiter: { enter: never },
     ask: never,
@@ -289,6 +290,7 @@ async function routes(): Promise<string[]> {
     auditSurface({ principal: never, ledger: never }),
     verifySurface({
       principal: never,
+      revocation: never,
       admit: never,
       limiter: { enter: never },
       retrieve: never,
@@ -298,6 +300,7 @@ async function routes(): Promise<string[]> {
     budgetsSurface({ principal: never, ledger: never }),
     compareSurface({
       principal: never,
+      revocation: never,
       admit: never,
       limiter: { enter: never },
       retrieve: never,
@@ -305,6 +308,7 @@ async function routes(): Promise<string[]> {
     }),
     answersSurface({
       principal: never,
+      revocation: never,
       admit: never,
       limiter: { enter: never },
       askFrom: never,

@@ -16,6 +16,7 @@ function slow(): { readonly asking: Asking; readonly aborted: () => number } {
     asking: {
       ask: (signal) => world.ask({ ...QUESTION, model: "a/one" }, PRINCIPAL, signal),
       call: { request, url: new URL(request.url), params: {}, requestId: "r" },
+      signal: request.signal,
       timeoutMs: 300,
       closed: () => undefined,
     },

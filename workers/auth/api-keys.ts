@@ -31,7 +31,13 @@ export function makeKeyring(
   };
 }
 
-export interface ApiKeys extends BearerKind {
+/** A form of token that ends with an API key. */
+export interface KeyBound extends BearerKind {
+  /** The id of that key, of a token that was verified. */
+  keyOf(token: string): string | undefined;
+}
+
+export interface ApiKeys extends KeyBound {
   /** The key of a token, and whom it acts as. @throws as `verify`. */
   readonly identify: (token: string) => Promise<{ readonly id: string; readonly principal: Principal }>;
 }
@@ -48,6 +54,7 @@ export function apiKeys(keyring: Keyring): ApiKeys {
   };
   return {
     takes: (token) => token.startsWith("qk_"),
+    keyOf: (token) => FORM.exec(token)?.[1],
     identify,
     verify: async (token) => (await identify(token)).principal,
   };

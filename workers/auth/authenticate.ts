@@ -17,6 +17,12 @@ export interface BearerKind<Caller = Principal> {
   verify(token: string, request: Request): Promise<Caller>;
 }
 
+/** The token of an Authorization header, of whatever form; undefined for another scheme and for none. */
+export function bearerOf(request: Request): string | undefined {
+  // Two Authorization headers arrive joined by a comma, which no token of these forms has.
+  return /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+}
+
 /**
  * The Authorization header. Any such header is taken as an attempt at it, so that another scheme is refused and not passed over.
  * @param kinds the first that takes the token's form decides, whether or not another would accept it.
@@ -25,9 +31,7 @@ export function bearer<Caller>(kinds: readonly BearerKind<Caller>[]): Authentica
   return {
     claims: (request) => request.headers.has("authorization"),
     async verify(request) {
-      // Two Authorization headers arrive joined by a comma, which no token of these forms has.
-      const header = request.headers.get("authorization") ?? "";
-      const token = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(header)?.[1];
+      const token = bearerOf(request);
       const kind = token === undefined ? undefined : kinds.find((candidate) => candidate.takes(token));
       if (token === undefined || !kind) throw unauthenticated("The token is not valid.");
       return kind.verify(token, request);

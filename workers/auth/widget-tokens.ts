@@ -4,8 +4,8 @@ import { principalFields } from "../../shared/keys-wire.ts";
 import { lazily } from "../../shared/lazily.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { Keyring } from "./api-keys.ts";
-import { unauthenticated, type BearerKind } from "./authenticate.ts";
+import type { Keyring, KeyBound } from "./api-keys.ts";
+import { unauthenticated } from "./authenticate.ts";
 import { principalOf } from "./claims.ts";
 
 /**
@@ -38,7 +38,9 @@ const claimsSchema = lazily(() => {
 
 export type WidgetClaims = z.infer<ReturnType<typeof claimsSchema>>;
 
-export interface WidgetTokens extends BearerKind {
+const FORM = /^qw_([A-Za-z0-9_-]{1,8000})\.([A-Za-z0-9_-]{43})$/;
+
+export interface WidgetTokens extends KeyBound {
   /** @throws QuaysideError `not_configured` without a secret, `invalid_request` for more groups than a header holds. */
   readonly mint: (claims: Omit<WidgetClaims, "id">) => Promise<string>;
 }
@@ -72,6 +74,10 @@ export function widgetTokens({ secret, keyring, now }: WidgetTokenSettings): Wid
       });
     },
     takes: (token) => token.startsWith("qw_"),
+    keyOf(token) {
+      const body = FORM.exec(token)?.[1];
+      return body === undefined ? undefined : claimsIn(body).key;
+    },
     async verify(token, request) {
       const claims = await read(token, signingKey);
       if (!claims || claims.exp * 1000 <= now()) throw unauthenticated("The token is not valid.");
@@ -92,12 +98,16 @@ function principal({ subject, groups, attributes }: WidgetClaims, tenant: string
 
 /** The claims of a token whose signature holds. */
 async function read(token: string, key: () => Promise<CryptoKey>): Promise<WidgetClaims | undefined> {
-  const [, body, sent] = /^qw_([A-Za-z0-9_-]{1,8000})\.([A-Za-z0-9_-]{43})$/.exec(token) ?? [];
+  const [, body, sent] = FORM.exec(token) ?? [];
   if (body === undefined || sent === undefined) return undefined;
   const signature = decode(sent);
   // Compared again as text: the last character has spare bits, and a token has one spelling.
   const holds = await crypto.subtle.verify("HMAC", await key(), signature, bytesOf(body));
   if (!holds || base64url(signature) !== sent) return undefined;
+  return claimsIn(body);
+}
+
+function claimsIn(body: string): WidgetClaims {
   return claimsSchema().parse(JSON.parse(new TextDecoder().decode(decode(body))));
 }
 

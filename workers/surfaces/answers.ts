@@ -169,7 +169,7 @@ async function ownRecord(
 
 async function handleReplay(deps: AnswersDeps, call: Call): Promise<Response> {
   const { request, params } = call;
-  const { principal, admission, limits, leave } = await enter(deps, request);
+  const { principal, admission, limits, signal: left, leave } = await enter(deps, request);
   try {
     requireAsk(principal);
     const body = parseBody(replayBody, await readJson(request, limits.bodyBytes));
@@ -194,6 +194,7 @@ async function handleReplay(deps: AnswersDeps, call: Call): Promise<Response> {
     const answer = await wholeAnswer({
       ask: (signal) => deps.askFrom(evidence)(question, principal, signal),
       call,
+      signal: left,
       timeoutMs: limits.totalTimeoutMs,
       closed: () => undefined,
     });

@@ -73,7 +73,7 @@ export function compareSurface(deps: CompareDeps): Surface {
 
 async function handleCompare(deps: CompareDeps, call: Call): Promise<Response> {
   const { request } = call;
-  const { principal, admission, limits, leave } = await enter(deps, request);
+  const { principal, admission, limits, signal: left, leave } = await enter(deps, request);
   try {
     requireAsk(principal);
     const body = parseBody(compareBody, await readJson(request, limits.bodyBytes));
@@ -81,7 +81,7 @@ async function handleCompare(deps: CompareDeps, call: Call): Promise<Response> {
     const topK = body.top_k ?? DEFAULT_TOP_K;
     const timeoutMs = body.stream === true ? limits.streamTimeoutMs : limits.totalTimeoutMs;
     const gone = new AbortController();
-    const signal = AbortSignal.any([request.signal, gone.signal, AbortSignal.timeout(timeoutMs)]);
+    const signal = AbortSignal.any([left, gone.signal, AbortSignal.timeout(timeoutMs)]);
     const since = performance.now();
     const evidence = await deps.retrieve(
       { text: standalone(body.question, []), topK, tables: body.tables, rowsOnly: false },

@@ -142,7 +142,7 @@ export function httpSurface(deps: HttpDeps): Surface {
 
 async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
   const { request } = call;
-  const { principal, limits, leave } = await enter(deps, request);
+  const { principal, limits, signal: left, leave } = await enter(deps, request);
   try {
     const format = formatOf(request.headers.get("accept"));
     const body = parseBody(schemas().ask, await readJson(request, limits.bodyBytes));
@@ -151,6 +151,7 @@ async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
     const asking: Asking = {
       ask: (signal) => deps.ask(question, principal, signal),
       call,
+      signal: left,
       timeoutMs: streaming ? limits.streamTimeoutMs : limits.totalTimeoutMs,
       closed: leave,
     };
@@ -165,7 +166,7 @@ async function handleAsk(deps: HttpDeps, call: Call): Promise<Response> {
 
 async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
   const { request } = call;
-  const { principal, admission, limits, leave } = await enter(deps, request);
+  const { principal, admission, limits, signal, leave } = await enter(deps, request);
   try {
     if (formatOf(request.headers.get("accept")) === "stream") throw notAcceptable();
     requireAsk(principal);
@@ -180,7 +181,7 @@ async function handleSearch(deps: HttpDeps, call: Call): Promise<Response> {
         rowsOnly: true,
       },
       admission,
-      AbortSignal.any([request.signal, AbortSignal.timeout(limits.totalTimeoutMs)]),
+      AbortSignal.any([signal, AbortSignal.timeout(limits.totalTimeoutMs)]),
     );
     return Response.json({ matches: found.map(matchJson), generation: admission.generation });
   } finally {

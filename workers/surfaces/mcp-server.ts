@@ -96,7 +96,7 @@ export function answerMessage(
 ): Promise<Response> {
   const gone = new AbortController();
   const timeout = AbortSignal.timeout(caller.limits.totalTimeoutMs);
-  const signal = AbortSignal.any([call.request.signal, gone.signal, timeout]);
+  const signal = AbortSignal.any([caller.signal, gone.signal, timeout]);
   return respond(serverOf(deps, call, caller, signal), {
     headers: call.request.headers,
     body: message,

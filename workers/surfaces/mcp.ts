@@ -69,13 +69,21 @@ async function handle(deps: McpDeps, call: Call): Promise<Response> {
   let leave = nothing;
   try {
     const caller = await enter({ ...deps, limiter: UNCOUNTED }, call.request);
+    ({ leave } = caller);
     requireAsk(caller.principal);
     const message = await readJson(call.request, caller.limits.bodyBytes);
     // The protocol has had none since 2025-06-18; a list would also be many calls for the price of one.
-    if (Array.isArray(message)) return rpcError(400, -32_600, "Batches are not taken.");
+    if (Array.isArray(message)) {
+      leave();
+      return rpcError(400, -32_600, "Batches are not taken.");
+    }
     const { success, data } = methodOf.safeParse(message);
     if (success && COUNTED.includes(data.method)) {
-      leave = deps.limiter.enter(caller.principal, caller.limits);
+      const left = deps.limiter.enter(caller.principal, caller.limits);
+      leave = () => {
+        caller.leave();
+        left();
+      };
     }
     const { answerMessage } = await import("./mcp-server.ts");
     return await answerMessage(deps, call, caller, message, leave);

@@ -73,6 +73,7 @@ export function completeChat(deps: OpenaiDeps, call: Call): Promise<Response> {
     const asking: Asking = {
       ask: (signal) => deps.ask(question, caller.principal, signal),
       call,
+      signal: caller.signal,
       timeoutMs: streaming ? caller.limits.streamTimeoutMs : caller.limits.totalTimeoutMs,
       closed: caller.leave,
     };

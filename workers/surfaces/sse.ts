@@ -115,6 +115,8 @@ export interface Asking {
   /** Asks; `signal` ends the work. */
   readonly ask: (signal: AbortSignal) => AsyncIterable<AnswerEvent>;
   readonly call: Call;
+  /** Of the caller, as `enter` gives it. */
+  readonly signal: AbortSignal;
   readonly timeoutMs: number;
   /** The answer is over, however it ended. Not called when nothing but an exception comes of the request. */
   readonly closed: () => void;
@@ -125,12 +127,12 @@ export interface Asking {
  * @throws what `ask` throws.
  */
 export async function streamAnswer(
-  { ask, call, timeoutMs, closed }: Asking,
+  { ask, call, signal: left, timeoutMs, closed }: Asking,
   wire: Wire,
   host: Pick<Host, "log">,
 ): Promise<Response> {
   const gone = new AbortController();
-  const signal = AbortSignal.any([call.request.signal, gone.signal, AbortSignal.timeout(timeoutMs)]);
+  const signal = AbortSignal.any([left, gone.signal, AbortSignal.timeout(timeoutMs)]);
   const events = ask(signal)[Symbol.asyncIterator]();
   const first = await events.next();
   if (first.done === true) throw new QuaysideError("internal", "An answer without events.");
@@ -147,8 +149,8 @@ export async function streamAnswer(
 }
 
 /** The same, whole. @throws what `ask` throws. */
-export async function wholeAnswer({ ask, call, timeoutMs, closed }: Asking): Promise<Answer> {
-  const signal = AbortSignal.any([call.request.signal, AbortSignal.timeout(timeoutMs)]);
+export async function wholeAnswer({ ask, signal: left, timeoutMs, closed }: Asking): Promise<Answer> {
+  const signal = AbortSignal.any([left, AbortSignal.timeout(timeoutMs)]);
   for await (const event of ask(signal)) {
     if (event.type !== "done") continue;
     closed();

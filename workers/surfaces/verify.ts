@@ -63,11 +63,11 @@ export function verifySurface(deps: VerifyDeps): Surface {
 }
 
 async function handleVerify(deps: VerifyDeps, { request }: Call): Promise<Response> {
-  const { principal, admission, limits, leave } = await enter(deps, request);
+  const { principal, admission, limits, signal: left, leave } = await enter(deps, request);
   try {
     requireAsk(principal);
     const body = parseBody(verifyBody, await readJson(request, limits.bodyBytes));
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(limits.totalTimeoutMs)]);
+    const signal = AbortSignal.any([left, AbortSignal.timeout(limits.totalTimeoutMs)]);
     let evidence: readonly Evidence[];
     if (body.question !== undefined && body.ids === undefined) {
       requireLength(body.question, limits.questionChars);
