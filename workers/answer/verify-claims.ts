@@ -49,16 +49,31 @@ export function makeClaimChecker(evidence: readonly Evidence[], question: string
   const rows = rowTextsOf(evidence);
   const asked = makeRowText(() => question);
 
+  const anyOf = (indices: Iterable<number>, found: (row: RowText) => boolean): boolean => {
+    for (const i of indices) {
+      const row = rows[i];
+      if (row && found(row)) return true;
+    }
+    return false;
+  };
   const claim = (kind: ClaimKind, found: (row: RowText) => boolean): Claim => ({
     kind,
-    heldBy(indices) {
-      for (const i of indices) {
-        const row = rows[i];
-        if (row && found(row)) return true;
-      }
-      return kind === "name" && found(asked);
-    },
+    heldBy: (indices) => anyOf(indices, found),
   });
+
+  /** The claim of a word with a capital; undefined for vocabulary that is in no row. What is looked up first costs least. */
+  const nameOf = (raw: string, word: string, stem: string): Claim | undefined => {
+    const whole = ({ text }: RowText): boolean => holdsWhole(text, word);
+    const begun = ({ text }: RowText): boolean => holdsPrefix(text, stem);
+    let name: boolean | undefined;
+    const isName = (): boolean => (name ??= isNameLike(raw, word));
+    if (!whole(asked) && !anyOf(rows.keys(), whole) && !isName()) return undefined;
+    return {
+      kind: "name",
+      heldBy: (indices) =>
+        whole(asked) || anyOf(indices, whole) || !isName() || begun(asked) || anyOf(indices, begun),
+    };
+  };
 
   /** The claims of a word with digits: one, or one for each part of a range. */
   const withDigits = (original: string): readonly Claim[] => {
@@ -80,12 +95,12 @@ export function makeClaimChecker(evidence: readonly Evidence[], question: string
     const separators = token.replace(/[\d.,\s%€£$+]/g, "").length;
     const kind = separators > 0 && !/\d\p{L}*$/u.test(token) ? "identifier" : "number";
     return parts.map((part) => {
-      const mentions = numbersOf(part);
-      return claim(
-        kind,
-        (row) =>
-          isLiteral(row) || (mentions.length > 0 && mentions.every((m) => hasNumber(row.numbers, m, part))),
-      );
+      let mentions: ReturnType<typeof numbersOf> | undefined;
+      const isNumber = ({ numbers }: RowText): boolean => {
+        mentions ??= numbersOf(part);
+        return mentions.length > 0 && mentions.every((mention) => hasNumber(numbers, mention, part));
+      };
+      return claim(kind, (row) => isLiteral(row) || isNumber(row));
     });
   };
 
@@ -101,8 +116,9 @@ export function makeClaimChecker(evidence: readonly Evidence[], question: string
     }
     for (const token of tokensWithDigits(rest)) yield* withDigits(token);
     for (const { raw, folded: word, stem } of wordsOf(rest)) {
-      if (!/^\p{Lu}/u.test(raw) || word.length < 3 || /\d/.test(word) || !isNameLike(raw, word)) continue;
-      yield claim("name", ({ text }) => holdsWhole(text, word) || holdsPrefix(text, stem));
+      if (!/^\p{Lu}/u.test(raw) || word.length < 3 || /\d/.test(word)) continue;
+      const name = nameOf(raw, word, stem);
+      if (name) yield name;
     }
   }
 
