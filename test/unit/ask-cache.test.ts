@@ -220,6 +220,22 @@ describe("ask: the evidence cache", () => {
     expect((await tell(world, { model: "b/two" })).answer?.cache).toBe("miss");
   });
 
+  it("takes a relative date for another question on the next day, on both levels, and tells the model which day it is", async () => {
+    const model = saying(GOOD);
+    const world = makeWorld({ "a/one": model });
+    const question = { text: "Is the east berth closed today?" };
+    const caches: (string | undefined)[] = [];
+    for (const hours of [0, 20, 4]) {
+      world.now += hours * 3_600_000;
+      for (const generation of [4, 5]) {
+        world.admission = { ...ADMISSION, generation };
+        caches.push((await tell(world, question)).answer?.cache);
+      }
+    }
+    expect(caches).toEqual(["miss", "evidence", "exact", "exact", "miss", "evidence"]);
+    expect(model.requests.map(({ today }) => today)).toEqual(["2026-11-23", "2026-11-24"]);
+  });
+
   it("serves what was asked for as cached only", async () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
     await tell(world);
