@@ -99,14 +99,17 @@ async function openPair(seed: number, kind: "embedded" | "pinecone") {
 }
 type Pair = Awaited<ReturnType<typeof openPair>>;
 
-/** Texts that are staged or served. */
+/**
+ * Texts that are staged or served. Those whose vectors an outside index has not confirmed were in flight: the registry does not
+ * keep their vectors, so they are embedded again.
+ */
 function textsOf(dump: readonly string[]): ReadonlySet<string> {
   return new Set(
     dump.flatMap((line) => {
-      const parsed: unknown = line.startsWith("{") ? JSON.parse(line) : undefined;
-      const text: unknown =
-        typeof parsed === "object" && parsed !== null ? Reflect.get(parsed, "text") : undefined;
-      return typeof text === "string" ? [text] : [];
+      const parsed: { readonly text?: unknown; readonly state?: string } = line.startsWith("{")
+        ? JSON.parse(line)
+        : {};
+      return typeof parsed.text === "string" && parsed.state !== "pending" ? [parsed.text] : [];
     }),
   );
 }

@@ -32,10 +32,11 @@ export class Shard extends RealShard {
     const lines = sql
       .exec<{ chunk: number | null; [column: string]: SqlStorageValue }>(
         `SELECT t.name AS tbl, r.row, r.view, r.version, c.id AS class, r.title, r.cells, r.url, r.changed_at, r.chunks,
-           CASE WHEN r.gen_from > ? THEN 'staged' WHEN r.gen_to = ? THEN 'served' ELSE 'ended' END AS state,
+           CASE WHEN w.rec IS NOT NULL THEN 'pending' WHEN r.gen_from > ? THEN 'staged' WHEN r.gen_to = ? THEN 'served' ELSE 'ended' END AS state,
            e.no AS chunk, e.n, e.live, e.french, p.text
          FROM rec r JOIN tbl t ON t.no = r.tbl JOIN class c ON c.no = r.class
            LEFT JOIN entry e ON e.rec = r.no LEFT JOIN passage p ON p.no = e.no
+           LEFT JOIN pending w ON w.rec = r.no
          WHERE r.gen_to = ?`,
         readMeta(sql).generation,
         NEVER,
