@@ -63,7 +63,7 @@ interface Waiting {
 
 /** Rows, texts and vectors of one call, about: all calls under way, and the rows that wait for them, are in memory. */
 const CALL_BYTES = 6 * 1024 * 1024;
-const TEXT_BYTES = 2500;
+const TEXT_BYTES = 4000;
 
 /** Memory for texts embedded earlier in the run, vectors and texts together, in each of two generations. */
 const CACHE_BYTES = 8 * 1024 * 1024;

@@ -119,7 +119,7 @@ export type Slice =
 
 const SLICE_BATCHES = 1_000_000;
 /** Embedding calls under way at most: each holds its texts' vectors and their answer. */
-const MOST_CALLS = 8;
+const MOST_CALLS = 6;
 /** Least that `render` cuts to. */
 const MIN_CHUNK_TOKENS = 64;
 const ABANDON_MS = 5000;
