@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync, statSync } from "node:fs";
+import * as nodeModule from "node:module";
+import { fileURLToPath } from "node:url";
 
 /** Starts the CLI: its bundle (`npm run build`) while nothing that it was made of is newer, else the sources. */
 const root = new URL("../", import.meta.url);
@@ -14,4 +16,6 @@ function bundleIsFresh() {
   }
 }
 
+// Compiled code is kept beside the bundle, where Node can (22.1 on) and the folder may be written.
+nodeModule.enableCompileCache?.(fileURLToPath(new URL("dist/compiled", root)));
 await import(bundleIsFresh() ? new URL("dist/cli.mjs", root).href : "./cli.ts");

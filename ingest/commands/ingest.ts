@@ -11,6 +11,7 @@ import { runIngest, type IngestReport, type Progress } from "../pipeline/run.ts"
 import type { ColumnDrift } from "../pipeline/drift.ts";
 import type { Failure } from "../pipeline/rows.ts";
 import { openEmbedder, openIndex, tenantOf, withSources, type SourceOf } from "../registry.ts";
+import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
@@ -117,6 +118,7 @@ export async function ingestOnce(options: IngestOnceOptions): Promise<IngestResu
           },
         },
         maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? options.token,
+        hasher: nodeHasher(),
         now: () => host.now(),
         wait: sleep,
         log: (event) => host.log(event),

@@ -3,6 +3,7 @@ import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { indexName } from "../../shared/space.ts";
 import { planIngest, type IngestPlan } from "../pipeline/plan.ts";
 import { openEmbedder, withSources, openIndex, tenantOf } from "../registry.ts";
+import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
@@ -47,6 +48,7 @@ export const command: Command = {
           writeUnitBytes: index?.writeUnitBytes,
           registry,
           maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? token,
+          hasher: nodeHasher(),
           now: () => host.now(),
         },
       ),

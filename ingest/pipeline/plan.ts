@@ -43,7 +43,10 @@ export interface PlannedStop {
   readonly message: string;
 }
 
-export type PlanDeps = Pick<IngestDeps, "sourceOf" | "embedder" | "indexKind" | "maskKey" | "now"> & {
+export type PlanDeps = Pick<
+  IngestDeps,
+  "sourceOf" | "embedder" | "indexKind" | "maskKey" | "hasher" | "now"
+> & {
   /** Of the outside index; see the port. */
   readonly writeUnitBytes?: number | undefined;
   /** Only asked what it knows. */
@@ -78,7 +81,7 @@ export async function planIngest(
   for (const table of tables) {
     const { rows: expected, bytes } = await table.source.estimate(table.shape, signal);
     const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
-    const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
+    const reader = makeRowReader({ ...deps, table, names, tally, classes });
     const known = makeKnownRows({ full: options.full === true });
     for await (const page of deps.registry.known(run, table.name, signal)) known.learn(page);
     const scan = newScan(table.name, erased);

@@ -5,7 +5,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { EvidenceCell } from "../../shared/ports/evidence.ts";
 import type { AccessClass } from "../../shared/ports/registry.ts";
 import type { Cell, Row } from "../../shared/ports/source.ts";
-import { makeHasher } from "../../shared/sha256.ts";
+import { makeHasher, type Hasher } from "../../shared/sha256.ts";
 import { cellText, cleanCell, readable, type Tally } from "./cells.ts";
 import type { Names } from "./lookup.ts";
 import { redactCell, redactText } from "./redact.ts";
@@ -89,6 +89,8 @@ export interface RowReaderOptions {
   readonly tally: Tally;
   /** Keys the masks `hash` and `tokenise`; undefined where no column needs it. */
   readonly maskKey: string | undefined;
+  /** See `IngestDeps.hasher`. */
+  readonly hasher?: Hasher;
   /** Classes made so far in this run, by canonical label; shared by its tables. */
   readonly classes: Map<string, AccessClass>;
 }
@@ -96,7 +98,7 @@ export interface RowReaderOptions {
 /** @throws QuaysideError `config_invalid` when a column is masked by hash or tokenised and there is no key. */
 export function makeRowReader(options: RowReaderOptions): RowReader {
   const { table, names, tally, maskKey, classes } = options;
-  const hasher = makeHasher();
+  const { hasher = makeHasher() } = options;
   const keyMasks = table.config.key.map((name) => {
     const { mask, token } = table.config.columns?.[name] ?? {};
     return { mask, token };

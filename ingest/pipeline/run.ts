@@ -12,6 +12,7 @@ import type {
 } from "../../shared/ports/registry.ts";
 import type { Source } from "../../shared/ports/source.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
+import type { Hasher } from "../../shared/sha256.ts";
 import { isDense, spaceOf } from "../../shared/space.ts";
 import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead } from "./checkpoint.ts";
 import { CHUNK_TOKENS } from "./chunk.ts";
@@ -43,6 +44,8 @@ export interface IngestDeps {
   readonly registry: Registry;
   /** Keys the masks `hash` and `tokenise`. */
   readonly maskKey: string | undefined;
+  /** Hashes rows; default `shared/sha256.ts`, which runs everywhere and takes several times as long as a machine's own. */
+  readonly hasher?: Hasher;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   /** Rejects with `cancelled` once the signal aborts. */
@@ -210,7 +213,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       const asOf = new Date(deps.now()).toISOString();
       const { rows: expected } = await table.source.estimate(table.shape, signal);
       const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
-      const reader = makeRowReader({ table, names, tally, maskKey: deps.maskKey, classes });
+      const reader = makeRowReader({ ...deps, table, names, tally, classes });
       const known = makeKnownRows({ full: options.full === true, saved: open?.known });
       // Told again after a pause: what a slice that was killed has staged is then known too.
       for await (const page of registry.known(run, table.name, signal)) known.learn(page);

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
+import { nodeHasher } from "../../ingest/node-hasher.ts";
 import { hash128 } from "../../shared/ids.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 
@@ -8,6 +9,21 @@ it("hashes every text as WebCrypto does, whatever was hashed before", async () =
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "binary", maxLength: 300 }), async (text) => {
       expect(hasher.hash128(text)).toBe(await hash128(text));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it("hashes by the machine's own means to the same", async () => {
+  const native = nodeHasher();
+  const own = makeHasher();
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: "binary", maxLength: 300 }), async (text) => {
+      expect([native.hash256(text), native.hash128(text), native.bytes]).toEqual([
+        own.hash256(text),
+        await hash128(text),
+        own.bytes,
+      ]);
     }),
     { numRuns: 300 },
   );
