@@ -61,4 +61,14 @@ describe("an app in several workspaces", () => {
     await ask("T03", "U1");
     expect(stub.messages.map(({ team }) => team)).toEqual(["T01"]);
   });
+
+  it("says in which workspace its token ended", async () => {
+    await world.event({ type: "app_uninstalled" }, { team_id: "T02" });
+    stub.fault({ mode: "token_revoked" });
+    await ask("T02", "U2");
+    expect(world.logs.slice(0, 2)).toMatchObject([
+      { event: "slack-uninstalled", team: "T02", kind: "app_uninstalled" },
+      { event: "slack-refused", team: "T02", code: "token_revoked" },
+    ]);
+  });
 });

@@ -112,8 +112,8 @@ export function makeSlackApi(host: Host): SlackApi {
       if (parsed.data.ok) return { ok: true, body: parsed.data };
       const error = /^[a-z_]{1,60}$/.exec(parsed.data.error ?? "")?.[0] ?? "unknown";
       if (REVOKED.has(error)) {
-        host.log({ level: "error", event: "slack-refused", method, code: error });
-        throw new QuaysideError("platform_rejected", `Slack refuses the app's token (${error}).`);
+        host.log({ level: "error", event: "slack-refused", team, method, code: error });
+        throw new QuaysideError("platform_rejected", `Slack refuses the app's token of ${team} (${error}).`);
       }
       if (error === "ratelimited") throw new QuaysideError("rate_limited", "Slack is limiting our calls.");
       return { ok: false, error };

@@ -77,12 +77,12 @@ async function takeEvent(deps: SlackDeps, body: string, signal: AbortSignal): Pr
   const envelope = parse(envelopeSchema, parseJson(body));
   if (envelope.type === "url_verification") return new Response(envelope.challenge ?? "");
   if (envelope.type === "app_rate_limited") {
-    deps.host.log({ level: "warn", event: "slack-events-limited" });
+    deps.host.log({ level: "warn", event: "slack-events-limited", team: envelope.team_id });
     return new Response();
   }
   const event = envelope.event?.type;
   if (event === "tokens_revoked" || event === "app_uninstalled") {
-    deps.host.log({ level: "error", event: "slack-uninstalled", kind: event });
+    deps.host.log({ level: "error", event: "slack-uninstalled", team: envelope.team_id, kind: event });
     return new Response();
   }
   return take(deps, envelope.team_id, workOfEvent(envelope), signal);
