@@ -57,6 +57,32 @@ describe.skipIf(!haveChromium())("console's pages", () => {
     expect(await page.locator(".outlet").isVisible()).toBe(false);
   });
 
+  test.each([1280, 320])("nothing moves while a page %i px wide loads", async (width) => {
+    const page = await visitAt("/");
+    await page.setViewportSize({ width, height: 700 });
+    for (const [address, there] of [
+      ["/?still", ".example"],
+      ["/?still=2#/tables", ".record"],
+      ["/?still=3#/models", ".choices .option"],
+    ] as const) {
+      await page.goto(new URL(address, pages.api.url).href);
+      await page.locator(there).first().waitFor();
+      const moved = await page.evaluate(
+        () =>
+          new Promise<number>((resolve) => {
+            let sum = 0;
+            const observer = new PerformanceObserver((list) => {
+              for (const entry of list.getEntries()) sum += Number(Reflect.get(entry, "value"));
+            });
+            observer.observe({ type: "layout-shift", buffered: true });
+            requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+          }),
+      );
+      // The menu of models is a few pixels narrower before the one who asks is named.
+      expect(moved).toBeLessThan(0.03);
+    }
+  });
+
   describe("side by side", () => {
     test("asks as two people, and shows at a glance which rows differ", async () => {
       pages.api.answer = ({ user }) =>

@@ -325,6 +325,7 @@ function start(): void {
     conversation.show();
   }
   render();
+  document.body.classList.add("started");
   void load();
 }
 
