@@ -361,6 +361,14 @@ describe.skipIf(!haveChromium())("console's pages", () => {
         .toEqual([{}, { tables: ["incidents"], full: true }]);
     });
 
+    test("are open to a key that may do nothing else", async () => {
+      const page = await visitAt("/#/runs");
+      await page.locator(".outlet h1").waitFor();
+      await useKey(page, "qk_ingest_secret");
+      await page.locator(".run").first().waitFor();
+      expect(await page.locator(".menu.who strong").textContent()).toBe("qk_ingest (key)");
+    });
+
     test("tell why one failed", async () => {
       const page = await asOperator("/#/runs");
       expect(await page.locator(".run.failed .why").textContent()).toBe("The source is away.");

@@ -2,7 +2,7 @@ import { send } from "./api.ts";
 import type { App, Page } from "./app.ts";
 import { dataPage, emptyView, load } from "./data-page.ts";
 import { button, type Child, fact, h, icon } from "./dom.ts";
-import { type Context, count, duration, moment } from "./format.ts";
+import { ago, type Context, count, duration, stamp } from "./format.ts";
 import { runStart } from "./run-start.ts";
 import { stateTag, tag } from "./signs.ts";
 import { type Counts, readRuns, type Run } from "./wire-pages.ts";
@@ -82,7 +82,11 @@ function runView(run: Run, context: Context, cancel: (run: Run) => void): HTMLEl
     h(
       "dl",
       { class: "figures" },
-      fact(texts.requested, moment(run.requestedAt, language)),
+      fact(
+        texts.requested,
+        stamp(run.requestedAt, language),
+        h("span", { class: "soft below" }, ago(run.requestedAt, language)),
+      ),
       fact(lasting, lasted),
       fact(
         texts.read,
