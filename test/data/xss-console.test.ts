@@ -1,44 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { haveChromium, launchChromium, openPage, type Watched } from "../browser/chromium.ts";
-import { startStubApi, type StubApi } from "../browser/stub-api.ts";
+import { describe, expect, test } from "vitest";
+import { haveChromium } from "../browser/chromium.ts";
+import { pagesUnderTest } from "../browser/pages.ts";
 import { citation, run, steps } from "../browser/stub-data.ts";
-
-const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const file = join(
-  process.env["QUAYSIDE_DATA"] ?? join(root, "../shared/data"),
-  "adversarial/xss-strings.jsonl",
-);
-
-function hostileStrings(): readonly { readonly id: string; readonly text: string }[] {
-  if (!existsSync(file)) {
-    process.stderr.write(
-      `\nSKIPPED: hostile strings were NOT tried on the console: no ${file}; set QUAYSIDE_DATA.\n\n`,
-    );
-    return [];
-  }
-  const lines = readFileSync(file, "utf8")
-    .split("\n")
-    .filter((line) => line !== "");
-  return lines.flatMap((line) => {
-    const entry: unknown = JSON.parse(line);
-    if (typeof entry !== "object" || entry === null) return [];
-    const { id, text } = { id: "", text: "", ...entry };
-    return [{ id, text }];
-  });
-}
-
-/** As many strings as one answer cites. */
-const BATCH = 12;
-
-const STRINGS = hostileStrings();
-const BATCHES = Array.from({ length: Math.ceil(STRINGS.length / BATCH) }, (_, n) => {
-  const strings = STRINGS.slice(n * BATCH, (n + 1) * BATCH);
-  return { strings, name: `${strings[0]?.id} to ${strings.at(-1)?.id}` };
-});
+import { BATCHES, hostileAnswer, STRINGS } from "./xss.ts";
 
 /** What answers and rows are built from; anything else came out of a hostile string. */
 const EXPECTED = new Set(
@@ -54,42 +18,20 @@ const PAGES_MADE_OF = new Set([
 ]);
 
 describe.skipIf(STRINGS.length === 0 || !haveChromium())("hostile strings in the console", () => {
-  let browser: Browser;
-  let api: StubApi;
-  let watched: Watched;
+  // Dialogs, errors, other hosts and violations of the content policy fail the test.
+  const pages = pagesUnderTest();
 
-  beforeAll(async () => {
-    api = await startStubApi();
-    browser = await launchChromium();
-    watched = await openPage(browser, api.url);
-  });
-  afterAll(async () => {
-    await browser.close();
-    await api.stop();
-  });
-
-  test.each(BATCHES)("$name are inert wherever they arrive", async ({ strings }) => {
-    const { page, trouble } = watched;
-    const texts = strings.map(({ text }) => text);
-    const rows = texts.map((text, i) =>
-      citation(i + 1, {
-        table: text,
-        title: text,
-        excerpt: text,
-        url: text,
-        key: { id: text },
-        cells: [{ column: text, value: text }],
-      }),
-    );
-    const said = texts.map((text, i) => `${text}\n\nIt is so [${i + 1}].`).join("\n\n");
+  test.each(BATCHES)("$name are inert wherever they arrive", async ({ texts }) => {
+    const { said, citations } = hostileAnswer(texts);
     const whole = texts.join("\n");
-    api.answer = () =>
+    pages.api.answer = () =>
       steps(said, {
-        citations: rows,
+        citations,
         model: whole,
         route: { requested: "auto", why: whole },
         verification: { checked: 1, supported: 0, removed: texts.map((text) => ({ text, why: text })) },
       });
+    const page = await pages.visit();
     await page.locator("#question").fill(whole.slice(0, 3000));
     await page.locator("#question").press("Enter");
     await page.locator('.turn[data-phase="done"]').waitFor();
@@ -114,18 +56,14 @@ describe.skipIf(STRINGS.length === 0 || !haveChromium())("hostile strings in the
         links: elements.flatMap((element) => (element instanceof HTMLAnchorElement ? [element.href] : [])),
       };
     });
-    expect(trouble).toEqual([]);
     expect(seen.tags.filter((tag) => !EXPECTED.has(tag))).toEqual([]);
     expect(seen.handlers).toEqual([]);
     expect(seen.links.filter((link) => !/^https?:\/\//.test(link))).toEqual([]);
     expect(seen.shown).toEqual(texts.map((text) => [text, text, text]));
-    await page.keyboard.press("Escape");
-    await page.locator("#restart").click();
   });
 
   test("are inert on every page beside the conversation", async () => {
-    const { page, trouble } = watched;
-    const texts = STRINGS.map(({ text }) => text);
+    const texts = STRINGS;
     const rows = texts.map((text, i) =>
       citation(0, { id: `t:${i}`, table: text, title: text, key: { id: text }, cells: [] }),
     );
@@ -156,10 +94,9 @@ describe.skipIf(STRINGS.length === 0 || !haveChromium())("hostile strings in the
       },
       "/v1/models": { models: texts.map((text) => ({ id: text, available: false, why_not: text })) },
     };
-    api.answer = () => steps("So it is.", { citations: [] });
-    for (const [path, body] of Object.entries(says)) api.says.set(path, body);
-    await page.goto(`${api.url}/?hostile`);
-    await page.locator("body.loaded").waitFor();
+    pages.api.answer = () => steps("So it is.", { citations: [] });
+    for (const [path, body] of Object.entries(says)) pages.api.says.set(path, body);
+    const page = await pages.visit();
     await page.locator(".menu.who .opener").click();
     await page.locator("#menu-who button").last().click();
     await page.locator("#key").fill("qk_op_secret");
@@ -190,11 +127,10 @@ describe.skipIf(STRINGS.length === 0 || !haveChromium())("hostile strings in the
       });
       expect(seen.tags.filter((tag) => !PAGES_MADE_OF.has(tag))).toEqual([]);
       expect([seen.handlers, seen.links]).toEqual([[], []]);
-      const texts = await page.locator(element).allTextContents();
+      const shownTexts = await page.locator(element).allTextContents();
       if (name !== "budgets") {
-        expect(new Set(texts)).toEqual(new Set(STRINGS.map(({ text }) => text)));
+        expect(new Set(shownTexts)).toEqual(new Set(STRINGS));
       }
     }
-    expect(trouble).toEqual([]);
   });
 });

@@ -1,40 +1,20 @@
 import { describe, expect, test } from "vitest";
-import * as z from "zod/mini";
 import { haveChromium } from "../browser/chromium.ts";
 import { pagesUnderTest } from "../browser/pages.ts";
-import { citation, steps } from "../browser/stub-data.ts";
-import { hostile } from "./hostile.ts";
-
-/** As many strings as one answer cites. */
-const BATCH = 12;
-
-const strings = hostile("xss-strings.jsonl", z.object({ id: z.string(), text: z.string() })) ?? [];
-const batches = Array.from({ length: Math.ceil(strings.length / BATCH) }, (_, n) => {
-  const batch = strings.slice(n * BATCH, (n + 1) * BATCH);
-  return { texts: batch.map(({ text }) => text), name: `${batch[0]?.id} to ${batch.at(-1)?.id}` };
-});
+import { steps } from "../browser/stub-data.ts";
+import { BATCHES, hostileAnswer } from "./xss.ts";
 
 /** What answers and sources are built from; anything else came out of a hostile string. */
 const MADE_OF = new Set(
   "A ARTICLE BLOCKQUOTE BR BUTTON CODE DD DIV DL DT H3 LI OL P SECTION SPAN STRONG UL path svg".split(" "),
 );
 
-describe.skipIf(strings.length === 0 || !haveChromium())("hostile strings in the widget", () => {
+describe.skipIf(BATCHES.length === 0 || !haveChromium())("hostile strings in the widget", () => {
   // Dialogs, errors, other hosts and violations of the content policy fail the test.
   const pages = pagesUnderTest("/portal");
 
-  test.each(batches)("$name are inert wherever they arrive", async ({ texts }) => {
-    const citations = texts.map((text, i) =>
-      citation(i + 1, {
-        table: text,
-        title: text,
-        excerpt: text,
-        url: text,
-        key: { id: text },
-        cells: [{ column: text, value: text }],
-      }),
-    );
-    const said = texts.map((text, i) => `${text}\n\nIt is so [${i + 1}].`).join("\n\n");
+  test.each(BATCHES)("$name are inert wherever they arrive", async ({ texts }) => {
+    const { said, citations } = hostileAnswer(texts);
     pages.api.answer = () => steps(said, { citations, model: texts.join("\n") });
     const page = await pages.visit();
     await page.locator("select").selectOption("guest");

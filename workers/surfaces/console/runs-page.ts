@@ -1,3 +1,4 @@
+import type { TableCounts } from "../../../shared/ports/registry.ts";
 import { send } from "./api.ts";
 import type { App, Page } from "./app.ts";
 import { dataPage, emptyView, load } from "./data-page.ts";
@@ -5,7 +6,7 @@ import { button, type Child, fact, h, icon } from "./dom.ts";
 import { ago, type Context, count, duration, stamp } from "./format.ts";
 import { runStart } from "./run-start.ts";
 import { stateTag, tag } from "./signs.ts";
-import { type Counts, readRuns, type Run } from "./wire-pages.ts";
+import { readRuns, type Run } from "./wire-pages.ts";
 
 /** How often runs are asked for while one waits or runs, and else; in milliseconds. */
 const LIVE_MS = 2000;
@@ -48,7 +49,7 @@ function runsView(app: App, runs: readonly Run[], cancel: (run: Run) => void): C
 function runView(run: Run, context: Context, cancel: (run: Run) => void): HTMLElement {
   const { s, language } = context;
   const texts = s.pages.runs;
-  const sum = (of: (counts: Counts) => number): number => run.tables.reduce((all, c) => all + of(c), 0);
+  const sum = (of: (counts: TableCounts) => number): number => run.tables.reduce((all, c) => all + of(c), 0);
   const held = sum(({ failed }) => failed);
   const live = isLive(run);
   const from = Date.parse(run.startedAt || run.requestedAt);

@@ -1,3 +1,4 @@
+import type { TableCounts } from "../../../shared/ports/registry.ts";
 import { list, maybe, number, object, text } from "./read.ts";
 import { type Citation, readCitation, readTables, type TableInfo } from "./wire.ts";
 
@@ -93,17 +94,6 @@ export function readReceipt(input: unknown): Receipt {
   };
 }
 
-export interface Counts {
-  readonly table: string;
-  readonly read: number;
-  readonly added: number;
-  readonly changed: number;
-  readonly deleted: number;
-  readonly unchanged: number;
-  /** Rows held back: bad, or without a label. */
-  readonly failed: number;
-}
-
 export interface Run {
   readonly id: string;
   readonly state: string;
@@ -115,7 +105,7 @@ export interface Run {
   readonly generation: number | undefined;
   readonly asked: readonly string[];
   readonly full: boolean;
-  readonly tables: readonly Counts[];
+  readonly tables: readonly TableCounts[];
   readonly reason: string;
 }
 
