@@ -160,12 +160,12 @@ function configOf(sample: Config): Config {
 }
 
 export async function eventually<T>(look: () => T | undefined): Promise<T> {
-  for (const until = Date.now() + 20_000; Date.now() < until;) {
+  for (const until = Date.now() + 30_000; Date.now() < until;) {
     const found = look();
     if (found !== undefined) return found;
     await new Promise((resolve) => {
       setTimeout(resolve, 50);
     });
   }
-  throw new Error("nothing came within 20 s");
+  throw new Error("nothing came within 30 s");
 }
