@@ -5,7 +5,7 @@ import { runsOf } from "./leak.ts";
 import { cellText } from "./verify-claims.ts";
 
 /** Part of every cache key: changes with anything below that changes what a model reads, and with what may stand of its words. */
-export const PROMPT_VERSION = "prompt-2";
+export const PROMPT_VERSION = "prompt-3";
 
 /** What a model is told to write, alone on the first line, when it can't answer from the rows. */
 export const NO_EVIDENCE_LINE = "NO_EVIDENCE";
