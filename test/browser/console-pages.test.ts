@@ -456,6 +456,44 @@ describe.skipIf(!haveChromium())("console's pages", () => {
     });
   });
 
+  test("whom a sign-on vouches for is known without a key, and can be compared with the holder of one", async () => {
+    pages.api.demo = false;
+    pages.api.session = { subject: "ada@example.com", scopes: ["ask"] };
+    const page = await visitAt("/#/people");
+    expect(await page.locator("#several-said").textContent()).toBe(
+      "There is nobody to compare with yet. Use a second API key.",
+    );
+    expect(await page.locator("#sign-in").isVisible()).toBe(false);
+    await page.locator("#second-key").click();
+    await page.locator("#key").fill("qs_test");
+    await page.locator("#key").press("Enter");
+    await page.locator("#person-1 option", { hasText: "key:test (key)" }).waitFor({ state: "attached" });
+    await askSeveral(page);
+    expect(await page.locator(".column-title").allTextContents()).toEqual([
+      "ada@example.com (this browser)",
+      "key:test (key)",
+    ]);
+    expect(pages.api.asked.map(({ authorization }) => authorization ?? "the sign-on's")).toEqual(
+      expect.arrayContaining(["the sign-on's", "Bearer qs_test"]),
+    );
+  });
+
+  test("a key is kept in the tab's memory and nowhere else", async () => {
+    const page = await asOperator("/#/budgets");
+    const kept = await page.evaluate(() => [
+      JSON.stringify(localStorage),
+      JSON.stringify(sessionStorage),
+      document.cookie,
+      location.href,
+      document.querySelector<HTMLInputElement>("#key")?.value,
+      document.documentElement.outerHTML,
+    ]);
+    expect(kept.filter((place) => place?.includes("qk_op_secret"))).toEqual([]);
+    await page.reload();
+    await page.locator(".outlet .card.refused").waitFor();
+    expect(await page.locator(".menu.who strong").textContent()).toBe("Solène, port operations, Calais");
+  });
+
   describe("for every reader", () => {
     test.each(["people", "models"])("%s: no axe violation, no sideways scroll", async (name) => {
       const page = await visitAt(`/#/${name}`);

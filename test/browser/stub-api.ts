@@ -47,6 +47,8 @@ export interface StubApi {
   compared: (models: readonly string[]) => readonly (readonly [event: string, data: unknown])[];
   /** False: the demo route answers 404, and whoever has no key is unknown. */
   demo: boolean;
+  /** Whom a sign-on in front of the page vouches for, outside demo mode. */
+  session: { readonly subject: string; readonly scopes: readonly string[] } | undefined;
   /** What was sent to change something: `POST /v1/erase` and its body. */
   readonly sent: (readonly [request: string, body: unknown])[];
   /** Tokens that `/quayside-token` gives, in order; the last one again and again. Only the last one is valid. */
@@ -85,6 +87,7 @@ function fresh(): Omit<StubApi, "url" | "stop" | "reset"> {
     answer: () => steps(),
     compared,
     demo: true,
+    session: undefined,
     hangUps: 0,
     says: new Map(),
     fails: new Map(),
@@ -138,7 +141,9 @@ export async function startStubApi(): Promise<StubApi> {
     const key = authorization?.replace("Bearer ", "") ?? "";
     const known =
       authorization === undefined
-        ? stub.demo && { subject: user ?? "ops-fr", scopes: ["ask"] }
+        ? stub.demo
+          ? { subject: user ?? "ops-fr", scopes: ["ask"] }
+          : stub.session
         : (KEYS[key] ?? (stub.tokens.at(-1) === key && { subject: "portal", scopes: ["ask"] }));
     if (!known) return fail("unauthenticated", 401);
     const failing = stub.fails.get(path);

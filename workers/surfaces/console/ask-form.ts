@@ -40,7 +40,8 @@ export function askForm(app: App, options: AskFormOptions): AskForm {
   const check = (): void => {
     const { s } = app.context();
     const refusal = busy ? undefined : options.refuse();
-    said.textContent = refusal ?? "";
+    // Said once: a screen reader reads it again with every change.
+    if (said.textContent !== (refusal ?? "")) said.textContent = refusal ?? "";
     send.replaceChildren(icon(busy ? "stop" : "ask"), h("span", {}, busy ? s.stop : options.submit()));
     const off = !busy && (refusal !== undefined || box.value.trim() === "");
     send.setAttribute("aria-disabled", String(off));
