@@ -190,20 +190,25 @@ describe.each(SEEDS)(`${COUNT} kills at random moments, seed %i`, (seed) => {
   });
   afterAll(() => pair?.close());
 
-  it("leave what an ingest that was never killed leaves, and get on each time", async () => {
-    const next = random(seed);
-    let midway = 0;
-    for (let kill = 0; kill < COUNT; kill++) {
-      pair.data.change();
-      const before = textsOf(await pair.killed.dump());
-      const worker = next() < 0.5;
-      const ended = await killSometime(pair.killed, worker, next);
-      if (ended.status !== 0 && textsOf(await pair.killed.dump()).size > before.size) midway += 1;
-      await recover(pair, `kill ${kill} of the ${worker ? "Worker" : "CLI"}`);
-    }
-    // Kills that fell between two batches: rows were staged and not yet published. A few kills may all miss that.
-    if (COUNT >= 50) expect(midway).toBeGreaterThan(0);
-  });
+  it(
+    "leave what an ingest that was never killed leaves, and get on each time",
+    async () => {
+      const next = random(seed);
+      let midway = 0;
+      for (let kill = 0; kill < COUNT; kill++) {
+        pair.data.change();
+        const before = textsOf(await pair.killed.dump());
+        const worker = next() < 0.5;
+        const ended = await killSometime(pair.killed, worker, next);
+        if (ended.status !== 0 && textsOf(await pair.killed.dump()).size > before.size) midway += 1;
+        await recover(pair, `kill ${kill} of the ${worker ? "Worker" : "CLI"}`);
+      }
+      // Kills that fell between two batches: rows were staged and not yet published. A few kills may all miss that.
+      if (COUNT >= 50) expect(midway).toBeGreaterThan(0);
+    },
+    // Each is three ingests and as many starts of a Worker, on a machine that may be busy.
+    COUNT * 90_000,
+  );
 });
 
 /** Kills CLI or Worker at a moment of the part of a run that does something: from its first call of the embedder on. */
