@@ -39,18 +39,28 @@ const CHUNKS_SHIFT = 4;
 /** Words a slot: three of the key's hash, two of the version's, one of flags and chunk count. */
 const SLOT = 6;
 const MAX_CHUNKS = 0x7ff_ffff;
+/** Share of the slots that are taken before there are more of them. */
+const FULL = 0.75;
+/** Slots that are made before anything is known: an estimate may be wrong. */
+const MAX_EXPECTED = 4_000_000;
 
 /**
  * An open-addressing table of 96-bit keys. The key's hash is seeded at random for each run, so that nobody can choose row
  * keys that collide; two of a million rows do so once in 10^17 runs.
- * @param options `seed`: 32 random bits, default from the platform's generator; `full`: known rows count as changed.
+ * @param options `seed`: 32 random bits, default from the platform's generator; `full`: known rows count as changed; `expected`:
+ * rows that the table is thought to have, so that it need not grow, which takes as much memory again while it does.
  */
 export function makeKnownRows(
-  options: { readonly seed?: number; readonly full?: boolean; readonly saved?: SavedRows | undefined } = {},
+  options: {
+    readonly seed?: number;
+    readonly full?: boolean;
+    readonly saved?: SavedRows | undefined;
+    readonly expected?: number | undefined;
+  } = {},
 ): KnownRows {
   const { saved } = options;
   const seed = saved?.seed ?? options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-  let capacity = 1024;
+  let capacity = Math.max(1024, Math.ceil(Math.min(options.expected ?? 0, MAX_EXPECTED) / FULL));
   let slots = new Int32Array(capacity * SLOT);
   let used = 0;
   let rows = saved?.rows ?? 0;
@@ -79,8 +89,8 @@ export function makeKnownRows(
     used += 1;
   };
   const growIfFull = (): void => {
-    if (used < capacity * 0.7) return;
-    const size = capacity * 2;
+    if (used < capacity * FULL) return;
+    const size = Math.ceil(capacity * 1.5);
     const wider = new Int32Array(size * SLOT);
     for (let at = 0; at < slots.length; at += SLOT) {
       if (slots[at + 5] === 0) continue;
@@ -92,7 +102,7 @@ export function makeKnownRows(
   };
   if (saved) {
     used = saved.slots.length / SLOT;
-    while (used >= capacity * 0.7) capacity *= 2;
+    capacity = Math.max(capacity, Math.ceil(used / FULL) + 1);
     slots = new Int32Array(capacity * SLOT);
     for (let at = 0; at < saved.slots.length; at += SLOT) {
       const slot = saved.slots.subarray(at, at + SLOT);

@@ -82,7 +82,7 @@ export async function planIngest(
     const { rows: expected, bytes } = await table.source.estimate(table.shape, signal);
     const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
     const reader = makeRowReader({ ...deps, table, names, tally, classes });
-    const known = makeKnownRows({ full: options.full === true });
+    const known = makeKnownRows({ full: options.full === true, expected });
     for await (const page of deps.registry.known(run, table.name, signal)) known.learn(page);
     const scan = newScan(table.name, erased);
     let texts = 0;

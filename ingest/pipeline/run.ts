@@ -214,7 +214,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       const { rows: expected } = await table.source.estimate(table.shape, signal);
       const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
       const reader = makeRowReader({ ...deps, table, names, tally, classes });
-      const known = makeKnownRows({ full: options.full === true, saved: open?.known });
+      const known = makeKnownRows({ full: options.full === true, saved: open?.known, expected });
       // Told again after a pause: what a slice that was killed has staged is then known too.
       for await (const page of registry.known(run, table.name, signal)) known.learn(page);
       const read = tablesRead.get(table.name) ?? {

@@ -210,7 +210,7 @@ async function openPath(path: string, shown: string): Promise<Opened> {
     "SET GLOBAL TimeZone = 'UTC'",
     `SET memory_limit = '${MEMORY_LIMIT}'`,
     // Each thread reads ahead through buffers of its own; the pipeline is slower than one.
-    "SET threads = 2",
+    "SET threads = 1",
     `SET temp_directory = ${literal(join(tmpdir(), "quayside-duckdb"))}`,
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",

@@ -20,6 +20,15 @@ describe("makeKnownRows", () => {
     expect(known.chunksOf("t:1", "all")).toBe(2);
   });
 
+  it.each([undefined, 3, 1e12])("keeps every row, whatever the estimate was (%s)", (expected) => {
+    const known = makeKnownRows({ expected });
+    const rows = Array.from({ length: 5000 }, (_, i) => `t:${i}`);
+    known.learn(rows.map((row, i) => ({ row, view: "all", version: version(i), chunks: 1 })));
+    const again = makeKnownRows({ expected, saved: known.save() });
+    for (const [i, row] of rows.entries()) expect(again.see(row, "all", version(i))).toBe("unchanged");
+    expect([again.rows, again.unseen]).toEqual([5000, 0]);
+  });
+
   it("takes a row whose removal is staged as new when it is back", () => {
     const known = makeKnownRows();
     known.learn([{ row: "t:1", view: "all", version: "", chunks: 3 }]);
