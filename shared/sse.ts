@@ -53,16 +53,25 @@ export async function* readEvents(
 
 /** Events completed by the next piece of text; at the stream's end also the one that is still open. */
 function eventParser(): (text: string, end: boolean) => SseEvent[] {
-  let rest = "";
+  // A line whose end has not come, in the pieces in which it came: joined once, and looked through once, however many they are.
+  let pieces: string[] = [];
   let name: string | undefined;
   let data: string | undefined;
   return (text, end) => {
     const events: SseEvent[] = [];
-    const buffer = end ? `${rest}${text}\n\n` : rest + text;
+    const more = end ? `${text}\n\n` : text;
+    const endsNothing = more.indexOf("\n") < 0 && more.indexOf("\r") < 0;
+    if (endsNothing && pieces.at(-1)?.endsWith("\r") !== true) {
+      pieces.push(more);
+      return events;
+    }
+    const buffer = pieces.join("") + more;
     let at = 0;
+    let lf = buffer.indexOf("\n");
+    let cr = buffer.indexOf("\r");
     for (;;) {
-      const lf = buffer.indexOf("\n", at);
-      const cr = buffer.indexOf("\r", at);
+      if (lf >= 0 && lf < at) lf = buffer.indexOf("\n", at);
+      if (cr >= 0 && cr < at) cr = buffer.indexOf("\r", at);
       let stop = cr >= 0 && (lf < 0 || cr < lf) ? cr : lf;
       // A carriage return at the very end may be half of a pair.
       if (stop < 0 || (stop === cr && stop === buffer.length - 1)) break;
@@ -80,7 +89,7 @@ function eventParser(): (text: string, end: boolean) => SseEvent[] {
         name = line.slice(line.charCodeAt(6) === 32 ? 7 : 6);
       }
     }
-    rest = buffer.slice(at);
+    pieces = [buffer.slice(at)];
     return events;
   };
 }

@@ -1,5 +1,5 @@
 import { assert, asyncProperty, nat, uniqueArray } from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { readEvents, type SseEvent } from "../../shared/sse.ts";
 
 function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
@@ -14,16 +14,40 @@ function streamOf(chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> {
 async function eventsOf(
   chunks: readonly (string | Uint8Array)[],
   signal = new AbortController().signal,
+  maxBytes = 1000,
 ): Promise<SseEvent[]> {
   const bytes = chunks.map((chunk) => (typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk));
   const events: SseEvent[] = [];
-  for await (const batch of readEvents(streamOf(bytes), 1000, signal)) events.push(...batch);
+  for await (const batch of readEvents(streamOf(bytes), maxBytes, signal)) events.push(...batch);
   return events;
 }
 
 describe("readEvents", () => {
   it("reads name and data", async () => {
     expect(await eventsOf(["event: delta\ndata: one\n\n"])).toEqual([{ name: "delta", data: "one" }]);
+  });
+
+  it.each([
+    ["one long line in many pieces", ["data: ", ...Array<string>(300).fill("x".repeat(100)), "\n\n"]],
+    ["many lines in one piece", ["data: x\n".repeat(3000), "\n"]],
+  ])("looks through each character a few times: %s", async (_, chunks) => {
+    const spies = [vi.spyOn(String.prototype, "indexOf"), vi.spyOn(String.prototype, "slice")];
+    let looked = 0;
+    try {
+      await eventsOf(chunks, undefined, 100_000);
+      for (const { mock } of spies) {
+        for (const [i, call] of mock.calls.entries()) {
+          const text = String(mock.contexts[i]);
+          const found = mock.results[i]?.value as unknown;
+          const from = call[1] ?? 0;
+          looked +=
+            typeof found === "number" ? (found < 0 ? text.length : found) - from : String(found).length;
+        }
+      }
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+    expect(looked).toBeLessThan(10 * chunks.join("").length);
   });
 
   it("joins data lines, and takes one space after the colon only", async () => {
