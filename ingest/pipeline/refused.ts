@@ -7,6 +7,7 @@ import { holdBack, type Scan } from "./scan.ts";
 export interface RefusedRows {
   /** Counts the row as held back, once however many of its views were refused. */
   add(work: Work, scan: Scan): void;
+  has(table: string, row: string): boolean;
   /** Of a table that is read anew, from its beginning. */
   forget(table: string): void;
   /** Takes back what is staged or served of these rows; all else must be committed before. Returns the tables touched. */
@@ -39,6 +40,7 @@ export function makeRefusedRows(saved: SavedRefused = []): RefusedRows {
         reason: "not_embeddable",
       });
     },
+    has: (table, row) => byTable.get(table)?.has(row) === true,
     forget: (table) => void byTable.delete(table),
     async withdraw(registry, run, committer, signal) {
       for (const [table, rows] of byTable) {

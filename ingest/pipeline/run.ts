@@ -228,7 +228,8 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       tablesRead.set(table.name, read);
 
       try {
-        for await (const batch of changes(table, reader, known, scan, signal, pause)) {
+        const held = (row: string): boolean => refused.has(table.name, row);
+        for await (const batch of changes(table, reader, known, scan, signal, pause, held)) {
           for (const change of batch) {
             for (const work of renderChange(table, change, known, embedder)) await pool.add(work);
           }

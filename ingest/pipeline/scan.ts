@@ -56,6 +56,7 @@ export function holdBack(scan: Scan, failure: Failure): void {
 /**
  * Reads a table and yields what is new or changed against `known`, batch by batch (possibly empty ones, so that the reader
  * can report progress). Rows that can't be stored, and all rows that share a key, are counted and held back.
+ * @param refused rows of this table that were yielded, and have been held back since.
  * @param pause asked after each batch that the source can be gone on behind: true ends the reading there, `scan.after` set.
  */
 export async function* changes(
@@ -65,6 +66,7 @@ export async function* changes(
   scan: Scan,
   signal: AbortSignal,
   pause: () => boolean = () => false,
+  refused: (row: string) => boolean = () => false,
 ): AsyncIterable<readonly Change[]> {
   const { counts } = scan;
   const hasher = makeHasher();
@@ -78,9 +80,14 @@ export async function* changes(
     const before = held.views.map((view) => known.stateOf(row, view.plan.name));
     if (before.some((state) => state !== undefined) && !scan.ambiguous.has(row)) {
       // What was staged of the one met before has to be taken back.
-      counts[overall(before)] -= 1;
       scan.ambiguous.add(row);
-      fail(failure);
+      if (!refused(row)) {
+        counts[overall(before)] -= 1;
+        fail(failure);
+      } else if (overall(before) === "changed") {
+        // Counted as deleted when it was refused, and again when everything of an ambiguous row is found gone.
+        counts.deleted -= 1;
+      }
     }
     // In no order, and behind a pause, one more copy may come.
     if (copies > 1 && (scan.after !== undefined || !table.source.ordered)) scan.ambiguous.add(row);

@@ -48,6 +48,26 @@ describe("a text that the embedder refuses", () => {
     expect(registry.served("parts").map(({ row }) => row)).not.toContain("parts:3");
   });
 
+  it("counts its row once when the key is met again later", async () => {
+    const columns = { id: "number", name: "string" } as const;
+    const rows = Array.from({ length: 1100 }, (_, id) => ({ id, name: `n${id}` }));
+    const tables = { notes: { columns, rows } };
+    const { run } = bench({ config: configOf({ notes: { title: "name" } }), tables, ordered: false });
+    const embedder = picky("input_rejected", (text) => text.includes("unspeakable"));
+    rows[0] = { id: 0, name: "unspeakable" };
+    rows.push({ id: 0, name: "again" });
+    const added = await run({}, { embedder });
+    expect(counts(added, "notes")).toMatchObject({ read: 1101, added: 1099, failed: 2, deleted: 0 });
+
+    rows.splice(1100, 1);
+    rows[0] = { id: 0, name: "fine" };
+    await run();
+    rows[0] = { id: 0, name: "unspeakable" };
+    rows.push({ id: 0, name: "again" });
+    const changed = await run({}, { embedder });
+    expect(counts(changed, "notes")).toMatchObject({ changed: 0, unchanged: 1099, failed: 2, deleted: 1 });
+  });
+
   it("holds back every view of its row", async () => {
     const config = configOf({
       people: {
