@@ -3,7 +3,7 @@ import type { KnownRow } from "../../shared/ports/registry.ts";
 /** How a row's view compares with what the registry knows. `duplicate`: this run has met it before. */
 export type State = "added" | "changed" | "unchanged" | "duplicate";
 
-/** What is known of one table, as hashes: at most about 70 bytes a row, whatever its key and text. */
+/** What is known of one table, as hashes: 32 bytes a row, up to 48 where no estimate was right, whatever its key and text. */
 export interface KnownRows {
   /** Takes one page of `Registry.known`. What is told again counts as it is now, unless this run has met it. */
   learn(page: readonly KnownRow[]): void;
