@@ -33,7 +33,8 @@ export async function serveWorkerd(
   writeFileSync(file, config(port));
   const child = spawn(workerd, ["serve", file], { cwd: directory, stdio: ["ignore", "ignore", "inherit"] });
   const stop = async (): Promise<void> => {
-    if (child.exitCode !== null) return;
+    // Once killed it has no exit status, only a signal, and ends no second time.
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await ended;
