@@ -62,6 +62,8 @@ function workerd(test: TestProjectInlineConfiguration["test"]): TestProjectInlin
  */
 export default defineConfig({
   test: {
+    // One a core, where the default leaves a core idle: of two that is half.
+    maxWorkers: "100%",
     projects: [
       {
         test: {
