@@ -34,15 +34,15 @@ export interface AuditHead {
 /** The hash before the first record. */
 export const AUDIT_START = "0".repeat(43);
 
-const hasher = makeHasher();
+const hasher = lazily(makeHasher);
 
 /** How the trail names a caller: the same person always alike, and not by name. */
 export function pseudonymOf({ tenant, subject }: Pick<Principal, "tenant" | "subject">): string {
-  return hasher.hash128(`${tenant}\n${subject}`);
+  return hasher().hash128(`${tenant}\n${subject}`);
 }
 
 export function chainHash(before: string, seq: number, record: string): string {
-  return hasher.hash256(`${before}\n${seq}\n${record}`);
+  return hasher().hash256(`${before}\n${seq}\n${record}`);
 }
 
 /** The first place at which a stretch of the trail does not follow from `before`; undefined when it does. */

@@ -1,4 +1,5 @@
 import { base64url } from "./ids.ts";
+import { lazily } from "./lazily.ts";
 
 /**
  * SHA-256 (FIPS 180-4), synchronous. WebCrypto's digest is asynchronous and costs ten times as much CPU on texts of a few
@@ -53,7 +54,7 @@ function pad(buffer: Uint8Array, length: number): number {
 }
 
 function digest(data: Uint8Array, end: number, w: Int32Array, state: Int32Array): void {
-  state.set(INITIAL);
+  state.set(initial());
   for (let offset = 0; offset < end; offset += 64) {
     for (let i = 0; i < 16; i++) {
       const j = offset + i * 4;
@@ -71,6 +72,7 @@ function digest(data: Uint8Array, end: number, w: Int32Array, state: Int32Array)
 }
 
 function compress(w: Int32Array, state: Int32Array): void {
+  const k = rounds();
   let a = at(state, 0);
   let b = at(state, 1);
   let c = at(state, 2);
@@ -81,7 +83,7 @@ function compress(w: Int32Array, state: Int32Array): void {
   let h = at(state, 7);
   for (let i = 0; i < 64; i++) {
     const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + at(ROUND, i) + at(w, i)) | 0;
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + at(k, i) + at(w, i)) | 0;
     const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g;
@@ -118,5 +120,5 @@ function primes(count: number): readonly number[] {
 
 /** First 32 bits of the fractional part, as FIPS 180-4 defines its constants. */
 const fraction = (x: number): number => Math.floor((x % 1) * 2 ** 32);
-const ROUND = Int32Array.from(primes(64), (p) => fraction(Math.cbrt(p)));
-const INITIAL = Int32Array.from(primes(8), (p) => fraction(Math.sqrt(p)));
+const rounds = lazily(() => Int32Array.from(primes(64), (p) => fraction(Math.cbrt(p))));
+const initial = lazily(() => Int32Array.from(primes(8), (p) => fraction(Math.sqrt(p))));

@@ -1,4 +1,6 @@
-import { Hono, type Context } from "hono";
+import type { Context } from "hono";
+import { HonoBase } from "hono/hono-base";
+import { TrieRouter } from "hono/router/trie-router";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Host } from "../shared/ports/host.ts";
 import { coded, problemResponse } from "./problem.ts";
@@ -73,8 +75,9 @@ function pathOf(url: string): string {
   return start < 0 ? "/" : url.slice(start);
 }
 
-function mount(surfaces: readonly Surface[], deps: AppDeps): Hono<AppEnv> {
-  const app = new Hono<AppEnv>();
+function mount(surfaces: readonly Surface[], deps: AppDeps): HonoBase<AppEnv> {
+  // The one of its routers that takes all our paths: `Hono` would try another first, and bring it along.
+  const app = new HonoBase<AppEnv>({ router: new TrieRouter() });
 
   app.use(async (c, next) => {
     const id = crypto.randomUUID();

@@ -491,7 +491,7 @@ const WAREHOUSE: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   tls_bad_cert: shownBy("test/deep/postgres.test.ts", "trusts certificates as sslmode says"),
   html_instead_of_json: shownBy("test/contract/source-snowflake.test.ts", "a proxy's login page"),
-  xss_in_values: shownBy("test/data/xss-console.test.ts", "xss-strings.jsonl"),
+  xss_in_values: shownBy("test/data/xss-console.test.ts", "hostile strings in the console"),
 };
 
 const PROCESS: Readonly<Record<string, () => Promise<unknown>>> = {

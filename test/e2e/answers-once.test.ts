@@ -128,6 +128,13 @@ describe("one call to a model", () => {
   });
 });
 
+/** Today's answers in a scope, as the operator sees them. */
+async function answersOf(scope: string): Promise<number | undefined> {
+  const budgets = await served.get("/v1/admin/budgets", { authorization: `Bearer ${served.token}` });
+  const { budgets: lines } = (await budgets.json()) as { budgets: { scope: string; answers: number }[] };
+  return lines.find((line) => line.scope === scope)?.answers;
+}
+
 describe("budgets over HTTP", () => {
   test("a spent one is 429 until midnight, cached answers go on, and the operator sees both", async () => {
     await served.ingest({ ...config, budgets: { principal: { tokensPerDay: 10 } } });
@@ -144,9 +151,8 @@ describe("budgets over HTTP", () => {
     expect((await ask(CAFE, "dan")).cache).toBe("evidence");
     expect((await ask(CAFE, "dan", { model: "local/quote" })).model).toBe("local/quote");
 
-    const budgets = await served.get("/v1/admin/budgets", { authorization: `Bearer ${served.token}` });
-    const { budgets: lines } = (await budgets.json()) as { budgets: { scope: string; answers: number }[] };
-    expect(lines.find(({ scope }) => scope === `model:${MODEL}`)?.answers).toBe(3);
+    // Written soon after the answer's last byte.
+    await expect.poll(() => answersOf(`model:${MODEL}`)).toBe(3);
     const forbidden = await served.get("/v1/admin/budgets", { "x-quayside-demo-user": "ana" });
     expect(forbidden.status).toBe(403);
   });

@@ -2,6 +2,7 @@ import { pseudonymOf, type AuditEntry } from "../../shared/audit-wire.ts";
 import type { Config } from "../../shared/config.ts";
 import type { CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { Answer, AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
+import { lazily } from "../../shared/lazily.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
 import type { Host } from "../../shared/ports/host.ts";
@@ -44,7 +45,7 @@ export interface AuditDeps {
   readonly host: Pick<Host, "now">;
 }
 
-const hasher = makeHasher();
+const hasher = lazily(makeHasher);
 
 /** Questions that leave a record each. */
 export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {
@@ -123,7 +124,7 @@ interface RowRead {
 }
 
 function rowRead(row: string, version: string, classification?: Classification): RowRead {
-  return { row: hasher.hash128(row), version, class: classification };
+  return { row: hasher().hash128(row), version, class: classification };
 }
 
 function policyOf({ epoch, generation, configVersion, permitted, config }: Admission) {
@@ -132,7 +133,7 @@ function policyOf({ epoch, generation, configVersion, permitted, config }: Admis
     epoch,
     generation,
     index: kindOf(config),
-    fingerprint: hasher.hash128(permitted.join(" ")).slice(0, 12),
+    fingerprint: hasher().hash128(permitted.join(" ")).slice(0, 12),
   };
 }
 

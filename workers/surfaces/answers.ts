@@ -53,14 +53,14 @@ const manifestSchema = z.object({
 });
 
 const replayBody = z.strictObject({
-  question: visibleText,
-  history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text }))),
+  question: visibleText(),
+  history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text() }))),
 });
 
 const feedbackBody = z.strictObject({
-  answer_id: text.check(z.minLength(1), z.maxLength(100)),
+  answer_id: text().check(z.minLength(1), z.maxLength(100)),
   rating: z.union([z.literal(1), z.literal(-1)]),
-  comment: z.optional(text.check(z.minLength(1), z.maxLength(2000))),
+  comment: z.optional(text().check(z.minLength(1), z.maxLength(2000))),
 });
 
 const reportSchema = z.object({

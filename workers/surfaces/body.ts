@@ -157,14 +157,16 @@ function article(type: string): string {
 }
 
 /** Text that can be stored and shown: no NUL, no lone surrogate. */
-export const text = z
-  .string()
-  .check(
-    z.refine((value) => value.isWellFormed() && !value.includes("\u0000"), "no NUL and no lone surrogate"),
-  );
+export const text = lazily(() =>
+  z
+    .string()
+    .check(
+      z.refine((value) => value.isWellFormed() && !value.includes("\u0000"), "no NUL and no lone surrogate"),
+    ),
+);
 
 /** Text with something to see in it. */
-export const visibleText = text.check(z.refine((value) => !blank().test(value), "not blank"));
+export const visibleText = lazily(() => text().check(z.refine((value) => !blank().test(value), "not blank")));
 
 /** White space and what is never drawn: controls, zero-width and filler characters. */
 const blank = lazily(() => /^[\s\p{Z}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u);

@@ -19,10 +19,10 @@ export interface CompareDeps extends EnterDeps {
 const MAX_MODELS = 4;
 const DEFAULT_TOP_K = 8;
 
-const name = text.check(z.minLength(1), z.maxLength(200));
+const name = text().check(z.minLength(1), z.maxLength(200));
 
 const compareBody = z.strictObject({
-  question: visibleText,
+  question: visibleText(),
   models: z.array(name).check(
     z.minLength(2),
     z.maxLength(MAX_MODELS),

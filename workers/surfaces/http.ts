@@ -34,27 +34,27 @@ const topK = (most: number): z.ZodMiniNumber => z.number().check(z.int(), z.mini
 
 /** What the routes parse with, made by the first request. */
 const schemas = lazily(() => {
-  const name = text.check(z.minLength(1), z.maxLength(200));
+  const name = text().check(z.minLength(1), z.maxLength(200));
   const tables = z.array(name).check(z.minLength(1), z.maxLength(100));
 
   /** Only rows whose cells equal these, by column. */
-  const scope = z.record(name, z.union([text, z.number(), z.boolean()]));
+  const scope = z.record(name, z.union([text(), z.number(), z.boolean()]));
 
   const ask = z.strictObject({
-    question: visibleText,
+    question: visibleText(),
     model: z.optional(name),
     fallbacks: z.optional(z.array(name).check(z.maxLength(MAX_FALLBACKS))),
     tables: z.optional(tables),
     scope: z.optional(scope),
     top_k: z.optional(topK(50)),
-    history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text }))),
+    history: z.optional(z.array(z.strictObject({ role: z.enum(["user", "assistant"]), content: text() }))),
     stream: z.optional(z.boolean()),
     cache: z.optional(z.enum(["default", "bypass", "only"])),
     max_output_tokens: z.optional(z.number().check(z.int(), z.minimum(1))),
   });
 
   const search = z.strictObject({
-    query: visibleText,
+    query: visibleText(),
     top_k: z.optional(topK(200)),
     tables: z.optional(tables),
     scope: z.optional(scope),

@@ -25,15 +25,15 @@ const TOP_K = 8;
 /** Clients send a chat whole; the newest `limits.historyMessages` are read. */
 const MAX_MESSAGES = 128;
 
-const part = z.looseObject({ type: z.literal("text"), text });
+const part = z.looseObject({ type: z.literal("text"), text: text() });
 const message = z.looseObject({
   role: z.enum(["system", "developer", "user", "assistant"]),
-  content: z.optional(z.nullable(z.union([text, z.array(part)]))),
+  content: z.optional(z.nullable(z.union([text(), z.array(part)]))),
 });
 const amount = (least: number, most: number) =>
   z.optional(z.nullable(z.number().check(z.minimum(least), z.maximum(most))));
 const count = z.optional(z.nullable(z.number().check(z.int(), z.minimum(1))));
-const name = text.check(z.minLength(1), z.maxLength(200));
+const name = text().check(z.minLength(1), z.maxLength(200));
 
 const chatBody = z.looseObject({
   model: name,
@@ -163,7 +163,7 @@ function questionOf(body: ChatBody, limits: Limits): Question {
   const at = `/messages/${body.messages.length - 1}`;
   if (last?.role !== "user")
     throw invalid([{ pointer: `${at}/role`, rule: "the last message is the user's" }]);
-  const asked = visibleText.safeParse(textOf(last));
+  const asked = visibleText().safeParse(textOf(last));
   if (!asked.success) throw invalid([{ pointer: `${at}/content`, rule: "not blank" }]);
   requireLength(asked.data, limits.questionChars);
   const history = body.messages.slice(0, -1).flatMap((turn): ChatMessage[] => {

@@ -18,7 +18,7 @@ export interface RowsDeps extends EnterDeps {
 const MAX_ROWS = 50;
 
 const rowsBody = z.strictObject({
-  ids: z.array(text.check(z.minLength(1), z.maxLength(2000))).check(z.minLength(1), z.maxLength(MAX_ROWS)),
+  ids: z.array(text().check(z.minLength(1), z.maxLength(2000))).check(z.minLength(1), z.maxLength(MAX_ROWS)),
 });
 
 const schemas = lazily(() => {

@@ -18,14 +18,14 @@ const LISTED = 50;
 
 const triggerBody = z.strictObject({
   tables: z.optional(
-    z.array(text.check(z.minLength(1), z.maxLength(63))).check(z.minLength(1), z.maxLength(10_000)),
+    z.array(text().check(z.minLength(1), z.maxLength(63))).check(z.minLength(1), z.maxLength(10_000)),
   ),
   full: z.optional(z.boolean()),
   /** The same key and body within a day: the same run. */
-  idempotency_key: z.optional(text.check(z.minLength(1), z.maxLength(200))),
+  idempotency_key: z.optional(text().check(z.minLength(1), z.maxLength(200))),
 });
 
-const refuseBody = z.strictObject({ reason: text.check(z.minLength(1), z.maxLength(500)) });
+const refuseBody = z.strictObject({ reason: text().check(z.minLength(1), z.maxLength(500)) });
 
 const triggeredAnswer = z.object({
   run_id: z.string(),

@@ -19,11 +19,11 @@ const MAX_IDS = 50;
 const MAX_TEXT = 20_000;
 
 const verifyBody = z.strictObject({
-  text: visibleText.check(z.maxLength(MAX_TEXT)),
+  text: visibleText().check(z.maxLength(MAX_TEXT)),
   /** Rows are found by it; or they are named by `ids`. */
-  question: z.optional(visibleText),
+  question: z.optional(visibleText()),
   ids: z.optional(
-    z.array(text.check(z.minLength(1), z.maxLength(1000))).check(z.minLength(1), z.maxLength(MAX_IDS)),
+    z.array(text().check(z.minLength(1), z.maxLength(1000))).check(z.minLength(1), z.maxLength(MAX_IDS)),
   ),
 });
 

@@ -20,7 +20,7 @@ export interface WebhooksDeps {
 const MAX_BODY = 1_000_000;
 
 /** What a call that names its source in the body says of itself. */
-const namedSource = z.object({ source: text.check(z.minLength(1), z.maxLength(200)) });
+const namedSource = z.object({ source: text().check(z.minLength(1), z.maxLength(200)) });
 
 const answer = z.object({
   /** Null when the call tells of nothing that changed a table. */
