@@ -68,6 +68,14 @@ function settled(id: string, spent: Settlement["spent"]): Left {
 }
 
 describe("budgets", () => {
+  it("count once what was spent before there were any", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 1000 } });
+    const early = settled("early", [{ model: MODEL, tokens: 40, nanoUsd: 0 }]);
+    await ledger.conclude(early);
+    await ledger.conclude(early);
+    expect([await spent(ledger, "tenant"), await spent(ledger, `model:${MODEL}`)]).toEqual([40, 40]);
+  });
+
   it("never spend over the cap and refuse nobody while money is left: 200 at once", async () => {
     const cap = 10_000;
     const { ledger } = await open({ tenant: { tokensPerDay: cap } });

@@ -109,13 +109,7 @@ export function holdBudget(
   for (const { model, tokens, nanoUsd } of granted) parts.push([`model:${model}`, tokens, nanoUsd]);
   for (const part of parts) addHeld(sql, day, part, 1);
   const models = granted.map(({ model }) => model);
-  sql.exec(
-    "INSERT INTO holds VALUES (?, ?, ?, 'held', ?)",
-    request.id,
-    day,
-    now + HOLD_MS,
-    JSON.stringify({ models, parts } satisfies Stored),
-  );
+  insertHold(sql, { id: request.id, day, until: now + HOLD_MS, state: "held" }, { models, parts });
   return { type: "granted", models };
 }
 
@@ -133,13 +127,32 @@ export function settleBudget(
       id,
     )
     .toArray();
-  if (!hold && !budgets) addAll(sql, dayOf(now), ["tenant"], spent);
-  if (!hold || hold.state === "settled") return;
+  if (!hold) {
+    // Nothing was held: there were no budgets when it began. There may be since, and a repetition must not count twice.
+    if (spent.length === 0) return;
+    addAll(sql, dayOf(now), ["tenant"], spent);
+    if (budgets)
+      insertHold(
+        sql,
+        { id, day: dayOf(now), until: now + DAY_MS, state: "settled" },
+        { models: [], parts: [] },
+      );
+    return;
+  }
+  if (hold.state === "settled") return;
   const { parts }: Stored = JSON.parse(hold.parts);
   if (hold.state === "held") for (const part of parts) addHeld(sql, hold.day, part, -1);
   const shared = parts.map(([scope]) => scope).filter((scope) => !scope.startsWith("model:"));
   addAll(sql, hold.day, shared, spent);
   sql.exec("UPDATE holds SET state = 'settled', until = ? WHERE id = ?", now + DAY_MS, id);
+}
+
+function insertHold(
+  sql: SqlStorage,
+  { id, day, until, state }: { id: string; day: string; until: number; state: "held" | "settled" },
+  stored: Stored,
+): void {
+  sql.exec("INSERT INTO holds VALUES (?, ?, ?, ?, ?)", id, day, until, state, JSON.stringify(stored));
 }
 
 /** Every scope of a day with a cap or with spending, the tenant's first. */
