@@ -41,6 +41,10 @@ export interface World extends AsyncDisposable {
   embedded(): readonly string[];
   /** Runs an ingest of the CLI. `killAt`: see `kill-hook.ts`. */
   ingest(options?: { readonly killAt?: string; readonly nodeOptions?: string }): Running;
+  /** Asks the Worker for a run over all tables; returns its id. */
+  trigger(): Promise<string>;
+  /** What has become of a run. */
+  stateOf(run: string): Promise<string>;
   /** Kills the Worker when it comes to this point for the n-th time from now on: `before/shard.stage`. */
   killWorkerAt(point: string, nth: number): void;
   /** Whether the armed point was come to. */
@@ -71,7 +75,11 @@ function build(): Promise<string> {
   return built;
 }
 
-export async function openWorld(config: Config): Promise<World> {
+/** @param secrets of the sources, for CLI and Worker. */
+export async function openWorld(
+  config: Config,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), "quayside-kill-"));
   const worker = await build();
   mkdirSync(join(directory, "state"));
@@ -83,6 +91,7 @@ export async function openWorld(config: Config): Promise<World> {
     QUAYSIDE_TOKEN: TOKEN,
     OPENAI_API_KEY: OPENAI_STUB_KEY,
     OPENAI_BASE_URL: `${embedder.url}/v1`,
+    ...secrets,
     ...(pinecone
       ? {
           PINECONE_API_KEY: PINECONE_STUB_KEY,
@@ -122,6 +131,13 @@ export async function openWorld(config: Config): Promise<World> {
     );
   served = await start();
   const { url } = served;
+  const call = async <T>(method: string, path: string, body?: string): Promise<T> => {
+    const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+    const response = await fetch(`${url}/v1/ingest/runs${path}`, { method, headers, ...(body && { body }) });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as docs/http-api.md has it
+    return (await response.json()) as T;
+  };
 
   return {
     embedder,
@@ -159,6 +175,14 @@ export async function openWorld(config: Config): Promise<World> {
         stdio: ["ignore", "pipe", "pipe"],
       });
       return running(child);
+    },
+    async trigger() {
+      const answer: { readonly run_id: string } = await call("POST", "", "{}");
+      return answer.run_id;
+    },
+    async stateOf(run) {
+      const answer: { readonly state: string } = await call("GET", `/${run}`);
+      return answer.state;
     },
     killWorkerAt(point, nth) {
       struck = false;
@@ -220,7 +244,7 @@ function capnp(
 ): string {
   const bound = Object.entries(env).map(([name, value]) => `(name = "${name}", text = "${value}")`);
   const names = readdirSync(join(worker, "worker"));
-  const classes = ["Ledger", "Shard", "Thread"];
+  const classes = ["Ledger", "Shard", "Runner", "Thread"];
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = .main), (name = "none", worker = .none),

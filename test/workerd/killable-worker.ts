@@ -4,6 +4,7 @@ import { loadVectors } from "../../workers/index/blocks.ts";
 import { NEVER, readMeta } from "../../workers/index/schema.ts";
 import { Shard as RealShard } from "../../workers/index/shard.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
+import { Runner as RealRunner } from "../../workers/runner/runner.ts";
 import { shardName } from "../../workers/tenant/registry.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
 import { makeWorker } from "../../workers/worker.ts";
@@ -102,10 +103,14 @@ function toldStub(stub: object, name: string): object {
   });
 }
 
-const worker = makeWorker(
-  { ...bound, LEDGER: told(bound.LEDGER, "ledger"), SHARD: told(bound.SHARD, "shard") },
-  waitUntil,
-);
+const toldEnv = { ...bound, LEDGER: told(bound.LEDGER, "ledger"), SHARD: told(bound.SHARD, "shard") };
+const worker = makeWorker(toldEnv, waitUntil);
+
+export class Runner extends RealRunner {
+  constructor(ctx: DurableObjectState) {
+    super(ctx, toldEnv);
+  }
+}
 
 async function dump(): Promise<string> {
   const ledger = overRpc<LedgerApi>(() => bound.LEDGER.getByName("default"), "registry_unavailable");
