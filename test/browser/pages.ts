@@ -1,5 +1,5 @@
 import axe, { type AxeResults } from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { launchChromium, openPage, reopen, type Watched } from "./chromium.ts";
 import { type StubApi, startStubApi } from "./stub-api.ts";
@@ -98,4 +98,34 @@ export async function everyReader(page: Page): Promise<void> {
 /** How far the page reaches beyond its window, in CSS pixels. */
 export function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+}
+
+export const QUESTION = "Why did Alba leave late on 14 October?";
+
+/** Asks on the page of the conversation. */
+export async function ask(page: Page, question = QUESTION): Promise<void> {
+  await page.locator("#question").fill(question);
+  await page.locator("#question").press("Enter");
+}
+
+export const turns = (page: Page): Locator => page.locator(".turn");
+
+/** The n-th turn, once it has come to its end. */
+export const settled = (page: Page, n = 0): Locator =>
+  turns(page).nth(n).and(page.locator('[data-phase="done"], [data-phase="failed"], [data-phase="stopped"]'));
+
+/** Goes on as the holder of a key. */
+export async function useKey(page: Page, key = "qk_op_secret"): Promise<void> {
+  await page.locator(".menu.who .opener").click();
+  await page.locator("#menu-who").getByRole("button", { name: "Use an API key" }).click();
+  await page.locator("#key").fill(key);
+  await page.locator("#key").press("Enter");
+  await page.locator("#sign-in").waitFor({ state: "hidden" });
+}
+
+/** Asks on the page that asks side by side. */
+export async function askSeveral(page: Page): Promise<void> {
+  await page.locator("#several-question").fill(QUESTION);
+  await page.locator("#several-question").press("Enter");
+  await page.locator('.column[data-phase="done"]').nth(1).waitFor();
 }
