@@ -10,6 +10,7 @@ import {
   UNREADABLE,
   zonelessCell,
 } from "./fetch-values.ts";
+import { plainTime, textOf } from "./fetch-cursor.ts";
 
 /** A field of a table's or result's schema, as the REST API has it. */
 export interface BigQueryField {
@@ -81,6 +82,45 @@ export function columnOf(field: BigQueryField): Column {
       ? {}
       : { description: field.description }),
   };
+}
+
+/**
+ * A cell of a column as a literal of the column's own type, so that nothing is compared as a double that is none:
+ * https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#literals
+ */
+export function literalOf(cell: Cell, { type }: BigQueryField): string {
+  const text = textOf(cell);
+  switch (type) {
+    case "INTEGER":
+    case "INT64":
+      return /^-?\d+$/.test(text) ? text : `CAST(${quoted(text)} AS INT64)`;
+    case "FLOAT":
+    case "FLOAT64":
+      return `CAST(${quoted(text)} AS FLOAT64)`;
+    case "BOOLEAN":
+    case "BOOL":
+      return text === "true" ? "TRUE" : "FALSE";
+    case "DATETIME":
+      return `DATETIME ${quoted(plainTime(text))}`;
+    case "TIMESTAMP":
+      return `TIMESTAMP ${quoted(`${plainTime(text)}+00`)}`;
+    case "DATE":
+    case "TIME":
+    case "NUMERIC":
+    case "BIGNUMERIC":
+      return `${type} ${quoted(text)}`;
+    default:
+      return quoted(text);
+  }
+}
+
+/** Control characters, quotes and backslashes by their number. */
+function quoted(text: string): string {
+  return `'${text.replace(/[\\'\p{Cc}]/gu, escaped)}'`;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** A value as the API nests it: text, `[{ v }]` for an array, `{ f: [{ v }] }` for a struct. */

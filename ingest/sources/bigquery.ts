@@ -3,9 +3,10 @@ import { googleAccount } from "../../shared/google-auth.ts";
 import { aborted } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
-import type { Cell, Column, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import type { Cell, ReadOptions, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
 import { makeBigQueryApi, type BigQueryApi, type BigQuerySession, type Place } from "./bigquery-api.ts";
-import { cellOf, columnOf, valuesOf, type BigQueryField } from "./bigquery-values.ts";
+import { cellOf, columnOf, literalOf, valuesOf, type BigQueryField } from "./bigquery-values.ts";
+import { changedSince, keyedBy, selectSince, textOf } from "./fetch-cursor.ts";
 import { baseUrl, forTable, parseSettings } from "./fetch-call.ts";
 import { oneSelect, type Dialect } from "./fetch-sql.ts";
 import { UNREADABLE } from "./fetch-values.ts";
@@ -92,25 +93,32 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
     return found;
   };
 
-  /** A column's field, for each column. */
-  const fieldsOf = (table: Table, found: Located, key: readonly string[]): readonly BigQueryField[] => {
-    const fields = new Map(found.fields.map((field) => [field.name, field]));
-    const missing = [...table.columns.map((column) => column.name), ...key].find((name) => !fields.has(name));
-    if (missing !== undefined) {
-      const names = [...fields.keys()].join(", ");
-      throw new QuaysideError("source_rejected", `there is no column "${missing}". Its columns: ${names}.`);
-    }
-    return table.columns.flatMap((column) => fields.get(column.name) ?? []);
-  };
-
-  const selectOf = (found: Located, columns: readonly Column[]): string => {
+  const relationOf = (found: Located): string => {
     const at = moment?.at;
     const past =
       settings.snapshot !== false && at !== undefined && found.since !== undefined && found.since < at;
     const clause = past ? ` FOR SYSTEM_TIME AS OF TIMESTAMP '${new Date(at).toISOString()}'` : "";
+    return `${found.from}${clause}`;
+  };
+
+  const selectOf = (
+    found: Located,
+    table: Table,
+    { key, since, only }: Pick<ReadOptions, "key" | "since" | "only">,
+  ): string => {
+    const from = relationOf(found);
+    const names = table.columns.map((column) => column.name);
+    const literal = (column: string, cell: Cell): string => literalOf(cell, fieldOf(found, column));
+    if (since) {
+      const changed = changedSince(quoted(since.column), literal(since.column, since.value));
+      const columns = names.map((name) => ({ sql: quoted(name), key: key.includes(name) }));
+      return selectSince(columns, from, changed);
+    }
     // A result has to have a column; a table that is read for none still has its rows.
-    const list = columns.map((column) => quoted(column.name)).join(", ") || "1";
-    return `SELECT ${list} FROM ${found.from}${clause}`;
+    const list = names.map(quoted).join(", ") || "1";
+    const keys = only?.map((cells) => cells.map((cell, i) => literal(key[i] ?? "", cell)));
+    const where = keys ? ` WHERE ${keyedBy(key.map(quoted), keys)}` : "";
+    return `SELECT ${list} FROM ${from}${where}`;
   };
 
   return {
@@ -126,11 +134,17 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
       });
     },
 
-    async *read(table, { key, batchSize, after, mark, signal }) {
+    async *read(table, options) {
+      const { key, batchSize, since, after, mark, signal } = options;
       const found = await forTable(table.ref, signal, () => known(table.ref, signal));
-      const fields = await forTable(table.ref, signal, async () => fieldsOf(table, found, key));
+      const sql = await forTable(table.ref, signal, async () => {
+        for (const name of key) fieldOf(found, name);
+        return selectOf(found, table, options);
+      });
+      const fields = table.columns.map((column) => fieldOf(found, column.name));
+      const shown = fields.map(({ name }) => !since || key.includes(name));
       const from: Place | undefined = after === undefined ? undefined : JSON.parse(after);
-      const pages = api.query(selectOf(found, table.columns), signal, from)[Symbol.asyncIterator]();
+      const pages = api.query(sql, signal, from)[Symbol.asyncIterator]();
       try {
         for (;;) {
           const step = await forTable(table.ref, signal, () => pages.next());
@@ -142,7 +156,7 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
             step.value.delivered(raw.length);
             row += raw.length;
             mark?.(() => JSON.stringify({ ...at, row } satisfies Place));
-            yield raw.map((row) => rowOf(fields, row));
+            yield raw.map((row) => rowOf(fields, shown, row));
           }
         }
       } finally {
@@ -150,14 +164,30 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
       }
     },
 
-    async estimate(table, signal) {
+    async estimate(table, signal, reading = { key: [] }) {
       return forTable(table.ref, signal, async () => {
         const found = await known(table.ref, signal);
-        const { bytes } = await api.dryRun(selectOf(found, table.columns), signal);
+        const { bytes } = await api.dryRun(selectOf(found, table, reading), signal);
         return {
           ...(found.rows === undefined ? {} : { rows: found.rows }),
           ...(bytes === undefined ? {} : { bytes }),
         };
+      });
+    },
+
+    async highest(table, column, signal) {
+      return forTable(table.ref, signal, async () => {
+        const found = await known(table.ref, signal);
+        const field = fieldOf(found, column);
+        const sql = `SELECT MAX(${quoted(column)}) FROM ${relationOf(found)}`;
+        let largest: Cell = null;
+        for await (const page of api.query(sql, signal)) {
+          for (const rows of page.body.batches(1)) {
+            page.delivered(rows.length);
+            largest = cellOf(valuesOf(rows[0])?.[0], field);
+          }
+        }
+        return largest === null ? undefined : textOf(largest);
       });
     },
 
@@ -204,11 +234,25 @@ async function fromQuery(api: BigQueryApi, query: string, signal: AbortSignal): 
   return { from, fields, since: undefined, rows: undefined, description: undefined, primaryKey: [] };
 }
 
-function rowOf(fields: readonly BigQueryField[], raw: unknown): Row {
+/** @param shown of each field, whether rows have it that come by their key alone, as a value behind the others tells. */
+function rowOf(fields: readonly BigQueryField[], shown: readonly boolean[], raw: unknown): Row {
   const values = valuesOf(raw);
   const cell = (field: BigQueryField, i: number): Cell => (values ? cellOf(values[i], field) : UNREADABLE);
+  const whole = values?.[fields.length] !== "0";
   // Entries, for a column may be called `__proto__`, which assignment would not store.
-  return Object.fromEntries(fields.map((field, i): [string, Cell] => [field.name, cell(field, i)]));
+  return Object.fromEntries(
+    fields.flatMap((field, i): [string, Cell][] =>
+      whole || shown[i] === true ? [[field.name, cell(field, i)]] : [],
+    ),
+  );
+}
+
+/** @throws QuaysideError `source_rejected` for a column that the table has not. */
+function fieldOf(found: Located, name: string): BigQueryField {
+  const field = found.fields.find((candidate) => candidate.name === name);
+  if (field) return field;
+  const names = found.fields.map((candidate) => candidate.name).join(", ");
+  throw new QuaysideError("source_rejected", `there is no column "${name}". Its columns: ${names}.`);
 }
 
 /** A GoogleSQL identifier; a backslash and a backtick are escaped inside. */

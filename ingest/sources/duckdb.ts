@@ -4,7 +4,6 @@ import {
   StatementType,
   type DuckDBConnection,
   type DuckDBPreparedStatement,
-  type DuckDBResult,
 } from "@duckdb/node-api";
 import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +11,7 @@ import { extname, join, resolve } from "node:path";
 import * as z from "zod/mini";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import type { Cell, Column, Row, Source, TableRef } from "../../shared/ports/source.ts";
+import type { Column, Source, TableRef } from "../../shared/ports/source.ts";
 import {
   isCsv,
   listFiles,
@@ -22,6 +21,8 @@ import {
   typedRelationOf,
   type DataFiles,
 } from "./duckdb-files.ts";
+import { textOf } from "./fetch-cursor.ts";
+import { conversionsIn, found, rowsOf, select } from "./duckdb-read.ts";
 import { conversionOf } from "./duckdb-values.ts";
 
 const settingsSchema = z.strictObject({
@@ -142,7 +143,8 @@ export const makeDuckDbSource: Factory<Source> = (input) => {
       });
     },
 
-    async *read(table, { batchSize, signal }) {
+    async *read(table, options) {
+      const { key, batchSize, signal } = options;
       const { instance } = await guarded(table.ref, signal, opened);
       const from = await guarded(table.ref, signal, () => relation(table.ref));
       // A connection of its own: a stream blocks the one that it runs on.
@@ -151,15 +153,17 @@ export const makeDuckDbSource: Factory<Source> = (input) => {
       signal.addEventListener("abort", stop, { once: true });
       try {
         const names = table.columns.map((column) => column.name);
-        const selected = await guarded(table.ref, signal, () => select(connection, from, names));
+        const selected = await guarded(table.ref, signal, () => select(connection, from, names, options));
         for (;;) {
           const chunk = await guarded(table.ref, signal, () => selected.result.fetchChunk());
           if (!chunk || chunk.rowCount === 0) return;
           const columns = selected.conversions.map((conversion, i) =>
             chunk.getColumnValues(i).map((value) => conversion.cell(value)),
           );
+          const whole = options.since ? chunk.getColumnValues(names.length) : undefined;
           for (let at = 0; at < chunk.rowCount; at += batchSize) {
-            yield rowsOf(names, columns, at, Math.min(chunk.rowCount, at + batchSize));
+            const to = Math.min(chunk.rowCount, at + batchSize);
+            yield rowsOf(names, columns, at, to, whole && { whole, key });
           }
         }
       } finally {
@@ -179,6 +183,18 @@ export const makeDuckDbSource: Factory<Source> = (input) => {
         const reader = await connection.runAndReadAll(`SELECT count(*) FROM ${await relation(table.ref)}`);
         const rows = Number(reader.getRows()[0]?.[0] ?? 0);
         return bytes === undefined ? { rows } : { rows, bytes };
+      });
+    },
+
+    async highest(table, column, signal) {
+      return guarded(table.ref, signal, async () => {
+        const { connection } = await opened();
+        const from = await relation(table.ref);
+        const conversion = found(await conversionsIn(connection, from), column);
+        const largest = conversion.select(`max(t.${quote(column)})`);
+        const reader = await connection.runAndReadAll(`SELECT ${largest} FROM ${from} AS t`);
+        const cell = conversion.cell(reader.getRows()[0]?.[0] ?? null);
+        return cell === null ? undefined : textOf(cell);
       });
     },
 
@@ -220,56 +236,6 @@ async function openPath(path: string, shown: string): Promise<Opened> {
   ];
   for (const statement of statements) await connection.run(statement);
   return { instance, connection, data };
-}
-
-async function select(
-  connection: DuckDBConnection,
-  from: string,
-  names: readonly string[],
-): Promise<{
-  readonly result: DuckDBResult;
-  readonly conversions: readonly ReturnType<typeof conversionOf>[];
-}> {
-  const statement = await connection.prepare(`SELECT * FROM ${from}`);
-  const types = new Map<string, ReturnType<typeof conversionOf>>();
-  for (let i = 0; i < statement.columnCount; i++) {
-    types.set(statement.columnName(i), conversionOf(statement.columnType(i)));
-  }
-  statement.destroySync();
-  const conversions = names.map((name) => {
-    const conversion = types.get(name);
-    if (!conversion) {
-      const message = `The table has no column "${name}". Its columns: ${[...types.keys()].join(", ")}.`;
-      throw new QuaysideError("source_rejected", message);
-    }
-    return conversion;
-  });
-  const list = names.map(
-    (name, i) => `${conversions[i]?.select(`t.${quote(name)}`) ?? ""} AS ${quote(name)}`,
-  );
-  const sql = `SELECT ${list.join(", ")} FROM ${from} AS t`;
-  return { result: await connection.stream(sql), conversions };
-}
-
-/** Rows `from` to `to` of a chunk. A column may be called `__proto__`, which assignment would not store. */
-function rowsOf(
-  names: readonly string[],
-  columns: readonly (readonly Cell[])[],
-  from: number,
-  to: number,
-): readonly Row[] {
-  const plain = !names.includes("__proto__");
-  const rows: Row[] = [];
-  for (let i = from; i < to; i++) {
-    if (!plain) {
-      rows.push(Object.fromEntries(names.map((name, c): [string, Cell] => [name, columns[c]?.[i] ?? null])));
-      continue;
-    }
-    const row: Record<string, Cell> = {};
-    for (let c = 0; c < names.length; c++) row[names[c] ?? ""] = columns[c]?.[i] ?? null;
-    rows.push(row);
-  }
-  return rows;
 }
 
 function columnsOf(statement: DuckDBPreparedStatement): readonly Column[] {

@@ -3,7 +3,8 @@ import * as z from "zod/mini";
 import { aborted, sleep } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
-import type { Cell, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import type { Cell, ReadOptions, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import { changedSince, keyedBy, selectSince, textOf } from "./fetch-cursor.ts";
 import { nameOf, parseSettings } from "./fetch-call.ts";
 import { quoted } from "./fetch-sql.ts";
 import { listTables, locateQuery, locateTable, type Located } from "./postgres-catalogue.ts";
@@ -198,14 +199,15 @@ export function makeSqlSource(
       });
     },
 
-    async *read(table, { batchSize, signal }) {
+    async *read(table, options) {
+      const { signal } = options;
       let begun = false;
       for (let attempt = 1; ; attempt++) {
         try {
           const session = await connect(signal);
           try {
             const found = await locate(session, table.ref);
-            for await (const rows of rowsOf(session, dialect, found.from, table, batchSize)) {
+            for await (const rows of rowsOf(session, dialect, found.from, table, options)) {
               begun = true;
               yield rows;
               if (signal.aborted) throw aborted(signal);
@@ -227,6 +229,18 @@ export function makeSqlSource(
       return { ...(rows === undefined ? {} : { rows }), ...(bytes === undefined ? {} : { bytes }) };
     },
 
+    highest(table, name, signal) {
+      return within(table.ref, signal, async (session) => {
+        const { from } = await locate(session, table.ref);
+        const [conversion] = await columnsIn(session, dialect, from, [name]);
+        const cast = conversion?.cast === undefined ? "" : `::${conversion.cast}`;
+        const largest = `max(t.${quoted(name)})${cast}::text`;
+        const { rows } = await session.query(`SELECT ${largest} FROM ${from} AS t`);
+        const text = rows[0]?.[0] ?? null;
+        return text === null || !conversion ? undefined : textOf(conversion.cell(text));
+      });
+    },
+
     async [Symbol.asyncDispose]() {
       // Every connection ended with its transaction.
     },
@@ -242,27 +256,33 @@ async function* rowsOf(
   dialect: Dialect,
   from: string,
   table: Table,
-  batchSize: number,
+  { key, batchSize, since, only }: ReadOptions,
 ): AsyncIterable<readonly Row[]> {
   const names = table.columns.map((column) => column.name);
-  const list = names.map((name) => `t.${quoted(name)}`);
   // The types of this moment: what `describe` saw may have changed since.
-  const { columns } = await session.query(`SELECT ${list.join(", ")} FROM ${from} AS t LIMIT 0`);
-  const conversion = await conversionsOf(
-    session,
-    columns.map((column) => column.type),
-    dialect.types,
-  );
-  const conversions = columns.map((column) => conversion(column.type));
-  const selected = list.map((column, i) => {
+  const conversions = await columnsIn(session, dialect, from, names);
+  const selected = names.map((name, i) => {
     const cast = conversions[i]?.cast;
-    return cast === undefined ? column : `${column}::${cast}`;
+    return cast === undefined ? column(name) : `${column(name)}::${cast}`;
   });
-  await session.query(
-    `DECLARE rows ${dialect.scroll}CURSOR FOR SELECT ${selected.join(", ")} FROM ${from} AS t`,
-  );
+  const relation = `${from} AS t`;
+  const plain = `SELECT ${selected.join(", ")} FROM ${relation}`;
+  const where = only
+    ? ` WHERE ${keyedBy(
+        key.map(column),
+        only.map((cells) => cells.map(literal)),
+      )}`
+    : "";
+  const statement = since
+    ? selectSince(
+        selected.map((sql, i) => ({ sql, key: key.includes(names[i] ?? "") })),
+        relation,
+        changedSince(column(since.column), literal(since.value)),
+      )
+    : plain + where;
+  await session.query(`DECLARE rows ${dialect.scroll}CURSOR FOR ${statement}`);
 
-  const toRow = rowMaker(names, conversions, session.encoding);
+  const toRow = rowMaker(names, conversions, session.encoding, since && key);
   let held: Row[] = [];
   let bytes = 0;
   let fetched = 0;
@@ -309,10 +329,41 @@ async function* rowsOf(
 
 type Fetched = { readonly rows: number } | { readonly error: unknown };
 
+function column(name: string): string {
+  return `t.${quoted(name)}`;
+}
+
+/**
+ * A literal without a type is of the type that it is compared with. A backslash in one may take the next character along, as the
+ * server is set: it is put in by its number.
+ */
+function literal(cell: Cell): string {
+  const parts = textOf(cell)
+    .split("\\")
+    .map((part) => `'${part.replaceAll("'", "''")}'`);
+  return parts.length === 1 ? (parts[0] ?? "''") : `(${parts.join(" || chr(92) || ")})`;
+}
+
+/** The types of columns, as they are now. */
+async function columnsIn(
+  session: Session,
+  dialect: Dialect,
+  from: string,
+  names: readonly string[],
+): Promise<readonly Conversion[]> {
+  const list = names.map(column);
+  const { columns } = await session.query(`SELECT ${list.join(", ")} FROM ${from} AS t LIMIT 0`);
+  const types = columns.map((column) => column.type);
+  const conversion = await conversionsOf(session, types, dialect.types);
+  return types.map((type) => conversion(type));
+}
+
+/** @param key where rows may come by it alone, as a column behind the others tells; undefined where all come whole. */
 function rowMaker(
   names: readonly string[],
   conversions: readonly Conversion[],
   encoding: string,
+  key: readonly string[] | undefined,
 ): (raw: RawRow) => Row {
   const decode = decoder(encoding);
   const cell = (raw: RawRow, i: number): Cell => {
@@ -320,13 +371,17 @@ function rowMaker(
     const conversion = conversions[i];
     return bytes && conversion ? decode(bytes, conversion) : null;
   };
+  const all = names.map((_, i) => i);
+  const keys = all.filter((i) => key?.includes(names[i] ?? ""));
+  const shown = (raw: RawRow): readonly number[] =>
+    key && raw[names.length]?.toString() === "0" ? keys : all;
   // A column may be called `__proto__`, which assignment would not store.
   if (names.includes("__proto__")) {
-    return (raw) => Object.fromEntries(names.map((name, i): [string, Cell] => [name, cell(raw, i)]));
+    return (raw) => Object.fromEntries(shown(raw).map((i): [string, Cell] => [names[i] ?? "", cell(raw, i)]));
   }
   return (raw) => {
     const row: Record<string, Cell> = {};
-    for (let i = 0; i < names.length; i++) row[names[i] ?? ""] = cell(raw, i);
+    for (const i of shown(raw)) row[names[i] ?? ""] = cell(raw, i);
     return row;
   };
 }

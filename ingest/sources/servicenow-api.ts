@@ -14,7 +14,9 @@ export interface ServiceNowApi {
    * @throws QuaysideError as `Source`; `source_rejected` for records that the user may not see, unless they are to be skipped.
    */
   pages(query: TableQuery, signal: AbortSignal): AsyncIterable<readonly ServiceNowRecord[]>;
-  /** The same, behind the record with this id. */
+  /** Some of the records that have the most of a field, most first, as far as the user may see them. */
+  highest(query: TableQuery, field: string, signal: AbortSignal): Promise<readonly ServiceNowRecord[]>;
+  /** The same as `pages`, behind the record with this id. */
   pagesAfter(query: TableQuery, id: string, signal: AbortSignal): AsyncIterable<readonly ServiceNowRecord[]>;
 }
 
@@ -42,6 +44,8 @@ const PAGE_BYTES = 64 * 1024 * 1024;
 /** A page that takes too long is tried again at half its size, down to this. */
 const SMALLEST_PAGE = 10;
 const PAGE_DEADLINE_MS = 90_000;
+/** Of the records with the most of a field, that one of them at least may be seen. */
+const HIGHEST = 100;
 
 const recordSchema = z.record(z.string(), z.unknown());
 const envelopeSchema = z.object({ error: z.optional(z.unknown()) });
@@ -66,13 +70,13 @@ export function makeServiceNowApi(host: Host, session: ServiceNowSession): Servi
     query: TableQuery,
     at: { readonly after: string; readonly offset: number; readonly limit: number },
     signal: AbortSignal,
+    order = "ORDERBYsys_id",
   ): Promise<Page> {
     const url = new URL(
       `${session.base.href.replace(/\/$/, "")}/api/now/table/${encodeURIComponent(query.table)}`,
     );
-    const terms = [query.filter, at.after === "" ? "" : `sys_id>${at.after}`, "ORDERBYsys_id"];
     const parameters = {
-      sysparm_query: terms.filter((term) => term !== "").join("^"),
+      sysparm_query: joined(query.filter, at.after === "" ? "" : `sys_id>${at.after}`, order),
       sysparm_fields: ["sys_id", ...query.fields.filter((field) => field !== "sys_id")].join(","),
       sysparm_limit: String(at.limit),
       sysparm_offset: String(at.offset),
@@ -149,9 +153,20 @@ export function makeServiceNowApi(host: Host, session: ServiceNowSession): Servi
       return (await fetchPage({ ...query, fields: [] }, at, signal)).total;
     },
 
+    async highest(query, field, signal) {
+      const filter = joined(query.filter, `${field}ISNOTEMPTY`);
+      const at = { after: "", offset: 0, limit: HIGHEST };
+      return (await fetchPage({ ...query, filter }, at, signal, `ORDERBYDESC${field}`)).records;
+    },
+
     pages: (query, signal) => pages(query, "", signal),
     pagesAfter: (query, id, signal) => pages(query, id, signal),
   };
+}
+
+/** Conditions that all have to hold, as one encoded query. */
+export function joined(...terms: readonly string[]): string {
+  return terms.filter((term) => term !== "").join("^");
 }
 
 /** @throws QuaysideError `source_unavailable` for a record without a usable id: it could not be gone on from. */

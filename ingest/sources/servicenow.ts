@@ -7,11 +7,14 @@ import { baseUrl, forTable, parseSettings } from "./fetch-call.ts";
 import { base64 } from "./fetch-values.ts";
 import {
   idOf,
+  joined,
   makeServiceNowApi,
   type ServiceNowApi,
   type ServiceNowRecord,
   type ServiceNowSession,
+  type TableQuery,
 } from "./servicenow-api.ts";
+import { cursorOf, idsIn, isChanged, keyFilters } from "./servicenow-cursor.ts";
 import { cellOf, columnsOf, type DictionaryField, type ServiceNowColumn } from "./servicenow-fields.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -109,32 +112,73 @@ export const makeServiceNowSource: Factory<Source> = (input, host) => {
       });
     },
 
-    async *read(table, { key, batchSize, after, mark, signal }) {
+    async *read(table, { key, batchSize, since, only, after, mark, signal }) {
       const { ref } = table;
       const found = await forTable(ref, signal, () => known(ref, signal));
       const columns = await forTable(ref, signal, async () =>
         columnsFor(found, [...table.columns.map((c) => c.name), ...key]),
       );
       const wanted = columns.slice(0, table.columns.length);
-      const fields = [...new Set(wanted.map((column) => column.element))];
-      const query = { table: found.table, fields, filter: found.filter, display: true };
-      const reading = after === undefined ? api.pages(query, signal) : api.pagesAfter(query, after, signal);
-      const pages = reading[Symbol.asyncIterator]();
+      const keys = columns.slice(table.columns.length);
+      const cursor =
+        since && (await forTable(ref, signal, async () => cursorOf(found.columns, since.column)));
+      const query = (fieldsOf: readonly ServiceNowColumn[], term = ""): TableQuery => ({
+        table: found.table,
+        fields: [...new Set(fieldsOf.map((column) => column.element))],
+        filter: joined(found.filter, term),
+        display: true,
+      });
+      const light = cursor && query([...keys, cursor]);
       const missing = new Set<string>();
-      try {
-        for (;;) {
-          const step = await forTable(ref, signal, () => pages.next());
-          if (step.done === true) return;
-          for (let at = 0; at < step.value.length; at += batchSize) {
-            if (signal.aborted) throw aborted(signal);
-            const records = step.value.slice(at, at + batchSize);
-            const last = records.at(-1);
-            if (last) mark?.(() => idOf(last));
-            yield records.map((record) => rowOf(wanted, record, missing));
+      const whole = (record: ServiceNowRecord): Row => rowOf(wanted, record, missing);
+      const fetched = async (ids: readonly string[]): Promise<ReadonlyMap<string, Row>> => {
+        const rows = new Map<string, Row>();
+        for (const term of idsIn(ids)) {
+          for await (const page of api.pages(query(wanted, term), signal)) {
+            for (const record of page) rows.set(idOf(record), whole(record));
           }
         }
+        return rows;
+      };
+      /** Whole where they have changed, asked for once more by their ids; those that are gone by then are left out. */
+      const partly = async (records: readonly ServiceNowRecord[]): Promise<readonly Row[]> => {
+        const changed = new Set(records.filter((r) => !since || isChanged(r, cursor, since.value)).map(idOf));
+        const rows = await forTable(ref, signal, () => fetched([...changed]));
+        return records.flatMap((record): Row[] => {
+          if (!changed.has(idOf(record))) return [rowOf(keys, record, missing)];
+          const row = rows.get(idOf(record));
+          return row ? [row] : [];
+        });
+      };
+      const read = async function* (
+        reading: AsyncIterable<readonly ServiceNowRecord[]>,
+      ): AsyncIterable<readonly Row[]> {
+        const pages = reading[Symbol.asyncIterator]();
+        try {
+          for (;;) {
+            const step = await forTable(ref, signal, () => pages.next());
+            if (step.done === true) return;
+            for (let at = 0; at < step.value.length; at += batchSize) {
+              if (signal.aborted) throw aborted(signal);
+              const records = step.value.slice(at, at + batchSize);
+              const rows = light ? await partly(records) : records.map(whole);
+              const last = records.at(-1);
+              if (last && !only) mark?.(() => idOf(last));
+              yield rows;
+            }
+          }
+        } finally {
+          await pages.return?.();
+        }
+      };
+      try {
+        if (only) {
+          for (const term of keyFilters(keys, only)) yield* read(api.pages(query(wanted, term), signal));
+          return;
+        }
+        const all = light ?? query(wanted);
+        yield* read(after === undefined ? api.pages(all, signal) : api.pagesAfter(all, after, signal));
       } finally {
-        await pages.return?.();
         for (const field of missing) {
           host.log({ level: "warn", event: "source-field-hidden", table: found.table, column: field });
         }
@@ -146,6 +190,17 @@ export const makeServiceNowSource: Factory<Source> = (input, host) => {
         const { table: name, filter } = await known(table.ref, signal);
         const rows = await api.count({ table: name, fields: [], filter, display: false }, signal);
         return rows === undefined ? {} : { rows };
+      });
+    },
+
+    async highest(table, column, signal) {
+      return forTable(table.ref, signal, async () => {
+        const found = await known(table.ref, signal);
+        const cursor = cursorOf(found.columns, column);
+        const query = { table: found.table, fields: [cursor.element], filter: found.filter, display: true };
+        const [record] = await api.highest(query, cursor.element, signal);
+        const cell = record ? cellOf(record[cursor.element], cursor) : null;
+        return typeof cell === "string" ? cell : undefined;
       });
     },
 

@@ -2,8 +2,9 @@ import * as z from "zod/mini";
 import { aborted } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
-import type { Cell, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
+import type { Cell, ReadOptions, Row, Since, Source, Table, TableRef } from "../../shared/ports/source.ts";
 import { snowflakeAccess } from "../../shared/snowflake-auth.ts";
+import { changedSince, keyedBy, plainTime, selectSince, textOf } from "./fetch-cursor.ts";
 import { baseUrl, forTable, nameOf, parseSettings } from "./fetch-call.ts";
 import { quoted } from "./fetch-sql.ts";
 import { UNREADABLE } from "./fetch-values.ts";
@@ -92,10 +93,13 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
       });
     },
 
-    async *read(table, { key, batchSize, after, mark, signal }) {
+    async *read(table, options) {
+      const { key, batchSize, since, after, mark, signal } = options;
       const found = await forTable(table.ref, signal, () => known(table.ref, signal));
       const names = table.columns.map((column) => column.name);
-      for (const name of [...names, ...key]) checkColumn(table, found, name);
+      for (const name of [...names, ...key, ...(since ? [since.column] : [])])
+        checkColumn(table, found, name);
+      const keys = since && key;
       const begun = after === undefined ? undefined : parseMark(after);
       let at = begun ? begun.at : found.past ? moment?.handle : undefined;
       let done = begun?.done ?? 0;
@@ -103,7 +107,7 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
         const handle = at;
         const run = (): Promise<ResultSet> =>
           api.execute(
-            { sql: selectOf(found, names, key, handle), database: found.database, long: true },
+            { sql: selectOf(found, names, handle, options), database: found.database, long: true },
             signal,
           );
         let result: ResultSet;
@@ -117,7 +121,7 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
           continue;
         }
         try {
-          for await (const rows of rowsOf(api, result, table, { batchSize, skip: done, signal })) {
+          for await (const rows of rowsOf(api, result, table, { batchSize, skip: done, keys, signal })) {
             done += rows.length;
             const { first: _, ...kept } = result;
             mark?.(() => JSON.stringify({ at: handle, done, result: kept } satisfies Mark));
@@ -143,6 +147,30 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
       return forTable(table.ref, signal, async () => {
         const { rows, bytes } = await known(table.ref, signal);
         return { ...(rows === undefined ? {} : { rows }), ...(bytes === undefined ? {} : { bytes }) };
+      });
+    },
+
+    async highest(table, column, signal) {
+      return forTable(table.ref, signal, async () => {
+        const found = await known(table.ref, signal);
+        checkColumn(table, found, column);
+        // As at the moment that rows are read as at: what came after it is not read.
+        const largest = (handle: string | undefined): string =>
+          `SELECT MAX(t.${quoted(column)}) FROM ${found.from}${atClause(handle)} AS t`;
+        const ask = (sql: string): Promise<ResultSet> =>
+          api.execute({ sql, database: found.database, long: true }, signal);
+        const handle = found.past ? moment?.handle : undefined;
+        const result = await ask(largest(handle)).catch((error: unknown) => {
+          if (handle === undefined || !isWithoutPast(error)) throw error;
+          return ask(largest(undefined));
+        });
+        const [kind] = result.columns;
+        for (const rows of (await api.partition(result, 0, signal)).batches(1)) {
+          const value: unknown = Array.isArray(rows[0]) ? rows[0][0] : null;
+          if (typeof value === "string" && kind)
+            return textOf(snowflakeType(kind.type, kind.scale).cell(value));
+        }
+        return undefined;
       });
     },
 
@@ -187,15 +215,51 @@ function checkColumn(table: Table, found: Located, name: string): void {
   );
 }
 
+function atClause(handle: string | undefined): string {
+  return handle === undefined ? "" : ` AT(STATEMENT => '${handle}')`;
+}
+
 function selectOf(
   found: Located,
   names: readonly string[],
-  key: readonly string[],
   handle: string | undefined,
+  { key, since, only }: Pick<ReadOptions, "key" | "since" | "only">,
 ): string {
-  const at = handle === undefined ? "" : ` AT(STATEMENT => '${handle}')`;
+  const from = `${found.from}${atClause(handle)} AS t`;
   const order = key.length === 0 ? "" : ` ORDER BY ${key.map(quoted).join(", ")}`;
-  return `SELECT ${names.map(quoted).join(", ")} FROM ${found.from}${at} AS t${order}`;
+  if (since) return `${sinceOf(found, names, from, key, since)}${order}`;
+  const where = only
+    ? ` WHERE ${keyedBy(
+        key.map(quoted),
+        only.map((cells) => cells.map((cell, i) => literalOf(found, key[i] ?? "", cell))),
+      )}`
+    : "";
+  return `SELECT ${names.map(quoted).join(", ")} FROM ${from}${where}${order}`;
+}
+
+function sinceOf(
+  found: Located,
+  names: readonly string[],
+  from: string,
+  key: readonly string[],
+  since: Since,
+): string {
+  const changed = changedSince(quoted(since.column), literalOf(found, since.column, since.value));
+  // Of the column's type, so that both halves have the same; never evaluated, so that it is not read.
+  const columns = names.map((name) => {
+    const sql = quoted(name);
+    return { sql, key: key.includes(name), none: `CASE WHEN FALSE THEN ${sql} END` };
+  });
+  return selectSince(columns, from, changed);
+}
+
+/** A cell as a literal that Snowflake compares with its column losing nothing: times are in UTC, as the session is. */
+function literalOf(found: Located, column: string, cell: Cell): string {
+  const text = textOf(cell);
+  const type = found.columns.find(({ name }) => name === column)?.type;
+  if (type === "number" && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text)) return text;
+  const plain = type === "timestamp" ? plainTime(text) : text;
+  return `'${plain.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 }
 
 /** Where a reading can be gone on with: Snowflake keeps a result for a day. */
@@ -216,6 +280,8 @@ interface RowOptions {
   readonly batchSize: number;
   /** Rows that the reader has already. */
   readonly skip: number;
+  /** The columns that some rows come with alone, as a column behind the others tells; undefined where all come whole. */
+  readonly keys: readonly string[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -224,7 +290,7 @@ async function* rowsOf(
   api: SnowflakeApi,
   result: ResultSet,
   table: Table,
-  { batchSize, skip, signal }: RowOptions,
+  { batchSize, skip, keys, signal }: RowOptions,
 ): AsyncIterable<readonly Row[]> {
   const names = table.columns.map((column) => column.name);
   const types = result.columns.map((column) => snowflakeType(column.type, column.scale));
@@ -233,7 +299,7 @@ async function* rowsOf(
       "source_unavailable",
       `Table ${nameOf(table.ref)}: Snowflake announced ${of} rows and sent ${delivered}.`,
     );
-  if (types.length !== names.length) throw short(0, result.rows);
+  if (types.length !== names.length + (keys ? 1 : 0)) throw short(0, result.rows);
   const leaving = new AbortController();
   const both = AbortSignal.any([signal, leaving.signal]);
   const fetchPart = (n: number): ReturnType<SnowflakeApi["partition"]> =>
@@ -259,7 +325,7 @@ async function* rowsOf(
         if (signal.aborted) throw aborted(signal);
         const from = Math.max(0, Math.min(raw.length, skip - total - delivered));
         delivered += raw.length;
-        const rows = raw.slice(from).map((row) => rowOf(names, types, row));
+        const rows = raw.slice(from).map((row) => rowOf(names, types, row, keys));
         if (rows.length > 0) yield rows;
       }
       if (delivered !== rowCount) throw short(delivered, rowCount);
@@ -275,6 +341,7 @@ function rowOf(
   names: readonly string[],
   types: readonly ReturnType<typeof snowflakeType>[],
   raw: unknown,
+  keys: readonly string[] | undefined,
 ): Row {
   const values = Array.isArray(raw) ? raw : [];
   const cell = (i: number): Cell => {
@@ -282,6 +349,9 @@ function rowOf(
     if (value === null) return null;
     return typeof value === "string" ? (types[i]?.cell(value) ?? null) : UNREADABLE;
   };
+  const whole = !keys || values[names.length] !== "0";
   // Entries, for a column may be called `__proto__`, which assignment would not store.
-  return Object.fromEntries(names.map((name, i): [string, Cell] => [name, cell(i)]));
+  return Object.fromEntries(
+    names.flatMap((name, i): [string, Cell][] => (whole || keys.includes(name) ? [[name, cell(i)]] : [])),
+  );
 }

@@ -31,9 +31,26 @@ export interface Table {
   readonly description?: string;
 }
 
+/** From where on rows have changed, by a column whose value rises with every change of its row: the cursor. */
+export interface Since {
+  readonly column: string;
+  /** A value of that column, as the text of its cell. */
+  readonly value: string;
+}
+
 export interface ReadOptions {
   /** The columns that order the rows: the table's configured key. */
   readonly key: readonly string[];
+  /**
+   * Rows whose cursor is this or later, and rows that have none, come whole; of every other row the columns of `key` alone.
+   * The source compares, in the column's own type and order. Needs `Source.highest`, and the key among the table's columns.
+   */
+  readonly since?: Since | undefined;
+  /**
+   * Reads only the rows with these keys, whole: for each a cell for each column of `key`, as `read` gave them. A source that
+   * takes letters for equal may give more rows. Needs `Source.highest`; not together with `since` and `after`.
+   */
+  readonly only?: readonly (readonly Cell[])[] | undefined;
   /** Most rows in a batch. */
   readonly batchSize: number;
   /** Goes on behind the batch that a mark was given with, in the same result: what another reader began. */
@@ -58,11 +75,27 @@ export interface Source extends AsyncDisposable {
   /** The table's shape, read from the catalogue. `source_rejected` when it does not exist. */
   describe(ref: TableRef, signal: AbortSignal): Promise<Table>;
 
-  /** Rows in batches of at most `batchSize`, each row exactly once, in key order where `ordered` is true. Memory stays flat. */
+  /**
+   * Rows in batches of at most `batchSize`, each row exactly once, in key order where `ordered` is true. Memory stays flat. With
+   * `since` too each row comes exactly once, whole or by its key alone, however it changes meanwhile.
+   */
   read(table: Table, options: ReadOptions): AsyncIterable<readonly Row[]>;
 
-  /** How many rows `read` will yield, and how many bytes the warehouse will scan for it, where it can tell cheaply. */
-  estimate(table: Table, signal: AbortSignal): Promise<{ readonly rows?: number; readonly bytes?: number }>;
+  /**
+   * How many rows `read` will yield, and how many bytes the warehouse will scan for it, where it can tell cheaply.
+   * @param reading as `read` will be given it.
+   */
+  estimate(
+    table: Table,
+    signal: AbortSignal,
+    reading?: Pick<ReadOptions, "key" | "since">,
+  ): Promise<{ readonly rows?: number; readonly bytes?: number }>;
+
+  /**
+   * The largest value of a column as the text of its cell, at the moment of a `read` that follows or before it; undefined where
+   * no row has one. Absent for a source that can't be read by a cursor. `source_rejected` for a column that has no order.
+   */
+  highest?(table: Table, column: string, signal: AbortSignal): Promise<string | undefined>;
 
   /**
    * Which system this is, safe to show: `postgres://db.example.com:5432/sales`. Rows of another must not pass for these. Absent

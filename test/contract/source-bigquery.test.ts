@@ -6,7 +6,7 @@ import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { BIGQUERY_STUB, startBigQuery, type BigQueryStub } from "../stubs/bigquery.ts";
 import { failureOf, PEOPLE_SQL, readRows } from "./source-sql.ts";
-import { sourceContract } from "./source.ts";
+import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
 const signal = new AbortController().signal;
 let stub: BigQueryStub;
@@ -32,6 +32,7 @@ const refs = {
   many: { name: ["shop", "many"] },
   empty: { name: ["acme-prod", "shop", "empty"] },
   missing: { name: ["missing"] },
+  stamped: { ref: { name: ["stamped"] }, cursors: [...STAMPED_CURSORS, "zoned"] },
 };
 const numbers = (rows: readonly Row[]): unknown[] =>
   rows.map((row) => row["n"]).sort((a, b) => Number(a) - Number(b));
@@ -46,6 +47,7 @@ async function table(name: string, as: string): Promise<TableRef> {
 beforeAll(async () => {
   stub = await startBigQuery();
   await table("people", PEOPLE_SQL);
+  await table("stamped", `SELECT *, "changed at"::TIMESTAMPTZ AS zoned FROM (${STAMPED_SQL})`);
   await table("many", "SELECT range AS n FROM range(5000)");
   await table("empty", "SELECT 1 AS id WHERE false");
 });
@@ -59,6 +61,7 @@ sourceContract("bigquery, queries", async () => ({
   many: { query: "SELECT n FROM `acme-prod`.`shop`.`many` # all of them" },
   empty: { query: "SELECT 1 AS id WHERE false" },
   missing: { query: "SELECT * FROM missing" },
+  stamped: { ref: { query: "SELECT * FROM stamped" }, cursors: ["changed at"] },
 }));
 
 describe("bigquery source", () => {

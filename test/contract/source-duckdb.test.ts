@@ -9,7 +9,7 @@ import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { memorySource } from "../fakes/memory-source.ts";
 
 import { secretHost } from "../fakes/secret-host.ts";
-import { PEOPLE, sourceContract } from "./source.ts";
+import { PEOPLE, sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
 const signal = new AbortController().signal;
 const open = (path: string): Source => makeDuckDbSource({ kind: "duckdb", path }, secretHost({}));
@@ -43,6 +43,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "quayside-duckdb-"));
   await database(join(directory, "w.duckdb"), [
     `CREATE TABLE people AS ${people}`,
+    `CREATE TABLE stamped AS ${STAMPED_SQL}`,
     "CREATE TABLE many AS SELECT range AS n FROM range(5000)",
     "CREATE TABLE empty (id INTEGER PRIMARY KEY)",
     "COMMENT ON TABLE empty IS 'nothing yet'",
@@ -55,6 +56,8 @@ beforeAll(async () => {
   await mkdir(join(directory, "csv"));
   await database(":memory:", [
     `COPY (${people}) TO '${join(files, "people.parquet")}'`,
+    `COPY (${STAMPED_SQL}) TO '${join(files, "stamped.parquet")}'`,
+    `COPY (${STAMPED_SQL}) TO '${join(directory, "csv", "stamped.csv")}'`,
     `COPY (SELECT range AS n FROM range(5000)) TO '${join(files, "many.parquet")}'`,
     `COPY (SELECT 1 AS id WHERE false) TO '${join(files, "empty.parquet")}'`,
     `COPY (${people}) TO '${join(directory, "csv", "people.csv")}'`,
@@ -69,6 +72,7 @@ const refs = {
   many: { name: ["many"] },
   empty: { name: ["empty"] },
   missing: { name: ["missing"] },
+  stamped: { ref: { name: ["stamped"] }, cursors: STAMPED_CURSORS },
 };
 
 sourceContract("duckdb, database file", async () => ({ source: open(join(directory, "w.duckdb")), ...refs }));
@@ -83,14 +87,23 @@ sourceContract("duckdb, queries over CSV", async () => ({
   many: { query: "SELECT n FROM many -- all of them" },
   empty: { query: "SELECT 1 AS id WHERE false" },
   missing: { query: "SELECT * FROM missing" },
+  stamped: { ref: { query: "SELECT * FROM stamped" }, cursors: ["changed at"] },
 }));
 sourceContract("memory fake", async () => ({
   source: memorySource({
     people: { columns: { id: "number", name: "string", note: "string" }, rows: [...PEOPLE] },
     many: { columns: { n: "number" }, rows: Array.from({ length: 5000 }, (_, n) => ({ n })) },
     empty: { columns: { id: "number" }, rows: [] },
+    stamped: {
+      columns: { id: "number", at: "timestamp" },
+      rows: ["55", "56", "56", "57", null, "99"].map((s, i) => ({
+        id: i + 1,
+        at: s === null ? null : `2026-03-01T10:00:${s}Z`,
+      })),
+    },
   }),
   ...refs,
+  stamped: { ref: { name: ["stamped"] }, cursors: ["at"] },
 }));
 
 describe("duckdb source", () => {

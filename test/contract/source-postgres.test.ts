@@ -7,7 +7,7 @@ import type { Row, Source } from "../../shared/ports/source.ts";
 import { startPglite, type PostgresInProcess } from "../fakes/pglite.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { failureOf, readRows } from "./source-sql.ts";
-import { sourceContract } from "./source.ts";
+import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
 const signal = new AbortController().signal;
 let server: PostgresInProcess;
@@ -33,6 +33,7 @@ const SVV = [
 beforeAll(async () => {
   server = await startPglite([
     `CREATE TABLE people AS ${PEOPLE}`,
+    `CREATE TABLE stamped AS ${STAMPED_SQL}`,
     "CREATE TABLE many AS SELECT n FROM generate_series(0, 4999) AS g(n)",
     "CREATE TABLE empty (id integer, part text, PRIMARY KEY (part, id))",
     "COMMENT ON TABLE empty IS 'nothing yet'",
@@ -53,6 +54,7 @@ const refs = {
   many: { name: ["public", "many"] },
   empty: { name: ["postgres", "public", "empty"] },
   missing: { name: ["missing"] },
+  stamped: { ref: { name: ["stamped"] }, cursors: STAMPED_CURSORS },
 };
 const redshift = (): Source =>
   makeRedshiftSource(
@@ -66,6 +68,7 @@ sourceContract("postgres, queries", async () => ({
   many: { query: "SELECT n FROM many -- all of them" },
   empty: { query: "WITH one AS (SELECT 1 AS id) SELECT id FROM one WHERE false" },
   missing: { query: "SELECT * FROM missing" },
+  stamped: { ref: { query: "SELECT * FROM stamped" }, cursors: ["changed at"] },
 }));
 sourceContract("redshift", async () => ({ source: redshift(), ...refs }));
 

@@ -24,6 +24,8 @@ const TABLES = {
   people: { fields: ["id", "name", "note"] },
   many: { fields: ["n"] },
   empty: { fields: ["id"] },
+  stamped: { fields: ["id", "at", "day", "word"] },
+  blank: { fields: ["id", "at", "day", "word"] },
 };
 const open = (settings: Readonly<Record<string, unknown>> = {}, host: Host = hostWith()): Source =>
   makeServiceNowSource({ kind: "servicenow", tables: TABLES, ...settings }, host);
@@ -33,6 +35,12 @@ const refs = {
   many: { name: ["many"] },
   empty: { name: ["empty"] },
   missing: { name: ["missing"] },
+  stamped: {
+    ref: { name: ["stamped"] },
+    none: { name: ["blank"] },
+    cursors: ["at", "day"],
+    word: ["word"],
+  },
 };
 const numbers = (rows: readonly Row[]): unknown[] =>
   rows.map((row) => row["n"]).sort((a, b) => Number(a) - Number(b));
@@ -53,6 +61,18 @@ beforeAll(async () => {
     fields: { n: { type: "integer" } },
     records: "SELECT range AS n, md5(CAST(range AS VARCHAR)) AS sys_id FROM range(5000)",
   });
+  const stamped = `SELECT * FROM (VALUES ('1', '2026-03-01 10:00:00', '2026-02-28', 'M'),
+    ('2', '2026-03-01 10:00:01', '2026-03-01', 'O''x\\y^z,'), ('3', '2026-03-01 10:00:01', '2026-03-01', 'O''x\\y^z,'),
+    ('4', '2026-03-01 10:00:02', '2026-03-02', 'x=y'), ('5', '', '', ''), ('6', '2026-03-01 11:00:00', '2026-12-31', 'Z')
+  ) AS t(id, "at", day, word)`;
+  const fields = {
+    id: { type: "integer" },
+    at: { type: "glide_date_time" },
+    day: { type: "glide_date" },
+    word: { type: "string" },
+  };
+  await stub.define({ name: "stamped", fields, records: stamped });
+  await stub.define({ name: "blank", fields, records: `${stamped} WHERE false` });
   await stub.define({
     name: "empty",
     fields: { id: { type: "integer" } },
@@ -100,6 +120,39 @@ sourceContract("servicenow, by user and password, small pages", async () => ({
 }));
 
 describe("servicenow source", () => {
+  it("reads each row at most once by a cursor, though rows change and go between its calls", async () => {
+    const { fetch, ...host } = hostWith();
+    const meddling: Host = {
+      ...host,
+      async fetch(input, init) {
+        if (new Request(input).url.includes("sys_idIN")) {
+          await stub.warehouse.run("DELETE FROM fleeting WHERE id = '6'");
+          await stub.warehouse.run(`UPDATE fleeting SET "at" = '2026-03-02 00:00:00' WHERE id = '1'`);
+        }
+        return fetch(input, init);
+      },
+    };
+    await stub.define({
+      name: "fleeting",
+      fields: { id: { type: "integer" }, at: { type: "glide_date_time" } },
+      records: `SELECT CAST(range AS VARCHAR) AS id, '2026-03-01 10:00:0' || range AS "at" FROM range(1, 7)`,
+    });
+    await using source = open({ tables: { fleeting: { fields: ["id", "at"] } } }, meddling);
+    const table = await source.describe({ name: ["fleeting"] }, signal);
+    const rows: Row[] = [];
+    const since = { column: "at", value: "2026-03-01T10:00:05Z" };
+    for await (const batch of source.read(table, { key: ["id"], batchSize: 100, since, signal })) {
+      rows.push(...batch);
+    }
+    expect(rows.toSorted((a, b) => Number(a["id"]) - Number(b["id"]))).toEqual([
+      { id: 1 },
+      { id: 2 },
+      { id: 3 },
+      { id: 4 },
+      { id: 5, at: "2026-03-01T10:00:05Z" },
+    ]);
+  });
+
   it("describes a table with the fields it inherits, labels and display columns", async () => {
     await using source = open();
     expect(await source.describe({ name: ["incident"] }, signal)).toEqual({

@@ -10,7 +10,7 @@ import {
   type SnowflakeStub,
 } from "../stubs/snowflake.ts";
 import { failureOf, PEOPLE_SQL, readRows } from "./source-sql.ts";
-import { sourceContract } from "./source.ts";
+import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
 const signal = new AbortController().signal;
 /** The stub's clock and the host's, in milliseconds; both real unless a test moves them. */
@@ -43,6 +43,7 @@ const refs = {
   many: { name: ["PUBLIC", "many"] },
   empty: { name: ["ACME", "PUBLIC", "empty"] },
   missing: { name: ["missing"] },
+  stamped: { ref: { name: ["stamped"] }, cursors: [...STAMPED_CURSORS, "nano"] },
 };
 
 const paths = (part: string): number => stub.exchanges.filter((e) => e.path.includes(part)).length;
@@ -50,6 +51,8 @@ const paths = (part: string): number => stub.exchanges.filter((e) => e.path.incl
 beforeAll(async () => {
   stub = await startSnowflake(0, { now: () => Date.now() + ahead });
   await stub.warehouse.run(`CREATE TABLE "ACME"."PUBLIC".people AS ${PEOPLE_SQL}`);
+  const nano = `strftime("changed at", '%Y-%m-%d %H:%M:%S.%f789')::TIMESTAMP_NS AS nano`;
+  await stub.warehouse.run(`CREATE TABLE "ACME"."PUBLIC".stamped AS SELECT *, ${nano} FROM (${STAMPED_SQL})`);
   await stub.warehouse.run(`CREATE TABLE "ACME"."PUBLIC".many AS SELECT range AS n FROM range(5000)`);
   await stub.warehouse.run(`CREATE TABLE "ACME"."PUBLIC".empty (id INTEGER)`);
 });
@@ -66,6 +69,7 @@ sourceContract("snowflake, queries by token", async () => ({
   many: { query: `SELECT n FROM "ACME"."PUBLIC".many -- all of them` },
   empty: { query: "SELECT 1 AS id WHERE false" },
   missing: { query: `SELECT * FROM "ACME"."PUBLIC".missing` },
+  stamped: { ref: { query: `SELECT * FROM "ACME"."PUBLIC".stamped` }, cursors: ["changed at"] },
 }));
 
 /** A table of one test's own, gone afterwards. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cellText } from "../../ingest/pipeline/cells.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
+import type { Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
 
 /**
  * What a source is tested with: `people` has the columns id, name, note and the three rows of PEOPLE; `many` has a column n
@@ -13,7 +13,33 @@ export interface SourceFixture {
   readonly many: TableRef;
   readonly empty: TableRef;
   readonly missing: TableRef;
+  /** Absent for what can't be read by a cursor. */
+  readonly stamped?: Stamped;
 }
+
+/**
+ * A table of six rows with ids 1 to 6 in a column `id`, and columns that a cursor may be: in each of them row 1 is lower than
+ * row 2 by the least that the type can tell, row 3 equals row 2, row 4 is higher by as little, row 5 has none, row 6 is highest.
+ */
+export interface Stamped {
+  readonly ref: TableRef;
+  readonly cursors: readonly string[];
+  /** More columns that a key may have. */
+  readonly word?: readonly string[];
+  /** An empty table with the same columns; default: `empty`, by its id. */
+  readonly none?: TableRef;
+}
+
+/** The rows of STAMPED in the SQL of most: id, time, date, number, text. */
+export const STAMPED_SQL = `SELECT * FROM (VALUES
+  (1, TIMESTAMP '2026-03-01 10:00:00.123455', DATE '2026-02-28', 1000000000000000000.4999, 'M'),
+  (2, TIMESTAMP '2026-03-01 10:00:00.123456', DATE '2026-03-01', 1000000000000000000.5000, 'O''x\\y'),
+  (3, TIMESTAMP '2026-03-01 10:00:00.123456', DATE '2026-03-01', 1000000000000000000.5000, 'O''x\\y'),
+  (4, TIMESTAMP '2026-03-01 10:00:00.123457', DATE '2026-03-02', 1000000000000000000.5001, 'O''x\\z'),
+  (5, NULL, NULL, NULL, NULL),
+  (6, TIMESTAMP '2026-03-01 10:00:01', DATE '2026-12-31', 2000000000000000000.0000, 'Z')
+) AS t(id, "changed at", "on", "no ""1""", word)`;
+export const STAMPED_CURSORS = ["changed at", "on", 'no "1"', "word"] as const;
 
 export const PEOPLE = [
   { id: "1", name: "Ada", note: null },
@@ -130,6 +156,90 @@ export function sourceContract(name: string, make: () => Promise<SourceFixture>)
       expect((await readAll(fixture.source, fixture.people, "id")).flat()).toHaveLength(3);
     });
 
+    describe("by a cursor", () => {
+      /** A source with its six rows, in the order of their ids. */
+      interface Opened {
+        readonly source: Source;
+        readonly stamped: Stamped;
+        readonly table: Table;
+        readonly all: readonly Row[];
+      }
+      const withStamped = async (run: (opened: Opened) => Promise<void>): Promise<void> => {
+        await using fixture = await opened(make);
+        const { source, stamped } = fixture;
+        expect(source.highest === undefined).toBe(stamped === undefined);
+        if (!stamped) return;
+        const table = await source.describe(stamped.ref, signal);
+        await run({ source, stamped, table, all: inOrder(await rowsOf(source, table, {})) });
+      };
+
+      it("tells the largest value, every digit of it", () =>
+        withStamped(async ({ source, stamped, table, all }) => {
+          for (const column of stamped.cursors) {
+            expect([column, await source.highest?.(table, column, signal)]).toEqual([
+              column,
+              text(all[5], column),
+            ]);
+          }
+        }));
+
+      it("tells no largest value of an empty table", () =>
+        withStamped(async ({ source, stamped }) => {
+          const { empty } = await make();
+          const table = await source.describe(stamped.none ?? empty, signal);
+          const [column = ""] = stamped.none ? stamped.cursors : ["id"];
+          expect(await source.highest?.(table, column, signal)).toBeUndefined();
+        }));
+
+      it("gives rows at the cursor, behind it and without one whole, all others by their key, each once", () =>
+        withStamped(async ({ source, stamped, table, all }) => {
+          for (const column of stamped.cursors) {
+            const since = { column, value: text(all[1], column) };
+            const rows = await rowsOf(source, table, { since });
+            expect(inOrder(rows)).toEqual([{ id: all[0]?.["id"] }, ...all.slice(1)]);
+          }
+        }));
+
+      it("goes on behind any batch of such a reading that it gave a mark with", () =>
+        withStamped(async ({ source, stamped, table, all }) => {
+          const [column = ""] = stamped.cursors;
+          const since = { column, value: text(all[3], column) };
+          const marks: string[] = [];
+          const mark = (after: () => string): void => void marks.push(after());
+          const batches: (readonly Row[])[] = [];
+          const options = { key: ["id"], batchSize: 2, since, signal };
+          for await (const batch of source.read(table, { ...options, mark })) batches.push(batch);
+          expect([0, batches.length]).toContain(marks.length);
+          for (const [i, after] of marks.entries()) {
+            expect(await rowsOf(source, table, { since, after })).toEqual(batches.slice(i + 1).flat());
+          }
+        }));
+
+      it("reads rows by their keys, whole, and nothing for keys that no row has", () =>
+        withStamped(async ({ source, table, all }) => {
+          const stranger = typeof all[0]?.["id"] === "number" ? 99 : "99";
+          const only = [[all[4]?.["id"] ?? null], [stranger], [all[1]?.["id"] ?? null]];
+          expect(inOrder(await rowsOf(source, table, { only }))).toEqual([all[1], all[4]]);
+        }));
+
+      it("reads rows by keys of several columns, whatever is in them", () =>
+        withStamped(async ({ source, stamped, table, all }) => {
+          const key = [...new Set(["id", ...(stamped.word ?? []), ...stamped.cursors])];
+          const wanted = [all[1], all[3]];
+          const only = wanted.map((row) => key.map((column) => row?.[column] ?? null));
+          expect(inOrder(await rowsOf(source, table, { key, only }))).toEqual(wanted);
+        }));
+
+      it("rejects a cursor that is not there", () =>
+        withStamped(async ({ source, table }) => {
+          const found = (async () => source.highest?.(table, "nope", signal))();
+          expect(code(await found.catch((e: unknown) => e))).toBe("source_rejected");
+          const since = { column: "nope", value: "1" };
+          const rows = rowsOf(source, table, { since });
+          expect(code(await rows.catch((e: unknown) => e))).toBe("source_rejected");
+        }));
+    });
+
     it("estimates no more rows than there are, where it can tell", async () => {
       await using fixture = await opened(make);
       const table = await fixture.source.describe(fixture.many, signal);
@@ -138,6 +248,28 @@ export function sourceContract(name: string, make: () => Promise<SourceFixture>)
     });
   });
 }
+
+/** A table with ids, two rows at a time unless told otherwise. */
+const rowsOf = async (
+  source: Source,
+  table: Table,
+  options: Partial<Parameters<Source["read"]>[1]>,
+): Promise<Row[]> => {
+  const rows: Row[] = [];
+  for await (const batch of source.read(table, {
+    key: ["id"],
+    batchSize: 2,
+    signal: new AbortController().signal,
+    ...options,
+  })) {
+    rows.push(...batch);
+  }
+  return rows;
+};
+
+const inOrder = (rows: readonly Row[]): Row[] => rows.toSorted((a, b) => Number(a["id"]) - Number(b["id"]));
+
+const text = (row: Row | undefined, column: string): string => cellText(row?.[column] ?? null);
 
 function code(error: unknown): string {
   return error instanceof QuaysideError ? error.code : String(error);

@@ -1,3 +1,4 @@
+import { cellText } from "../../ingest/pipeline/cells.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Cell, Column, Row, Source } from "../../shared/ports/source.ts";
 
@@ -32,23 +33,49 @@ export function memorySource(tables: Record<string, MemoryTable>, ordered = true
         primaryKey: [],
       };
     },
-    async *read(table, { key, batchSize, after, mark, signal }) {
-      const { rows } = find(table.ref.name?.join(".") ?? "");
-      const text = (row: Row): string => JSON.stringify(key.map((column) => row[column]));
+    async *read(table, { key, batchSize, since, only, after, mark, signal }) {
+      const { rows: all, columns } = find(table.ref.name?.join(".") ?? "");
+      if (since) checkColumn(columns, since.column);
+      const text = (row: Row): string => JSON.stringify(key.map((column) => row[column] ?? null));
+      const asked = only && new Set(only.map((cells) => JSON.stringify(cells)));
+      const rows = asked ? all.filter((row) => asked.has(text(row))) : all;
+      const isWhole = (row: Row): boolean => {
+        const cell = row[since?.column ?? ""] ?? null;
+        return !since || cell === null || !isBelow(cell, since.value);
+      };
       const inOrder = ordered ? [...rows].sort((a, b) => (text(a) < text(b) ? -1 : 1)) : rows;
       const names = table.columns.map((column) => column.name);
       for (let i = Number(after ?? 0); i < inOrder.length; i += batchSize) {
         mark?.(() => String(i + batchSize));
         if (signal.aborted) throw new QuaysideError("cancelled", "Cancelled.");
         yield inOrder.slice(i, i + batchSize).map((row) => {
-          const entries = names.map((name): [string, Cell] => [name, row[name] ?? null]);
+          const shown = isWhole(row) ? names : names.filter((name) => key.includes(name));
+          const entries = shown.map((name): [string, Cell] => [name, row[name] ?? null]);
           return Object.fromEntries(entries);
         });
       }
+    },
+    async highest(table, column) {
+      const { rows, columns } = find(table.ref.name?.join(".") ?? "");
+      checkColumn(columns, column);
+      const cells = rows.flatMap((row) => row[column] ?? []);
+      return cells.reduce<string | undefined>(
+        (most, cell) => (most !== undefined && isBelow(cell, most) ? most : cellText(cell)),
+        undefined,
+      );
     },
     async estimate(table) {
       return { rows: find(table.ref.name?.join(".") ?? "").rows.length };
     },
     async [Symbol.asyncDispose]() {},
   };
+}
+
+function checkColumn(columns: MemoryTable["columns"], name: string): void {
+  if (!(name in columns)) throw new QuaysideError("source_rejected", `There is no column ${name}.`);
+}
+
+/** Numbers by their size, all else by its text. */
+function isBelow(cell: Cell, value: string): boolean {
+  return typeof cell === "number" ? cell < Number(value) : cellText(cell) < value;
 }

@@ -263,7 +263,7 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
     if (at && (!moment || time > Date.now())) {
       return { status: 400, reason: "invalidQuery", message: "Invalid time travel timestamp" };
     }
-    const sql = adapted(query.replace(at?.[0] ?? "", ""));
+    const sql = adapted(query.replaceAll(at?.[0] ?? "\u0000", ""));
     const scoped = defaultDataset
       ? sql.replaceAll(
           /\bFROM (\w+)\b(?!\.)/g,
@@ -378,13 +378,25 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** Backtick identifiers and `#` comments as DuckDB writes them; strings are left alone. */
+/** Strings, backtick identifiers, `#` comments and literals of BigQuery's types as DuckDB writes them. */
 function adapted(sql: string): string {
-  const parts = /'(?:[^'\\]|\\.)*'|`((?:[^`\\]|\\.)*)`|#/gs;
-  return sql.replaceAll(parts, (all, name: string | undefined) => {
+  const parts = /'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`|#/gs;
+  const plain = sql.replaceAll(parts, (all, text: string | undefined, name: string | undefined) => {
     if (all === "#") return "--";
-    return name === undefined ? all : quoted(name.replaceAll(/\\(.)/gs, "$1"));
+    if (name !== undefined) return quoted(name.replaceAll(/\\(.)/gs, "$1"));
+    return text === undefined || !text.includes("\\") ? all : `'${unescaped(text).replaceAll("'", "''")}'`;
   });
+  return plain
+    .replaceAll(/\bBIGNUMERIC ('[^']*')/g, "CAST($1 AS DECIMAL(38, 10))")
+    .replaceAll(/\bTIMESTAMP ('[^']*')/g, "TIMESTAMPTZ $1")
+    .replaceAll(/\bDATETIME ('[^']*')/g, "TIMESTAMP $1");
+}
+
+/** https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#escape_sequences, as far as tests need them. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\(u[0-9a-f]{4}|.)/gs, (_, escape: string) =>
+    escape.length > 1 ? String.fromCharCode(Number.parseInt(escape.slice(1), 16)) : escape,
+  );
 }
 
 const NAMES = new Map<DuckDBTypeId, string>([

@@ -76,10 +76,11 @@ export async function startServiceNow(port = 0): Promise<ServiceNowStub> {
     const offset = Number(call.query.get("sysparm_offset") ?? "0");
     if (!(limit >= 1 && limit <= 10_000 && offset >= 0)) return sendJson(call, 400, errorBody("limit"));
     const where = conditions(call.query.get("sysparm_query") ?? "", names, call.is("page_repeats"));
+    const order = orderOf(call.query.get("sysparm_query") ?? "", names);
     const count = await warehouse.select(`SELECT count(*) FROM ${quoted(table)} WHERE ${where}`);
     const total = Number(count.rows[0]?.[0]);
     const found = await warehouse.select(
-      `SELECT * FROM ${quoted(table)} WHERE ${where} ORDER BY sys_id LIMIT ${limit} OFFSET ${offset}`,
+      `SELECT * FROM ${quoted(table)} WHERE ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${offset}`,
     );
     const wanted = (call.query.get("sysparm_fields") ?? "").split(",");
     const all = call.query.get("sysparm_display_value") === "all";
@@ -169,10 +170,18 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** The field that an encoded query orders by; by none there is no order to rely on. */
+function orderOf(query: string, names: readonly string[]): string {
+  const [, down, field = ""] = /(?:^|\^)ORDERBY(DESC)?([a-z][a-z0-9_]*)$/.exec(query) ?? [];
+  return names.includes(field) ? `${quoted(field)}${down === undefined ? "" : " DESC"}` : "random()";
+}
+
 /** An encoded query as SQL. Conditions that can't be understood are left out, as ServiceNow leaves them out. */
 function conditions(query: string, names: readonly string[], anywhere: boolean): string {
   let sql = "true";
-  for (const term of query.split("^")) {
+  // A doubled caret is one inside of a value.
+  for (const raw of query.replaceAll("^^", "\u0000").split("^")) {
+    const term = raw.replaceAll("\u0000", "^");
     const or = term.startsWith("OR") && !term.startsWith("ORDERBY");
     const [, field = "", operator = "", value = ""] =
       /^([a-z][a-z0-9_.]*)(=|>|IN|ISNOTEMPTY|STARTSWITH)(.*)$/s.exec(or ? term.slice(2) : term) ?? [];

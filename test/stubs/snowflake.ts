@@ -193,7 +193,7 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
     if (at && !moment) return withoutPast;
     const sql = show
       ? `SELECT column_name, key_sequence FROM "ACME"."STUB"."KEYS" WHERE schema_name = ? AND table_name = ?`
-      : adapted(submitted.statement.replace(at?.[0] ?? "", ""));
+      : adapted(submitted.statement.replaceAll(at?.[0] ?? "\u0000", ""));
     try {
       const found = await warehouse.select(sql, show ? [unquote(show[1]), unquote(show[2])] : values, moment);
       if (/^SELECT 1$/.test(submitted.statement)) moments.set(run.handle, await warehouse.moment());
@@ -342,7 +342,8 @@ function unquote(name = ""): string {
 
 /** What of Snowflake's SQL DuckDB has under other names. */
 function adapted(sql: string): string {
-  return sql.replaceAll(/(?<!["\w.])INFORMATION_SCHEMA\.(TABLES|COLUMNS)\b/g, '"ACME"."STUB"."$1"');
+  const plain = sql.replaceAll(/'(?:[^'\\]|\\.|'')*'/gs, (text) => text.replaceAll(/\\(.)/gs, "$1"));
+  return plain.replaceAll(/(?<!["\w.])INFORMATION_SCHEMA\.(TABLES|COLUMNS)\b/g, '"ACME"."STUB"."$1"');
 }
 
 function wireColumn(name: string, type: DuckDBType | undefined): WireColumn {
