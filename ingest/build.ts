@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { digestOfSources } from "../workers/build-code.ts";
 import { root } from "./root.ts";
 
 /**
@@ -20,6 +21,7 @@ const { metafile, outputFiles } = await build({
   format: "esm",
   platform: "node",
   target: "node20",
+  define: { QUAYSIDE_CODE: JSON.stringify(digestOfSources()) },
   // Native, and programs of their own.
   external: ["@duckdb/node-bindings*", "esbuild", "wrangler"],
   // For packages that are CommonJS. Under a name of its own: some packages import `createRequire` themselves.

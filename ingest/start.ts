@@ -125,7 +125,9 @@ async function main(): Promise<void> {
   const result = await ingestOnce({ config, url: worker.url, token, host, signal: interrupt.signal });
   const sum = (pick: (table: (typeof result.tables)[number]) => number): number =>
     result.tables.reduce((total, table) => total + pick(table), 0);
-  const counts = `${sum((t) => t.read).toLocaleString("en")} rows read: ${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
+  const skipped = sum((t) => (t.skipped ? t.unchanged : 0));
+  const unread = skipped === 0 ? "" : `, ${skipped.toLocaleString("en")} skipped`;
+  const counts = `${sum((t) => t.read).toLocaleString("en")} rows read${unread}: ${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
   line("ingest", counts, ingestSince, `${result.embedded_texts} texts embedded, ${money(result.cost_usd)}`);
 
   if (demo) {

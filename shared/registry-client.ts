@@ -6,6 +6,7 @@ import { QuaysideError, type ErrorCode, type Violation } from "./ports/errors.ts
 import type { LogEvent } from "./ports/host.ts";
 import type { KnownRow, Registry, Run } from "./ports/registry.ts";
 import {
+  beforeFromWire,
   beginToWire,
   configAnswer,
   erasedAnswer,
@@ -15,7 +16,6 @@ import {
   publishAnswer,
   receiptAnswer,
   runBody,
-  shapeFromWire,
   shapesAnswer,
   statusAnswer,
   tableToWire,
@@ -136,7 +136,7 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
 
     async shapes(signal) {
       const { tables } = await read(await send("/v1/admin/shapes", { signal }), shapesAnswer);
-      return new Map(Object.entries(tables).map(([name, shape]) => [name, shapeFromWire(shape)]));
+      return new Map(Object.entries(tables).map(([name, before]) => [name, beforeFromWire(before)]));
     },
 
     async probe(run, vectors, signal) {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { runSchema } from "./batch.ts";
-import type { KnownRow, PublishedTable, RunRequest, TableShape } from "./ports/registry.ts";
+import type { KnownRow, PublishedTable, RunRequest, TableBefore, TableShape } from "./ports/registry.ts";
 import { countsSchema, runWire } from "./runs-wire.ts";
 
 /**
@@ -33,8 +33,11 @@ const shapeSchema = z.object({
   columns: z.record(z.string(), z.string()),
   fields: z.optional(z.record(z.string(), z.array(z.string()))),
 });
-/** What tables were like when they were last published. */
-export const shapesAnswer = z.object({ tables: z.record(z.string(), shapeSchema) });
+const servedSchema = z.object({ basis: id, rows: count, chunks: count });
+/** What tables were like when they were last published, and what is served of those that may be skipped. */
+export const shapesAnswer = z.object({
+  tables: z.record(z.string(), z.extend(shapeSchema, { served: z.optional(servedSchema) })),
+});
 
 export const publishBody = z.strictObject({
   run: runSchema,
@@ -47,6 +50,7 @@ export const publishBody = z.strictObject({
         key: z.array(z.string()).check(z.minLength(1)),
         rollup: z.boolean(),
         shape: z.optional(shapeSchema),
+        basis: z.optional(id),
       }),
     )
     .check(z.maxLength(10_000)),
@@ -138,16 +142,27 @@ export function beginToWire(request: RunRequest, key: string): z.infer<typeof be
 }
 
 export function tableToWire(published: PublishedTable): z.infer<typeof publishBody>["tables"][number] {
-  const { counts, asOf, key, rollup, shape } = published;
-  return { ...counts, as_of: asOf, key: [...key], rollup, ...(shape ? { shape: shapeToWire(shape) } : {}) };
+  const { counts, asOf, key, rollup, shape, basis } = published;
+  return {
+    ...counts,
+    as_of: asOf,
+    key: [...key],
+    rollup,
+    ...(shape ? { shape: shapeToWire(shape) } : {}),
+    ...(basis === undefined ? {} : { basis }),
+  };
 }
 
 export function tableFromWire(wire: z.infer<typeof publishBody>["tables"][number]): PublishedTable {
-  const { as_of, key, rollup, shape, ...counts } = wire;
-  return { counts, asOf: as_of, key, rollup, ...(shape ? { shape: shapeFromWire(shape) } : {}) };
+  const { as_of, key, rollup, shape, basis, ...counts } = wire;
+  const told = {
+    ...(shape ? { shape: shapeFromWire(shape) } : {}),
+    ...(basis === undefined ? {} : { basis }),
+  };
+  return { counts, asOf: as_of, key, rollup, ...told };
 }
 
-export function shapeToWire({ origin, columns, fields }: TableShape): z.infer<typeof shapeSchema> {
+function shapeToWire({ origin, columns, fields }: TableShape): z.infer<typeof shapeSchema> {
   const records = Object.entries(fields ?? {}).map(([column, names]): [string, string[]] => [
     column,
     [...names],
@@ -159,8 +174,20 @@ export function shapeToWire({ origin, columns, fields }: TableShape): z.infer<ty
   };
 }
 
-export function shapeFromWire({ origin, columns, fields }: z.infer<typeof shapeSchema>): TableShape {
+function shapeFromWire({ origin, columns, fields }: z.infer<typeof shapeSchema>): TableShape {
   return { origin, columns, ...(fields ? { fields } : {}) };
+}
+
+export function beforeToWire({
+  served,
+  ...shape
+}: TableBefore): z.infer<typeof shapesAnswer>["tables"][string] {
+  return { ...shapeToWire(shape), ...(served ? { served: { ...served } } : {}) };
+}
+
+export function beforeFromWire(wire: z.infer<typeof shapesAnswer>["tables"][string]): TableBefore {
+  const { served, ...shape } = wire;
+  return { ...shapeFromWire(shape), ...(served ? { served } : {}) };
 }
 
 /** Seven digits are more than a float of 32 bits holds in a unit vector, and half the length of its exact digits. */

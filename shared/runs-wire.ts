@@ -14,6 +14,8 @@ export const countsSchema = z.object({
   deleted: count,
   unchanged: count,
   failed: count,
+  /** It was not read: nothing that its rows are made of had changed. */
+  skipped: z.optional(z.literal(true)),
 });
 
 export const runWire = z.object({

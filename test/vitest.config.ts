@@ -50,7 +50,7 @@ function workerd(test: TestProjectInlineConfiguration["test"]): TestProjectInlin
         },
       }),
     ],
-    define: { QUAYSIDE_DEMO: "true" },
+    define: { QUAYSIDE_DEMO: "true", QUAYSIDE_CODE: '"test"' },
     test: { root, include: ["test/workerd/**/*.test.ts"], ...PATIENCE, ...test },
   };
 }

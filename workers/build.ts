@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown, type CodeSplittingGroup, type Plugin } from "rolldown";
+import { digestOfSources } from "./build-code.ts";
 import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 import { buildWidget } from "./surfaces/widget/build.ts";
@@ -67,7 +68,10 @@ export async function buildWorker(options: {
     },
     // The runtime's own modules. The bare names are reached only by parts of an SDK that the Worker never calls.
     external: [/^cloudflare:/, /^node:/, "fs", "path", "stream"],
-    transform: { target: "es2024", define: { QUAYSIDE_DEMO: String(options.demo) } },
+    transform: {
+      target: "es2024",
+      define: { QUAYSIDE_DEMO: String(options.demo), QUAYSIDE_CODE: JSON.stringify(digestOfSources()) },
+    },
     plugins: [slimSdks(), wasmModules()],
   });
   const { output } = await bundle.generate({

@@ -6,6 +6,8 @@ import type { Thread } from "./thread/thread.ts";
 /** Replaced at build time: "true" only under `npm start` and in tests; a deploy drops what it guards. */
 declare global {
   const QUAYSIDE_DEMO: boolean;
+  /** What the build was made of; see `IngestDeps.code`. */
+  const QUAYSIDE_CODE: string;
   namespace Cloudflare {
     /** Types the `env` of `cloudflare:workers`. */
     interface Env extends WorkerEnv {}

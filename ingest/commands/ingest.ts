@@ -11,11 +11,12 @@ import { runIngest, type IngestReport, type Progress } from "../pipeline/run.ts"
 import type { ColumnDrift } from "../pipeline/drift.ts";
 import type { Failure } from "../pipeline/rows.ts";
 import { openEmbedder, openIndex, tenantOf, withSources, type SourceOf } from "../registry.ts";
+import { codeOf } from "../code.ts";
 import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { driftLines, money, table as layout, whole } from "./text.ts";
+import { driftLines, money, skippedLines, table as layout, whole } from "./text.ts";
 
 export interface IngestOnceOptions {
   readonly config: Config;
@@ -27,6 +28,8 @@ export interface IngestOnceOptions {
   readonly tables?: readonly string[] | undefined;
   /** Makes and embeds every row anew. */
   readonly full?: boolean;
+  /** Reads tables too whose sources say that nothing has changed. */
+  readonly readAll?: boolean;
   /** US dollars; default from the configuration. */
   readonly maxCostUsd?: number | undefined;
   /** Of embedding; default from the configuration. */
@@ -119,6 +122,7 @@ export async function ingestOnce(options: IngestOnceOptions): Promise<IngestResu
         },
         maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? options.token,
         hasher: nodeHasher(),
+        code: codeOf(),
         now: () => host.now(),
         wait: sleep,
         log: (event) => host.log(event),
@@ -182,9 +186,10 @@ function resultOf(report: IngestReport, seconds: number): IngestResult {
 export const command: Command = {
   name: "ingest",
   summary: "bring the index up to date with the warehouse",
-  usage: "[--table T]… [--full] [--max-cost USD] [--max-tokens N] [--yes]",
+  usage: "[--table T]… [--read-all] [--full] [--max-cost USD] [--max-tokens N] [--yes]",
   options: {
     table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
+    "read-all": { type: "boolean", help: "read tables whose sources say that nothing has changed too" },
     full: { type: "boolean", help: "make and embed every row anew, changed or not" },
     "max-cost": { type: "string", value: "USD", help: "stop before embedding costs more" },
     "max-tokens": { type: "string", value: "N", help: "stop before embedding takes more" },
@@ -204,6 +209,7 @@ export const command: Command = {
       host: context.host,
       tables: tables.length > 0 ? tables : undefined,
       full: values["full"] === true,
+      readAll: values["read-all"] === true,
       maxCostUsd,
       maxTokens,
       yes: values["yes"] === true,
@@ -229,6 +235,7 @@ function summary(result: IngestResult): string {
     layout(["table", "read", "added", "changed", "deleted", "unchanged", "failed"], rows),
     "",
     `Generation ${result.generation}. Texts embedded: ${whole(result.embedded_texts)}, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
+    ...skippedLines(result.tables),
     ...driftLines(result.drift),
     ...(result.replaced_characters > 0
       ? [`${whole(result.replaced_characters)} characters (NUL, lone surrogates) were stored as U+FFFD.`]

@@ -3,18 +3,20 @@ import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { indexName } from "../../shared/space.ts";
 import { planIngest, type IngestPlan } from "../pipeline/plan.ts";
 import { openEmbedder, withSources, openIndex, tenantOf } from "../registry.ts";
+import { codeOf } from "../code.ts";
 import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { driftLines, money, table as layout, whole } from "./text.ts";
+import { driftLines, money, skippedLines, table as layout, whole } from "./text.ts";
 
 export const command: Command = {
   name: "plan",
   summary: "what ingest would do and cost; writes nothing",
-  usage: "[--table T]… [--full] [--max-cost USD] [--max-tokens N]",
+  usage: "[--table T]… [--read-all] [--full] [--max-cost USD] [--max-tokens N]",
   options: {
     table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
+    "read-all": { type: "boolean", help: "read tables whose sources say that nothing has changed too" },
     full: { type: "boolean", help: "as if every row had changed" },
     "max-cost": { type: "string", value: "USD", help: "the cap that ingest would be given" },
     "max-tokens": { type: "string", value: "N", help: "likewise, in tokens" },
@@ -36,6 +38,7 @@ export const command: Command = {
           config,
           tables: tables.length > 0 ? tables : undefined,
           full: values["full"] === true,
+          readAll: values["read-all"] === true,
           maxCostUsd,
           maxTokens,
           onProgress: line.update,
@@ -49,6 +52,7 @@ export const command: Command = {
           registry,
           maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? token,
           hasher: nodeHasher(),
+          code: codeOf(),
           now: () => host.now(),
         },
       ),
@@ -93,6 +97,7 @@ function describe(plan: IngestPlan, embedder: string): string {
     "",
     `${whole(plan.texts)} texts to embed with ${embedder}: about ${whole(plan.tokens)} tokens, ${money(plan.costUsd)}.`,
     `${whole(unitsOf(plan))} write units in the index. ${scanned(plan)}`,
+    ...skippedLines(plan.tables.map(({ counts }) => counts)),
     ...driftLines(plan.drift),
     ...plan.failures
       .slice(0, 20)

@@ -39,6 +39,7 @@ export function makeProgressLine(terminal: Terminal, now: () => number): Progres
 }
 
 function describe({ counts, expected, tokens, costUsd }: Progress, seconds: number): string {
+  if (counts.skipped) return `${counts.table}: ${whole(counts.unchanged)} rows unchanged, says its source`;
   // A rate over less than a second is noise.
   const rate = seconds >= 1 ? counts.read / seconds : 0;
   const of = expected === undefined ? "" : ` of ${whole(expected)}`;

@@ -58,6 +58,17 @@ export function harmless(text: string): string {
   );
 }
 
+/** Which tables were not read, and why; nothing where all were. */
+export function skippedLines(
+  tables: readonly { readonly table: string; readonly skipped?: unknown }[],
+): string[] {
+  const names = tables.flatMap(({ table, skipped }) => (skipped === true ? [table] : []));
+  if (names.length === 0) return [];
+  return [
+    `Not read, since their sources say that nothing has changed: ${names.join(", ")}. --read-all reads them.`,
+  ];
+}
+
 /** What has changed in the warehouse's tables, a line a column. */
 export function driftLines(drift: readonly ColumnDrift[]): string[] {
   return drift.map(({ table, column, change, from, to, ignored }) => {

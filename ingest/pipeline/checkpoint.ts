@@ -33,7 +33,8 @@ export interface SavedTable {
   readonly ambiguous: readonly string[];
   readonly kept: number;
   readonly unlabelled: number;
-  readonly shape: TableShape;
+  readonly shape: TableShape | undefined;
+  readonly basis: string | undefined;
 }
 
 export interface OpenRead {
@@ -48,7 +49,10 @@ export interface TableRead {
   readonly asOf: string;
   readonly rowsKnown: number;
   readonly scan: Scan;
-  readonly shape: TableShape;
+  /** Undefined for a table that was not read. */
+  readonly shape: TableShape | undefined;
+  /** See `PublishedTable.basis`, as it was before anything was read; undefined where the next run is to read the table in any case. */
+  readonly basis: string | undefined;
 }
 
 /** What a run knows when it has just begun: it may be killed before its first pause. */
@@ -65,7 +69,7 @@ export function firstCheckpoint(run: Run): Checkpoint {
   };
 }
 
-export function saveTable({ asOf, rowsKnown, scan, shape }: TableRead): SavedTable {
+export function saveTable({ asOf, rowsKnown, scan, shape, basis }: TableRead): SavedTable {
   const { counts, failures, ambiguous, kept, unlabelled } = scan;
   const saved = {
     counts: { ...counts },
@@ -74,15 +78,16 @@ export function saveTable({ asOf, rowsKnown, scan, shape }: TableRead): SavedTab
     kept,
     unlabelled,
   };
-  return { asOf, rowsKnown, shape, ...saved };
+  return { asOf, rowsKnown, shape, basis, ...saved };
 }
 
 export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): TableRead {
-  const { asOf, rowsKnown, shape, counts, failures, ambiguous, kept, unlabelled } = saved;
+  const { asOf, rowsKnown, shape, basis, counts, failures, ambiguous, kept, unlabelled } = saved;
   return {
     asOf,
     rowsKnown,
     shape,
+    basis,
     scan: {
       erased,
       counts: { ...counts },

@@ -2,14 +2,16 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, TableCounts, TableShape } from "../../shared/ports/registry.ts";
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
+import { basesOf, makeBasisOf, unchangedTables } from "./basis.ts";
 import { driftOf, type ColumnDrift } from "./drift.ts";
 import { costOf, spendGuard, tableGuards, type Stop } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makeRowReader, type Failure } from "./rows.ts";
-import { guardLimits, renderChange, type IngestDeps, type IngestOptions } from "./run.ts";
+import { renderChange } from "./render.ts";
+import { guardLimits, type IngestDeps, type IngestOptions } from "./run.ts";
 import { changes, findGone, newScan } from "./scan.ts";
-import { openTables } from "./table.ts";
+import { indexedTables, openTables } from "./table.ts";
 
 /** What `ingest` would do now. */
 export interface IngestPlan {
@@ -45,7 +47,7 @@ export interface PlannedStop {
 
 export type PlanDeps = Pick<
   IngestDeps,
-  "sourceOf" | "embedder" | "indexKind" | "maskKey" | "hasher" | "now"
+  "sourceOf" | "embedder" | "indexKind" | "maskKey" | "hasher" | "code" | "now"
 > & {
   /** Of the outside index; see the port. */
   readonly writeUnitBytes?: number | undefined;
@@ -75,7 +77,14 @@ export async function planIngest(
   const erased = await deps.registry.erased(signal);
 
   const shapes = await deps.registry.shapes(signal);
-  const tables = await opened(options, deps, shapes, stops);
+  const names = options.tables ?? indexedTables(config);
+  const bases = await basesOf(names, makeBasisOf(config, deps, signal));
+  const unchanged = unchangedTables(options, bases, shapes);
+  for (const { scan } of unchanged.values()) {
+    planned.push({ counts: scan.counts, texts: 0, tokens: 0, writeUnits: 0, bytes: 0 });
+  }
+  const toRead = names.filter((name) => !unchanged.has(name));
+  const tables = await opened({ ...options, tables: toRead }, deps, shapes, stops);
   const drift = driftOf(tables, shapes);
   stops.push(...drift.stops);
   for (const table of tables) {

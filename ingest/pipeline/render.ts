@@ -1,13 +1,39 @@
+import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { StagedRow } from "../../shared/ports/registry.ts";
 import type { Cell } from "../../shared/ports/source.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { cellText, readable } from "./cells.ts";
-import { chunk, shorten, type Passage } from "./chunk.ts";
+import { chunk, CHUNK_TOKENS, shorten, type Passage } from "./chunk.ts";
+import type { Work } from "./embed.ts";
+import type { KnownRows } from "./known-rows.ts";
 import { storedCells, type PreparedRow, type PreparedView } from "./rows.ts";
+import type { Change } from "./scan.ts";
 import { placeholders, titleColumns, type ColumnPlan, type OpenTable } from "./table.ts";
 
 const TITLE_UNITS = 200;
 const CONTEXT_UNITS = 240;
+/** Least that `render` cuts to. */
+const MIN_CHUNK_TOKENS = 64;
+
+/** The views of a row that changed, rendered and cut, ready to be embedded. */
+export function renderChange(
+  table: OpenTable,
+  { prepared, views, state }: Change,
+  known: KnownRows,
+  embedder: Embedder,
+): readonly Work[] {
+  // A tenth of a small model's window is left for what its own tokenizer counts otherwise.
+  const longest = Math.min(CHUNK_TOKENS, Math.floor(embedder.maxInputTokens * 0.9));
+  const make = (view: PreparedView, maxTokens: number): Work => {
+    const row = render(table, prepared, view, maxTokens);
+    const surplus = Math.max(0, known.chunksOf(row.row, row.view) - row.chunks.length);
+    const half = Math.floor(maxTokens / 2);
+    const shorter = half < MIN_CHUNK_TOKENS ? undefined : () => make(view, half);
+    const { accessClass, bytes } = view;
+    return { table: table.name, row, accessClass, bytes, surplus, state, shorter };
+  };
+  return views.map((view) => make(view, longest));
+}
 
 /**
  * One view of a row as it is stored and searched, its chunks still without vectors. The text is: the table's context, the

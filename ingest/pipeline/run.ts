@@ -2,34 +2,27 @@ import { limitsOf, type Config, type PersonalKind } from "../../shared/config.ts
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
-import type {
-  AccessClass,
-  PublishedTable,
-  Registry,
-  Run,
-  RunRequest,
-  TableCounts,
-} from "../../shared/ports/registry.ts";
+import type { AccessClass, Registry, Run, RunRequest, TableCounts } from "../../shared/ports/registry.ts";
 import type { Source } from "../../shared/ports/source.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import type { Hasher } from "../../shared/sha256.ts";
 import { isDense, spaceOf } from "../../shared/space.ts";
+import { basesOf, makeBasisOf, publishedTables, unchangedTables } from "./basis.ts";
 import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead } from "./checkpoint.ts";
-import { CHUNK_TOKENS } from "./chunk.ts";
 import { BEAT_MS, makeCommitter } from "./commit.ts";
-import { makeEmbedPool, type EmbedPool, type Work } from "./embed.ts";
+import { makeEmbedPool, type EmbedPool } from "./embed.ts";
 import { driftOf, shapeOf, type ColumnDrift } from "./drift.ts";
 import { costOf, stopAt, tableGuards, type GuardLimits } from "./guards.ts";
-import { makeKnownRows, type KnownRows } from "./known-rows.ts";
+import { makeKnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makePace, paced } from "./pace.ts";
 import { probed } from "./probe.ts";
 import { readBack, stillStaged } from "./read-back.ts";
-import { render } from "./render.ts";
-import { makeRowReader, type Failure, type PreparedView } from "./rows.ts";
+import { renderChange } from "./render.ts";
+import { makeRowReader, type Failure } from "./rows.ts";
 import { makeRefusedRows } from "./refused.ts";
-import { changes, findGone, newScan, type Change } from "./scan.ts";
-import { openTables, type OpenTable } from "./table.ts";
+import { changes, findGone, newScan } from "./scan.ts";
+import { hasUnmapped, indexedTables, openTables } from "./table.ts";
 
 /** What a run works with; all of it is lent. Nothing here knows on which machine it runs. */
 export interface IngestDeps {
@@ -46,6 +39,8 @@ export interface IngestDeps {
   readonly maskKey: string | undefined;
   /** Hashes rows; default `shared/sha256.ts`, which runs everywhere and takes several times as long as a machine's own. */
   readonly hasher?: Hasher;
+  /** Identity of the code that makes rows; undefined where it is not known: then every table is read. */
+  readonly code?: string | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   /** Rejects with `cancelled` once the signal aborts. */
@@ -59,6 +54,8 @@ export interface IngestOptions {
   readonly tables?: readonly string[] | undefined;
   /** Makes and embeds every row anew, changed or not. */
   readonly full?: boolean;
+  /** Reads tables too whose sources say that nothing has changed. */
+  readonly readAll?: boolean | undefined;
   /** US dollars; default: the configuration's `limits.maxCostUsd`. */
   readonly maxCostUsd?: number | undefined;
   /** Of embedding; default: the configuration's `limits.maxTokens`. */
@@ -123,8 +120,6 @@ export type Slice =
 const SLICE_BATCHES = 1_000_000;
 /** Embedding calls under way at most: each holds its texts' vectors and their answer. */
 const MOST_CALLS = 6;
-/** Least that `render` cuts to. */
-const MIN_CHUNK_TOKENS = 64;
 const ABANDON_MS = 5000;
 
 /**
@@ -153,10 +148,18 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
   let keep: (() => Promise<void>) | undefined;
   try {
     const shapes = await registry.shapes(signal);
-    const tables = await openTables(config, tablesLeft(options), deps.sourceOf, shapes, signal);
+    const left = tablesLeft(options);
+    const basisOf = makeBasisOf(config, deps, signal);
+    const bases = await basesOf(
+      left.filter((name) => name !== resume?.open?.table),
+      basisOf,
+    );
+    const unchanged = unchangedTables(options, bases, shapes);
+    const toRead = left.filter((name) => !unchanged.has(name));
+    const tables = await openTables(config, toRead, deps.sourceOf, shapes, signal);
     const drift = driftOf(tables, shapes);
     if (options.yes !== true) stopAt(drift.stops);
-    const run = (begun ??= await registry.begin(requestOf(options, deps, tables), signal));
+    const run = (begun ??= await registry.begin(requestOf(options, deps, left), signal));
     const limits = guardLimits(options);
     const committer = makeCommitter({
       registry,
@@ -196,6 +199,14 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
 
     const erased = await registry.erased(signal);
     for (const saved of resume?.read ?? []) tablesRead.set(saved.counts.table, restoreTable(saved, erased));
+    for (const [name, read] of unchanged) {
+      tablesRead.set(name, read);
+      options.onProgress?.({
+        counts: { ...read.scan.counts },
+        expected: read.rowsKnown,
+        ...spent(pool, embedder),
+      });
+    }
     /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
     const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
       await pool.drain();
@@ -222,6 +233,8 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         rowsKnown: known.rows,
         scan: newScan(table.name, erased),
         shape: shapeOf(table),
+        // What is left out of its rows is told of each time.
+        basis: hasUnmapped(table) ? undefined : bases.get(table.name)?.digest,
       };
       const { scan, rowsKnown } = read;
       scan.after = open?.after;
@@ -277,7 +290,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         : { sample, chunks: scans.reduce((sum, { kept }) => sum + kept, chunks) };
       await readBack(index, expected, deps.wait, signal);
     }
-    const published = [...tablesRead].map(([name, read]) => publishedTable(config, name, read));
+    const published = await publishedTables(config, tablesRead, basisOf);
     const { generation } = await registry.publish(run, published, signal);
     return {
       report: {
@@ -314,37 +327,11 @@ function brokeOff(error: unknown): boolean {
   );
 }
 
-/** The tables that are still to be read, the one that was read in part among them; undefined for all that are indexed. */
-function tablesLeft({ config, tables, resume }: SliceOptions): readonly string[] | undefined {
-  if (!resume) return tables;
-  const read = resume.read.map(({ counts }) => counts.table).filter((name) => name !== resume.open?.table);
-  const indexed = Object.keys(config.tables).filter((name) => config.tables[name]?.index !== false);
-  return (tables ?? indexed).filter((name) => !read.includes(name));
-}
-
-function publishedTable(config: Config, name: string, { asOf, scan, shape }: TableRead): PublishedTable {
-  const { key = [], rollup = false } = config.tables[name] ?? {};
-  return { counts: scan.counts, asOf, key, rollup, shape };
-}
-
-/** The views of a row that changed, rendered and cut, ready to be embedded. */
-export function renderChange(
-  table: OpenTable,
-  { prepared, views, state }: Change,
-  known: KnownRows,
-  embedder: Embedder,
-): readonly Work[] {
-  // A tenth of a small model's window is left for what its own tokenizer counts otherwise.
-  const longest = Math.min(CHUNK_TOKENS, Math.floor(embedder.maxInputTokens * 0.9));
-  const make = (view: PreparedView, maxTokens: number): Work => {
-    const row = render(table, prepared, view, maxTokens);
-    const surplus = Math.max(0, known.chunksOf(row.row, row.view) - row.chunks.length);
-    const half = Math.floor(maxTokens / 2);
-    const shorter = half < MIN_CHUNK_TOKENS ? undefined : () => make(view, half);
-    const { accessClass, bytes } = view;
-    return { table: table.name, row, accessClass, bytes, surplus, state, shorter };
-  };
-  return views.map((view) => make(view, longest));
+/** The tables that are still to be done, the one that was read in part among them. */
+function tablesLeft({ config, tables, resume }: SliceOptions): readonly string[] {
+  const asked = [...new Set(tables ?? indexedTables(config))];
+  const read = (resume?.read ?? []).map(({ counts }) => counts.table);
+  return asked.filter((name) => !read.includes(name) || name === resume?.open?.table);
 }
 
 /** Waits, and keeps the run's lease meanwhile. */
@@ -367,10 +354,10 @@ export function guardLimits(
   return { ...limits, maxCostUsd, maxTokens, tokensCapped };
 }
 
-function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly OpenTable[]): RunRequest {
+function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly string[]): RunRequest {
   return {
     tenant: deps.tenant,
-    tables: tables.map((table) => table.name),
+    tables,
     space: spaceOf(deps.embedder.id, deps.indexKind),
     trigger: options.trigger,
     ...(options.takeOver === true ? { takeOver: true } : {}),

@@ -84,7 +84,7 @@ export async function openTables(
 ): Promise<readonly OpenTable[]> {
   for (const name of only ?? []) {
     if (config.tables[name]?.index === false || !config.tables[name]) {
-      const names = Object.keys(config.tables).filter((t) => config.tables[t]?.index !== false);
+      const names = indexedTables(config);
       throw new QuaysideError(
         "config_invalid",
         `There is no indexed table "${name}". Indexed are: ${names.join(", ")}.`,
@@ -132,6 +132,16 @@ export async function openTables(
     );
   }
   return tables;
+}
+
+/** The tables that are indexed, in the configuration's order. */
+export function indexedTables(config: Config): readonly string[] {
+  return Object.keys(config.tables).filter((name) => config.tables[name]?.index !== false);
+}
+
+/** Whether anything of a table is left out until the configuration names it. */
+export function hasUnmapped({ unmapped, unmappedFields }: OpenTable): boolean {
+  return unmapped.length > 0 || unmappedFields.size > 0;
 }
 
 /** Where the warehouse keeps a configured table. */

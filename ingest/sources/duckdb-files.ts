@@ -23,6 +23,11 @@ const MAX_LINE = 11 * 1024 * 1024;
 const BUFFER = MAX_LINE + 1024 * 1024;
 const HEADER_BYTES = 1024 * 1024;
 
+/** Whether a path is a database file, not data files. */
+export async function isDatabase(path: string): Promise<boolean> {
+  return [".duckdb", ".db", ".ddb"].includes(extname(path).toLowerCase()) && (await stat(path)).isFile();
+}
+
 /**
  * The data files of a folder, or the one file.
  * @throws QuaysideError `source_rejected` when two files would be one table.

@@ -89,6 +89,8 @@ export interface TableCounts {
   readonly unchanged: number;
   /** Rows held back: unreadable, or a label could not be computed. */
   readonly failed: number;
+  /** It was not read, since nothing that its rows are made of has changed: all that are served count as unchanged. */
+  readonly skipped?: true | undefined;
 }
 
 /** What of a table's source the next run is compared with. */
@@ -101,6 +103,20 @@ export interface TableShape {
   readonly fields?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
+/** What is known of a table since its last publication. */
+export interface TableBefore extends TableShape {
+  /** What is served of it; absent where it was published without a basis, was rolled back, or something is staged beside it. */
+  readonly served?: ServedBasis | undefined;
+}
+
+export interface ServedBasis {
+  /** See `PublishedTable.basis`. */
+  readonly basis: string;
+  readonly rows: number;
+  /** Of all views of these rows. */
+  readonly chunks: number;
+}
+
 export interface PublishedTable {
   readonly counts: TableCounts;
   /** When reading this table began, ISO 8601 UTC: the answers' `as_of`. */
@@ -110,6 +126,11 @@ export interface PublishedTable {
   readonly rollup: boolean;
   /** Undefined leaves what is known of it. */
   readonly shape?: TableShape | undefined;
+  /**
+   * Digest of everything that the table's rows were made of. Of a skipped table: the basis of what is served. Undefined: the next
+   * run has to read it.
+   */
+  readonly basis?: string | undefined;
 }
 
 /** `(row, view)` and version of everything staged or published for a table, as stored ids and hashes. */
@@ -144,8 +165,8 @@ export interface Registry {
    */
   erased(signal: AbortSignal): Promise<ReadonlySet<string>>;
 
-  /** What tables were like when they were last published, by name. */
-  shapes(signal: AbortSignal): Promise<ReadonlyMap<string, TableShape>>;
+  /** What tables were like when they were last published, by name, and what the served space has of them. */
+  shapes(signal: AbortSignal): Promise<ReadonlyMap<string, TableBefore>>;
 
   /**
    * Keeps the vectors that the run's embedder gives for the probe texts, unless the run's space has some already, and returns
@@ -162,6 +183,7 @@ export interface Registry {
   /**
    * Makes everything staged visible at once, as the next generation, after the registry's own counts agree with `tables`.
    * A run that changed nothing publishes no generation, only newer `asOf` times. Returns the generation now served.
+   * Rejects with `run_conflict` when a skipped table's basis is no longer what is served, or something is staged beside it.
    */
   publish(
     run: Run,

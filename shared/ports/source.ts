@@ -98,6 +98,13 @@ export interface Source extends AsyncDisposable {
   highest?(table: Table, column: string, signal: AbortSignal): Promise<string | undefined>;
 
   /**
+   * What identifies a table's contents: equal to an earlier one only if `read` would yield the same rows as then. Undefined where
+   * that can't be told of this table; absent where a source can never tell. Asked before a table is read, and once more after it:
+   * a source that sees that something was written in between tells no revision, even if the contents are what they were.
+   */
+  revision?(ref: TableRef, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
    * Which system this is, safe to show: `postgres://db.example.com:5432/sales`. Rows of another must not pass for these. Absent
    * where a source can't tell two apart.
    */

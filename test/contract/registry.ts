@@ -247,6 +247,64 @@ export function registryContract(name: string, make: () => Promise<RegistryHarne
       expect([...(await registry.erased(signal()))]).toEqual([]);
     });
 
+    it("tells what a table was like, the basis that it was published with, and how much is served", async () => {
+      const { registry, request, batch } = await open(make);
+      const table = based("b1", counts(2, { added: 2 }));
+      await ingest(registry, request, batch(0, ["1", "2"]), table);
+      const before = (await registry.shapes(signal())).get("notes");
+      expect(before?.columns).toEqual({ id: "string" });
+      expect(before?.served).toEqual({ basis: "b1", rows: 2, chunks: 2 });
+    });
+
+    it("tells no basis of a table that was published without one since", async () => {
+      const { registry, request, batch } = await open(make);
+      await ingest(registry, request, batch(0, ["1"]), based("b1", counts(1, { added: 1 })));
+      const run = await registry.begin(request, signal());
+      await registry.publish(run, [counts(1, { unchanged: 1 })], signal());
+      const before = (await registry.shapes(signal())).get("notes");
+      expect([before?.columns, before?.served]).toEqual([{ id: "string" }, undefined]);
+    });
+
+    it.each<[string, (batch: Opened["batch"]) => Batch]>([
+      ["a version", (batch) => batch(0, ["1"], { version: "v2" })],
+      ["a removal", (batch) => ({ ...batch(0, []), gone: [{ row: "notes:1", view: "all" }] })],
+    ])(
+      "tells no basis while %s is staged beside it, and publishes no skipped table then",
+      async (_, stage) => {
+        const { registry, request, batch, served } = await open(make);
+        await ingest(registry, request, batch(0, ["1"]), based("b1", counts(1, { added: 1 })));
+        const run = await registry.begin(request, signal());
+        await registry.commit(run, stage(batch), signal());
+        expect((await registry.shapes(signal())).get("notes")?.served).toBeUndefined();
+        expect((await errorOf(registry.publish(run, [skipped("b1", 1)], signal()))).code).toBe(
+          "run_conflict",
+        );
+        expect(await served("notes:1")).toBe("text 1 v1");
+      },
+    );
+
+    it("publishes a skipped table as it is served, with its new time", async () => {
+      const { registry, request, batch, served } = await open(make);
+      await ingest(registry, request, batch(0, ["1"]), based("b1", counts(1, { added: 1 })));
+      const run = await registry.begin(request, signal());
+      expect(await registry.publish(run, [skipped("b1", 1)], signal())).toEqual({ generation: 1 });
+      expect(await served("notes:1")).toBe("text 1 v1");
+      expect((await registry.shapes(signal())).get("notes")?.served?.basis).toBe("b1");
+    });
+
+    it.each(["b2", undefined])(
+      "publishes no skipped table for the basis %s that it is not",
+      async (basis) => {
+        const { registry, request, batch } = await open(make);
+        await ingest(registry, request, batch(0, ["1"]), based("b1", counts(1, { added: 1 })));
+        const run = await registry.begin(request, signal());
+        const error = await errorOf(registry.publish(run, [skipped(basis, 1)], signal()));
+        expect(error.code).toBe("run_conflict");
+        await registry.abandon(run, "test", signal());
+        expect((await registry.shapes(signal())).get("notes")?.served?.basis).toBe("b1");
+      },
+    );
+
     it("keeps a space's first probe vectors", async () => {
       const { registry, request } = await open(make);
       const run = await registry.begin(request, signal());
@@ -333,6 +391,15 @@ function counts(
     key: ["id"],
     rollup: false,
   };
+}
+
+function based(basis: string, table: PublishedTable): PublishedTable {
+  return { ...table, basis, shape: { origin: undefined, columns: { id: "string" } } };
+}
+
+function skipped(basis: string | undefined, rows: number): PublishedTable {
+  const { counts: read, ...table } = counts(0, { unchanged: rows });
+  return { ...table, counts: { ...read, skipped: true }, basis };
 }
 
 async function ingest(

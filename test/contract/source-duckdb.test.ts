@@ -1,5 +1,5 @@
 import { DuckDBInstance } from "@duckdb/node-api";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -28,6 +28,11 @@ async function read(source: Source, ref: TableRef, key: readonly string[]): Prom
   const rows: Row[] = [];
   for await (const batch of source.read(table, { key, batchSize: 1000, signal })) rows.push(...batch);
   return rows;
+}
+
+async function revision(path: string, name = "t"): Promise<string | undefined> {
+  await using source = open(path);
+  return source.revision?.({ name: [name] }, signal);
 }
 
 async function failure(promise: Promise<unknown>): Promise<QuaysideError> {
@@ -230,6 +235,47 @@ describe("duckdb source", () => {
     expect(error.code).toBe("source_rejected");
     expect(error.message).toContain("Line 3");
     expect(error.message).not.toContain("secret");
+  });
+
+  it("tells a revision of a file that only its contents and name make", async () => {
+    const folder = await mkdtemp(join(directory, "revision-"));
+    const file = join(folder, "t.csv");
+    await writeFile(file, "id\n1\n");
+    const first = await revision(folder);
+    expect(first).toMatch(/^t\.csv [\w-]{43}$/);
+    await utimes(file, 1, 1);
+    await writeFile(join(folder, "u.csv"), "id\n7\n");
+    expect([await revision(folder), await revision(file)]).toEqual([first, first]);
+    await writeFile(file, "id\n2\n");
+    await utimes(file, 1, 1);
+    const second = await revision(folder);
+    expect([second === undefined, second === first]).toEqual([false, false]);
+    await rename(file, join(folder, "t.tsv"));
+    expect(await revision(folder)).not.toBe(second);
+    expect(await revision(folder, "missing")).toBeUndefined();
+  });
+
+  it.each(["with other contents", "with the same contents"])(
+    "tells no revision of a file that was written since it first told one, %s",
+    async (how) => {
+      const folder = await mkdtemp(join(directory, "revision-"));
+      await writeFile(join(folder, "t.csv"), "id\n1\n");
+      await using source = open(folder);
+      const ref = { name: ["t"] };
+      const first = await source.revision?.(ref, signal);
+      expect(await source.revision?.(ref, signal)).toBe(first);
+      // Another file takes its name, as most programs write: that it came to be tells it apart, whatever the clock's grain.
+      await writeFile(join(folder, "new"), how === "with other contents" ? "id\n2\n" : "id\n1\n");
+      await rename(join(folder, "new"), join(folder, "t.csv"));
+      expect(await source.revision?.(ref, signal)).toBeUndefined();
+    },
+  );
+
+  it("tells no revision of a query, nor of a database file", async () => {
+    await using files = open(join(directory, "csv"));
+    expect(await files.revision?.({ query: "SELECT * FROM people" }, signal)).toBeUndefined();
+    await using database = open(join(directory, "w.duckdb"));
+    expect(await database.revision?.({ name: ["people"] }, signal)).toBeUndefined();
   });
 
   it("says what to do about a path where nothing is", async () => {

@@ -124,6 +124,9 @@ describe("the index follows the warehouse", () => {
     const second = await served.ingest();
     expect(second.embedded_texts).toBe(0);
     expect(second.generation).toBe(first.generation);
+    const articles = second.tables.find(({ table }) => table === "knowledge_articles");
+    expect(articles).toMatchObject({ read: 0, added: 0, changed: 0, deleted: 0, skipped: true });
+    expect(articles?.unchanged).toBeGreaterThan(0);
   });
 
   test("an edited row changes its answer at the next ingest, and nothing else is embedded", async () => {

@@ -11,7 +11,7 @@ import {
   progressBody,
   publishBody,
   runBody,
-  shapeToWire,
+  beforeToWire,
   tableFromWire,
   vectorsFromWire,
   vectorsToWire,
@@ -88,7 +88,7 @@ async function answer(request: Request, registry: MemoryRegistry, signal: AbortS
   if (route === "PUT config") return Response.json({ version: 1 });
   if (route === "GET erased") return Response.json({ rows: [...(await registry.erased(signal))] });
   if (route === "GET shapes") {
-    const shapes = [...(await registry.shapes(signal))].map(([name, shape]) => [name, shapeToWire(shape)]);
+    const shapes = [...(await registry.shapes(signal))].map(([name, before]) => [name, beforeToWire(before)]);
     return Response.json({ tables: Object.fromEntries(shapes) });
   }
   if (route.startsWith("GET known/")) {

@@ -81,6 +81,8 @@ export function bench(
     tables?: Record<string, MemoryTable>;
     config?: Config;
     ordered?: boolean;
+    /** Whether the source tells revisions. */
+    revisions?: boolean;
     index?: VectorIndex;
     embedder?: Parameters<typeof stubEmbedder>[0];
   } = {},
@@ -88,7 +90,7 @@ export function bench(
   const registry = memoryRegistry();
   const embedder = stubEmbedder(settings.embedder);
   const tables = settings.tables ?? warehouse();
-  const source = memorySource(tables, settings.ordered ?? true);
+  const source = memorySource(tables, settings.ordered ?? true, settings.revisions ?? false);
   const deps: IngestDeps = {
     tenant: "t",
     sourceOf: () => source,
@@ -97,6 +99,7 @@ export function bench(
     indexKind: settings.index ? "memory" : "embedded",
     registry,
     maskKey: "key",
+    code: "test",
     now: () => 1_700_000_000_000,
     wait: async () => {},
     log: () => {},

@@ -6,6 +6,7 @@ import type {
   PublishedTable,
   Registry,
   Run,
+  ServedBasis,
   StagedRow,
   TableShape,
 } from "../../shared/ports/registry.ts";
@@ -53,6 +54,8 @@ export function memoryRegistry(): MemoryRegistry {
   const commits: Batch[] = [];
   const erased = new Set<string>();
   const shapes = new Map<string, TableShape>();
+  /** By space and table. */
+  const bases = new Map<string, string>();
   const probes = new Map<string, readonly Float32Array[]>();
   const hasher = makeHasher();
   let servedSpace = "";
@@ -74,6 +77,16 @@ export function memoryRegistry(): MemoryRegistry {
     if (run.fence !== fence || lease !== run.id) {
       throw new QuaysideError("run_fenced", "Another run holds the lease now.");
     }
+  };
+
+  const isStaged = (space: string, table: string): boolean =>
+    sorted(space, table).some(([, { staged, pending }]) => staged !== undefined || pending !== undefined);
+  const servedBasis = (table: string): ServedBasis | undefined => {
+    const basis = bases.get(idOf(servedSpace, table));
+    if (basis === undefined || isStaged(servedSpace, table)) return undefined;
+    const rows = sorted(servedSpace, table).flatMap(([, entry]) => entry.served ?? []);
+    const chunks = rows.reduce((sum, row) => sum + row.chunks.length, 0);
+    return { basis, rows: new Set(rows.map(({ row }) => row)).size, chunks };
   };
 
   return {
@@ -125,7 +138,8 @@ export function memoryRegistry(): MemoryRegistry {
       if (page.length > 0) yield page;
     },
 
-    shapes: async () => new Map(shapes),
+    shapes: async () =>
+      new Map([...shapes].map(([name, shape]) => [name, { ...shape, served: servedBasis(name) }])),
 
     async probe(run, vectors, signal) {
       check(signal);
@@ -177,6 +191,12 @@ export function memoryRegistry(): MemoryRegistry {
       check(signal);
       if (lastPublished?.fence === run.fence) return { generation: lastPublished.generation };
       hold(run);
+      for (const { counts, basis } of tables) {
+        const same = bases.get(idOf(run.space, counts.table)) === basis && !isStaged(run.space, counts.table);
+        if (counts.skipped && (basis === undefined || !same)) {
+          throw new QuaysideError("run_conflict", `${counts.table} is another by now.`);
+        }
+      }
       for (const { counts } of tables) {
         const rows = new Set(
           sorted(run.space, counts.table)
@@ -195,7 +215,9 @@ export function memoryRegistry(): MemoryRegistry {
       }
       let changed = servedSpace !== run.space;
       for (const [id, entry] of entries) {
-        if (entry.staged === undefined) continue;
+        // What is staged for tables that the run did not read stays staged.
+        if (entry.staged === undefined || !tables.some(({ counts }) => counts.table === entry.table))
+          continue;
         changed = true;
         if (entry.staged === "gone") entries.delete(id);
         else {
@@ -205,7 +227,11 @@ export function memoryRegistry(): MemoryRegistry {
       }
       servedSpace = run.space;
       published = tables;
-      for (const { counts, shape } of tables) if (shape) shapes.set(counts.table, shape);
+      for (const { counts, shape, basis } of tables) {
+        if (shape) shapes.set(counts.table, shape);
+        if (basis === undefined) bases.delete(idOf(run.space, counts.table));
+        else bases.set(idOf(run.space, counts.table), basis);
+      }
       if (changed) generation += 1;
       lease = undefined;
       lastPublished = { fence: run.fence, generation };

@@ -8,10 +8,12 @@ export interface MemoryTable {
   /** Of columns that are declared records. */
   fields?: Record<string, readonly string[]>;
   rows: Row[];
+  /** How often it was read to its end. */
+  reads?: number;
 }
 
-/** A source over arrays. Ordered ones sort by the key's text. */
-export function memorySource(tables: Record<string, MemoryTable>, ordered = true): Source {
+/** A source over arrays. Ordered ones sort by the key's text. `revisions`: tells them, by everything that a table holds. */
+export function memorySource(tables: Record<string, MemoryTable>, ordered = true, revisions = false): Source {
   const find = (name: string): MemoryTable => {
     const table = tables[name];
     if (!table) throw new QuaysideError("source_rejected", `There is no table ${name}.`);
@@ -54,6 +56,8 @@ export function memorySource(tables: Record<string, MemoryTable>, ordered = true
           return Object.fromEntries(entries);
         });
       }
+      const read = find(table.ref.name?.join(".") ?? "");
+      read.reads = (read.reads ?? 0) + 1;
     },
     async highest(table, column) {
       const { rows, columns } = find(table.ref.name?.join(".") ?? "");
@@ -64,6 +68,14 @@ export function memorySource(tables: Record<string, MemoryTable>, ordered = true
         undefined,
       );
     },
+    ...(revisions
+      ? {
+          async revision(ref) {
+            const { columns, fields, rows } = find(ref.name?.join(".") ?? "");
+            return JSON.stringify([columns, fields, rows]);
+          },
+        }
+      : {}),
     async estimate(table) {
       return { rows: find(table.ref.name?.join(".") ?? "").rows.length };
     },

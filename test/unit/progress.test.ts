@@ -32,3 +32,20 @@ it("tells rate and time left once a second has passed", () => {
 it("tells no rate of the first moment, where it would be nonsense", () => {
   expect(lineAfter(300, undefined)).toBe("t: 500 rows · 0 added, 500 changed · 0 tokens · $0.00");
 });
+
+it("says of a table that is not read that its source knows of no change", () => {
+  const lines: string[] = [];
+  const terminal: Terminal = {
+    interactive: true,
+    live: true,
+    print: () => {},
+    note: (line) => void lines.push(line),
+    warn: () => {},
+    progress: () => {},
+  };
+  const progress = makeProgressLine(terminal, () => 0);
+  const skipped = { ...counts, read: 0, changed: 0, unchanged: 1500, skipped: true } as const;
+  progress.update({ counts: skipped, expected: 1500, tokens: 0, costUsd: 0 });
+  progress.end();
+  expect(lines).toEqual(["t: 1,500 rows unchanged, says its source"]);
+});

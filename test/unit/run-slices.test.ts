@@ -244,6 +244,52 @@ describe("a run in slices", () => {
     }
   });
 
+  it("skips the next time what it has read in slices, and a run in slices skips too", async () => {
+    const world = bench({ tables: warehouse(30), revisions: true });
+    await inSlices(world, { batch: 3, batchesASlice: 2 });
+    const skipped = await world.run();
+    expect(skipped.tables.map((table) => table.skipped)).toEqual([true, true]);
+    edit(world.tables);
+    const { report } = await inSlices(world, { batch: 3, batchesASlice: 2 });
+    expect(report.tables.map((table) => table.skipped)).toEqual([true, undefined]);
+    expect(report.tables[1]).toMatchObject({ read: 26, added: 1, changed: 2, deleted: 5 });
+  });
+
+  it.each([1, 2, 3, 4, 5])(
+    "keeps no basis of a table that changes while it is read: after %i batches",
+    async (batches) => {
+      const world = bench({ tables: warehouse(30), revisions: true });
+      const source = world.deps.sourceOf("w");
+      let left = batches;
+      const changing: Source = {
+        ...source,
+        async *read(table, options) {
+          for await (const rows of source.read(table, options)) {
+            if (table.ref.name?.[0] === "parts" && --left === 0) edit(world.tables);
+            yield rows;
+          }
+        },
+        [Symbol.asyncDispose]: async () => {},
+      };
+      const once = { ...world, deps: { ...world.deps, sourceOf: () => changing } };
+      await inSlices(once, { batch: 3, batchesASlice: 2 });
+      expect((await world.registry.shapes(signal)).get("parts")?.served).toBeUndefined();
+    },
+  );
+
+  it("that is killed at any call leaves nothing that is skipped wrongly when the source goes back", async () => {
+    for (let killAt = 1; killAt < 20; killAt++) {
+      const world = bench({ tables: warehouse(12), revisions: true });
+      await world.run();
+      const before = structuredClone(served(world));
+      world.tables["parts"]?.rows.splice(2, 3);
+      await inSlices(world, { batch: 3, batchesASlice: 2, killAt });
+      Object.assign(world.tables, warehouse(12));
+      await world.run({ yes: true });
+      expect(served(world)).toEqual(before);
+    }
+  });
+
   it("gives its lease back when it fails", async () => {
     const world = bench();
     const failing = { ...world.deps, sourceOf: world.deps.sourceOf };

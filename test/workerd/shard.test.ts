@@ -122,6 +122,26 @@ describe("staging and publishing", () => {
     expect(await shard.api.known("notes", undefined, 10)).toHaveLength(2);
   });
 
+  it("tells no basis of what a rollback has brought back", async () => {
+    const shard = openShard();
+    await shard.api.stage(run(1), batch(0, [await row({ id: "1", text: "engine" })]));
+    await shard.api.publish(run(1), [{ ...published({ added: 1 }), basis: "b1" }], 1);
+    await shard.api.stage(run(2), batch(0, [await row({ id: "2", text: "engine" })]));
+    await shard.api.publish(run(2), [{ ...published({ added: 1, unchanged: 1 }), basis: "b2" }], 1);
+    expect(await shard.api.bases()).toEqual([["notes", { basis: "b2", rows: 2, chunks: 2 }]]);
+    await shard.api.rollBack(run(3), 1, 1);
+    expect(await shard.api.bases()).toEqual([]);
+  });
+
+  it("counts without erased rows what it tells of a basis", async () => {
+    const shard = openShard();
+    const rows = [await row({ id: "1", text: "engine" }), await row({ id: "2", text: "pump" })];
+    await shard.api.stage(run(1), batch(0, rows));
+    await shard.api.publish(run(1), [{ ...published({ added: 2 }), basis: "b1" }], 1);
+    await shard.api.erase("notes:2", 2);
+    expect(await shard.api.bases()).toEqual([["notes", { basis: "b1", rows: 1, chunks: 1 }]]);
+  });
+
   it("counts anew what a table serves after each change of it", async () => {
     const shard = openShard();
     await shard.publish(1, [await row({ id: "1", text: "engine" }), await row({ id: "2", text: "pump" })]);

@@ -1,5 +1,5 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { PublishedTable, Run, TableCounts } from "../../shared/ports/registry.ts";
+import type { PublishedTable, Run, ServedBasis, TableCounts } from "../../shared/ports/registry.ts";
 import type { ServedTable, ShardPublished } from "../tenant/api.ts";
 import { packBlocks, wipeVectors, type Place } from "./blocks.ts";
 import { countOf, NEVER, readMeta, writeMeta } from "./schema.ts";
@@ -48,6 +48,7 @@ export function publishStaged(
   const searched = countOf(sql, "SELECT EXISTS (SELECT 1 FROM entry) AS n") > 0;
   for (const table of tables) {
     const no = tableNumber(sql, table.counts.table);
+    if (table.counts.skipped) checkSkipped(sql, no, table, meta.generation);
     const unwritten = countOf(
       sql,
       "SELECT count(*) AS n FROM pending p JOIN rec r ON r.no = p.rec WHERE r.tbl = ?",
@@ -77,10 +78,11 @@ export function publishStaged(
     if (meta.publishedRun !== run.id) checkCounts(sql, run, no, table.counts, generation);
     sql.exec("DELETE FROM gone WHERE tbl = ?", no);
     sql.exec(
-      "UPDATE tbl SET as_of = ?, key = ?, rollup = ?, erased = 0 WHERE no = ?",
+      "UPDATE tbl SET as_of = ?, key = ?, rollup = ?, basis = ?, erased = 0 WHERE no = ?",
       table.asOf,
       JSON.stringify(table.key),
       table.rollup ? 1 : 0,
+      table.basis ?? null,
       no,
     );
   }
@@ -107,6 +109,42 @@ export function publishStaged(
     hidden,
     dropped,
   };
+}
+
+/**
+ * A table is skipped for what is served of it, alone: not if that has become another since the run looked, or if a batch that was
+ * under way has been staged, which would begin with this publication.
+ */
+function checkSkipped(sql: SqlStorage, no: number, { counts, basis }: PublishedTable, served: number): void {
+  const [kept] = sql.exec<{ basis: string | null }>("SELECT basis FROM tbl WHERE no = ?", no).toArray();
+  if (basis !== undefined && kept?.basis === basis && !hasStaged(sql, no, served)) return;
+  throw new QuaysideError(
+    "run_conflict",
+    `Table ${counts.table} is no longer what it was when this run looked at it. Nothing was published; run the ingest again.`,
+  );
+}
+
+function hasStaged(sql: SqlStorage, table: number, served: number): boolean {
+  const removed = "EXISTS (SELECT 1 FROM gone WHERE tbl = ?)";
+  return (
+    countOf(sql, `SELECT EXISTS (SELECT 1 ${STAGED}) OR ${removed} AS n`, ...stagedOf(table, served), table) >
+    0
+  );
+}
+
+/** See `ShardApi.bases`. */
+export function servedBases(sql: SqlStorage): (readonly [string, ServedBasis])[] {
+  const { generation } = readMeta(sql);
+  return sql
+    .exec<{ no: number; name: string; basis: string }>(
+      "SELECT no, name, basis FROM tbl WHERE basis IS NOT NULL",
+    )
+    .toArray()
+    .filter(({ no }) => !hasStaged(sql, no, generation))
+    .map(({ no, name, basis }) => {
+      const { rows, chunks } = servedOf(sql, no, generation);
+      return [name, { basis, rows, chunks }];
+    });
 }
 
 /** Lets the staged versions of a table begin with another generation. */
@@ -149,7 +187,7 @@ export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): 
   dropVersions(sql, dropped);
   sql.exec("UPDATE entry SET live = 1 WHERE rec IN (SELECT no FROM rec WHERE gen_to = ?)", meta.generation);
   sql.exec("UPDATE rec SET gen_to = ? WHERE gen_to = ?", NEVER, meta.generation);
-  sql.exec("UPDATE tbl SET as_of = was_as_of, served = NULL");
+  sql.exec("UPDATE tbl SET as_of = was_as_of, served = NULL, basis = NULL");
   if (meta.dimensions > 0) packBlocks(sql, meta.dimensions);
   writeMeta(sql, {
     generation: run.generation,
@@ -235,25 +273,31 @@ function servedTables(sql: SqlStorage, generation: number): ServedTable[] {
       "SELECT no, name, as_of FROM tbl WHERE as_of IS NOT NULL ORDER BY no",
     )
     .toArray();
-  return tables.map(({ no, name, as_of }) => ({
-    table: name,
-    asOf: as_of,
-    ...servedOf(sql, no, generation),
-  }));
+  return tables.map(({ no, name, as_of }) => {
+    const { rows, classes } = servedOf(sql, no, generation);
+    return { table: name, asOf: as_of, rows, classes };
+  });
+}
+
+interface TableServes extends Pick<ServedTable, "rows" | "classes"> {
+  readonly chunks: number;
 }
 
 /** What a table serves: counted once after each change of it, for a count reads every row. */
-function servedOf(sql: SqlStorage, table: number, generation: number): Pick<ServedTable, "rows" | "classes"> {
+function servedOf(sql: SqlStorage, table: number, generation: number): TableServes {
   const [kept] = sql.exec<{ served: string | null }>("SELECT served FROM tbl WHERE no = ?", table).toArray();
-  const served = kept?.served ?? countServed(sql, table, generation);
-  const told: Pick<ServedTable, "rows" | "classes"> = JSON.parse(served);
-  return told;
+  const told: Partial<TableServes> = JSON.parse(kept?.served ?? "{}");
+  const { rows, chunks, classes } = told;
+  // A shard of an earlier version did not count chunks.
+  if (rows !== undefined && chunks !== undefined && classes !== undefined) return { rows, chunks, classes };
+  const counted: TableServes = JSON.parse(countServed(sql, table, generation));
+  return counted;
 }
 
 function countServed(sql: SqlStorage, table: number, generation: number): string {
   const { served } = sql
     .exec<{ served: string }>(
-      `SELECT json_object('rows', count(DISTINCT row), 'classes', (SELECT json_group_array(id) FROM (
+      `SELECT json_object('rows', count(DISTINCT row), 'chunks', coalesce(sum(chunks), 0), 'classes', (SELECT json_group_array(id) FROM (
            SELECT id FROM class WHERE no IN (SELECT class FROM rec WHERE tbl = ?1 AND gen_to = ?2 AND gen_from <= ?3) ORDER BY id)))
          AS served
        FROM rec WHERE tbl = ?1 AND gen_to = ?2 AND gen_from <= ?3`,

@@ -8,7 +8,7 @@ import { coded } from "../tenant/rpc.ts";
 import { countVectors, loadVectors } from "./blocks.ts";
 import { confirmHits, confirmRows, resolveIds } from "./evidence.ts";
 import { makeKernel } from "./kernel.ts";
-import { eraseRow, publishStaged, rollBack, type Flipped } from "./publish.ts";
+import { eraseRow, publishStaged, rollBack, servedBases, type Flipped } from "./publish.ts";
 import { countOf, createShardSchema, readMeta, writeMeta } from "./schema.ts";
 import { namedHits, searchChunks } from "./search.ts";
 import { knownRows, prepareRows, stageBatch } from "./stage.ts";
@@ -60,6 +60,10 @@ export class Shard extends DurableObject implements ShardApi {
     limit: number,
   ): Promise<readonly KnownRow[]> {
     return coded(() => knownRows(this.#sql, table, after, clamp(limit, MAX_KNOWN)));
+  }
+
+  bases(): ReturnType<ShardApi["bases"]> {
+    return coded(() => servedBases(this.#sql));
   }
 
   publish(run: Run, tables: readonly PublishedTable[], epoch: number): Promise<ShardPublished> {

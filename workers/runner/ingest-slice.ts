@@ -77,6 +77,7 @@ export async function ingestSlice(
           },
         },
         maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? host.secret("QUAYSIDE_TOKEN"),
+        code: QUAYSIDE_CODE,
         now: () => Date.now(),
         wait: sleep,
         log: (event) => host.log(event),

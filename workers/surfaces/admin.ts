@@ -8,6 +8,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Run } from "../../shared/ports/registry.ts";
 import {
   abandonBody,
+  beforeToWire,
   beginBody,
   configAnswer,
   erasedAnswer,
@@ -23,7 +24,6 @@ import {
   rollbackBody,
   runBody,
   shapesAnswer,
-  shapeToWire,
   statusAnswer,
   tableFromWire,
   vectorsFromWire,
@@ -182,7 +182,7 @@ function runRoutes(scoped: Scoped): Route[] {
       },
       handle: scoped("ingest", async ({ request }, registry) => {
         const shapes = await registry.shapes(request.signal);
-        const tables = [...shapes].map(([name, shape]) => [name, shapeToWire(shape)] as const);
+        const tables = [...shapes].map(([name, before]) => [name, beforeToWire(before)] as const);
         return Response.json({ tables: Object.fromEntries(tables) });
       }),
     },

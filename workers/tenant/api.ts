@@ -11,6 +11,7 @@ import type {
   PublishedTable,
   Run,
   RunRequest,
+  ServedBasis,
   TableCounts,
   TableShape,
 } from "../../shared/ports/registry.ts";
@@ -238,8 +239,8 @@ export interface LedgerApi extends AnswersApi {
   dropped(space: string): Promise<void>;
   /** Which of these rows (hashes, see `hash128`) are erased and must not be staged; remembered for the run's counts. */
   withheld(run: Run, table: string, hashes: readonly string[]): Promise<readonly string[]>;
-  /** What tables were like when they were last published, by name. */
-  shapes(): Promise<readonly (readonly [string, TableShape])[]>;
+  /** What tables were like when they were last published, by name, and the served space. */
+  shapes(): Promise<{ readonly space: string; readonly tables: readonly (readonly [string, TableShape])[] }>;
   /** Hashes of every row that is erased for good. */
   erasedRows(): Promise<readonly string[]>;
   /** A publication that was prepared and not finished: under way, or left half done by a crash. Finishing it twice is harmless. */
@@ -312,10 +313,12 @@ export interface ShardApi {
     after: { readonly row: string; readonly view: string } | undefined,
     limit: number,
   ): Promise<readonly KnownRow[]>;
+  /** What is served of the tables that were published with a basis, where nothing is staged beside it. */
+  bases(): Promise<readonly (readonly [string, ServedBasis])[]>;
   /**
    * Makes what is staged visible at once as generation `run.generation`; nothing staged moves only `asOf`.
    * Repeating the call changes nothing and reports the same generation.
-   * @throws `guard_stopped` when the shard's own counts disagree with the run's.
+   * @throws `guard_stopped` when the shard's own counts disagree with the run's; `run_conflict` when a skipped table is another.
    */
   publish(run: Run, tables: readonly PublishedTable[], epoch: number): Promise<ShardPublished>;
   /**

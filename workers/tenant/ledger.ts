@@ -180,7 +180,7 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   shapes(): ReturnType<LedgerApi["shapes"]> {
-    return coded(() => publishedShapes(this.#sql));
+    return coded(() => ({ space: metaOf(this.#sql).space, tables: publishedShapes(this.#sql) }));
   }
 
   erasedRows(): Promise<readonly string[]> {

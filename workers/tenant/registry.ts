@@ -11,6 +11,7 @@ import type {
   Registry,
   Run,
   RunRequest,
+  TableBefore,
 } from "../../shared/ports/registry.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import type { ErasableCache } from "../answer/cache-erase.ts";
@@ -80,6 +81,9 @@ export interface TenantRegistry extends Registry {
 
 export type KnownAfter = Pick<KnownRow, "row" | "view">;
 
+/** With these a shard has refused a publication for good. */
+const FINAL: readonly string[] = ["guard_stopped", "run_conflict", "run_fenced"];
+
 /** Rows that one page of `known` carries: about 600 kB. */
 export const KNOWN_PAGE = 5000;
 
@@ -101,6 +105,12 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     return ledger.publish(run, tables, served);
   }
 
+  async function shapes(): Promise<ReadonlyMap<string, TableBefore>> {
+    const { space, tables } = await ledger.shapes();
+    const served = new Map(space === "" ? [] : await (await shardOf(space)).bases());
+    return new Map(tables.map(([name, shape]) => [name, { ...shape, served: served.get(name) }]));
+  }
+
   /** Finishes what a crash left half done, so that no later run writes into a generation that is already visible. */
   async function settle(signal: AbortSignal): Promise<void> {
     const publication = await ledger.pending();
@@ -108,7 +118,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     try {
       await flip(publication, signal);
     } catch (error) {
-      const final = error instanceof QuaysideError && ["guard_stopped", "run_fenced"].includes(error.code);
+      const final = error instanceof QuaysideError && FINAL.includes(error.code);
       if (!final) throw error;
       await ledger.abandon(publication.run, "its publication was refused");
     }
@@ -256,7 +266,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     page: (run, table, after, limit, signal) => within(signal, page(run, table, after, limit)),
     known: (run, table, signal) => knownPages((after) => within(signal, page(run, table, after, KNOWN_PAGE))),
     erased: async (signal) => new Set(await within(signal, ledger.erasedRows())),
-    shapes: async (signal) => new Map(await within(signal, ledger.shapes())),
+    shapes: (signal) => within(signal, shapes()),
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
     commitEncoded: (head, bytes, signal) => within(signal, commitEncoded(head, bytes)),
     publish: (run, tables, signal) => within(signal, publish(run, tables, signal)),
