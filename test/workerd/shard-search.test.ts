@@ -520,3 +520,36 @@ describe("text of any kind", () => {
     }
   });
 });
+
+/** Words of falling frequency, the same at every run. */
+function words(n: number): string {
+  const common = ["harbour", "ferry", "crew", "deck", "pump", "valve", "rudder", "winch"];
+  return common.filter((_, i) => (n * 7919 + i * 104_729) % (i + 1) === 0).join(" ");
+}
+
+describe("words that half of the rows or more have", () => {
+  it("change no ranking when they are left out beside a rarer one", async () => {
+    const ids = Array.from({ length: 60 }, (_, n) => `${n}`);
+    const shard = await filled(
+      ...ids.map((id, n) => ({ id, text: `${words(n)} ${words(n * n)} n${n}`, vectorless: true })),
+    );
+    const hits = await Promise.all(
+      ids.map(async (id, n) => ({
+        id: await storedId(`notes:${id}`, "all", 0),
+        score: 0.9 - ((n * 37) % 60) / 100,
+      })),
+    );
+    // Where the outside index says that it has nothing else, all words are looked for.
+    const ranking = (text: string, whole: boolean): Promise<readonly string[]> =>
+      shard.find(text, { near: { hits, whole }, vector: new Float32Array(0), fusionWeight: 1, topK: 60 });
+    for (const text of [
+      "harbour ferry",
+      "harbour ferry winch",
+      "crew pump valve rudder",
+      "deck n7 harbour",
+      "ferry rudder",
+    ]) {
+      expect(await ranking(text, false), text).toEqual(await ranking(text, true));
+    }
+  });
+});

@@ -1,7 +1,8 @@
 import { chunkId, parseId } from "../../shared/ids.ts";
-import type { Classification, Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
+import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
-import { NEVER, readMeta } from "./schema.ts";
+import type { Known, ServedVersion } from "./known.ts";
+import { NEVER } from "./schema.ts";
 
 /**
  * The last word on what a caller may see. Hits come from somewhere (the search beside this, a vector store outside, a cache);
@@ -9,102 +10,18 @@ import { NEVER, readMeta } from "./schema.ts";
  * Nothing here trusts the search's own columns, so a filter that is wrong there shows nothing here.
  */
 
-/** A version that the registry serves to this caller. */
-export interface ServedVersion {
-  readonly rec: number;
-  readonly row: string;
-  readonly view: string;
-  readonly version: string;
-  readonly title: string;
-  readonly cells: readonly EvidenceCell[];
-  readonly changedAt: string;
-  readonly url: string | undefined;
-  readonly classification: Classification;
-  readonly table: string;
-  readonly key: readonly string[];
-  readonly rollup: boolean;
-  readonly asOf: string;
-}
-
-interface VersionRow extends Record<string, SqlStorageValue> {
-  readonly rec: number;
-  readonly row: string;
-  readonly view: string;
-  readonly version: string;
-  readonly title: string;
-  readonly cells: string;
-  readonly changed_at: string;
-  readonly url: string | null;
-  readonly class: string;
-  readonly classification: string;
-  readonly name: string;
-  readonly key: string;
-  readonly rollup: number;
-  readonly as_of: string;
-}
-
-const SELECT_VERSION = `SELECT r.no AS rec, r.row AS row, r.view AS view, r.version AS version, r.title AS title, r.cells AS cells,
-  coalesce(r.changed_at, r.first_seen) AS changed_at, r.url AS url, c.id AS class, c.classification AS classification,
-  t.name AS name, t.key AS key, t.rollup AS rollup, t.as_of AS as_of
-  FROM rec r JOIN class c ON c.no = r.class JOIN tbl t ON t.no = r.tbl
-  WHERE t.as_of IS NOT NULL AND r.gen_from <= ? AND r.gen_to > ?`;
-
-/**
- * The versions of these rows that the caller may see, the widest view first within a row: it is the one with most cells.
- * @param rows row ids, in any number.
- */
-export function servedVersions(
-  sql: SqlStorage,
-  rows: readonly string[],
-  filter: Filter,
-): ReadonlyMap<string, readonly ServedVersion[]> {
-  const { generation } = readMeta(sql);
-  const found = sql
-    .exec<VersionRow>(
-      `${SELECT_VERSION} AND r.row IN (SELECT value FROM json_each(?))`,
-      generation,
-      generation,
-      JSON.stringify(rows),
-    )
-    .toArray();
-  const classes = new Set(filter.classes);
-  const byRow = new Map<string, ServedVersion[]>();
-  for (const row of found) {
-    if (!classes.has(row.class)) continue;
-    if (filter.tables !== undefined && !filter.tables.includes(row.name)) continue;
-    const version = parseVersion(row);
-    if (!hasCells(version.cells, filter.cells)) continue;
-    byRow.set(row.row, [...(byRow.get(row.row) ?? []), version]);
-  }
-  for (const versions of byRow.values()) {
-    versions.sort((a, b) => b.cells.length - a.cells.length || (a.view < b.view ? -1 : 1));
-  }
-  return byRow;
-}
-
-function parseVersion(row: VersionRow): ServedVersion {
-  const cells: readonly EvidenceCell[] = JSON.parse(row.cells);
-  const key: readonly string[] = JSON.parse(row.key);
-  return {
-    rec: row.rec,
-    row: row.row,
-    view: row.view,
-    version: row.version,
-    title: row.title,
-    cells,
-    changedAt: row.changed_at,
-    url: row.url ?? undefined,
-    classification: classificationOf(row.classification),
-    table: row.name,
-    key,
-    rollup: row.rollup === 1,
-    asOf: row.as_of,
-  };
-}
-
-/** What is none of the four reads as the strictest. */
-function classificationOf(text: string): Classification {
-  return text === "public" || text === "internal" || text === "confidential" ? text : "restricted";
+/** Those of a row's versions that the caller may see, the widest view first: it is the one with most cells. */
+function permitted(
+  versions: readonly ServedVersion[] = [],
+  classes: ReadonlySet<string>,
+  { tables, cells }: Filter,
+): readonly ServedVersion[] {
+  return versions.filter(
+    (version) =>
+      classes.has(version.accessClass) &&
+      (tables === undefined || tables.includes(version.table)) &&
+      hasCells(version.cells, cells),
+  );
 }
 
 /** Whether every column named holds the value, as text. */
@@ -123,13 +40,12 @@ function cellText({ value }: EvidenceCell): string | undefined {
 }
 
 /** One chunk of a served version as evidence. */
-export function toEvidence(version: ServedVersion, n: number, text: string, score: number): Evidence {
-  const values = parseId(version.row)?.keyValues ?? [];
+function toEvidence(version: ServedVersion, n: number, text: string, score: number): Evidence {
   return {
     id: chunkId(version.row, n),
     row: version.row,
     table: version.table,
-    key: Object.fromEntries(version.key.map((column, i) => [column, values[i] ?? ""])),
+    key: version.key,
     title: version.title,
     text,
     cells: version.cells,
@@ -160,22 +76,25 @@ const MAX_CHUNKS_PER_ROW = 3;
  * @param pages hits, best first, in pages: as many are taken as fill the limit.
  */
 export function confirmHits(
-  sql: SqlStorage,
+  known: Known,
   pages: Iterable<readonly Hit[]>,
   filter: Filter,
   limit: number,
 ): Evidence[] {
+  const classes = new Set(filter.classes);
   const shown = new Map<string, Set<number>>();
   const evidence: Evidence[] = [];
   for (const hits of pages) {
-    const served = servedVersions(sql, [...new Set(hits.map((hit) => hit.row))], filter);
+    const rows = [...new Set(hits.map((hit) => hit.row))];
+    const served = known.versions(rows);
+    const visible = new Map(rows.map((row) => [row, permitted(served.get(row), classes, filter)]));
     const inWidest = new Set(
-      hits.filter((hit) => served.get(hit.row)?.[0]?.view === hit.view).map((hit) => hit.row),
+      hits.filter((hit) => visible.get(hit.row)?.[0]?.view === hit.view).map((hit) => hit.row),
     );
-    const textOf = chunkTexts(sql, hits, served);
+    const textOf = chunkTexts(known, hits, visible);
     for (const hit of hits) {
       if (evidence.length === limit) return evidence;
-      const versions = served.get(hit.row) ?? [];
+      const versions = visible.get(hit.row) ?? [];
       const widest = versions[0];
       // The view that was hit must be one of the caller's own: else a hit would tell what a hidden view says.
       if (!widest || !versions.some((version) => version.view === hit.view)) continue;
@@ -196,33 +115,22 @@ interface ChunkText {
   readonly text: string;
 }
 
-/** The passages that a page of hits may show, in one query: the chunk that was hit, and the first, in each row's widest view. */
+/** The passages that a page of hits may show: the chunk that was hit, and the first, in each row's widest view. */
 function chunkTexts(
-  sql: SqlStorage,
+  known: Known,
   hits: readonly Hit[],
-  served: ReadonlyMap<string, readonly ServedVersion[]>,
+  visible: ReadonlyMap<string, readonly ServedVersion[]>,
 ): (rec: number, n: number) => ChunkText | undefined {
-  const wanted = hits.flatMap(({ row, view, n }): (readonly [number, number])[] => {
-    const widest = served.get(row)?.[0];
+  const wanted = hits.flatMap(({ row, view, n }): string[] => {
+    const widest = visible.get(row)?.[0];
     if (!widest) return [];
-    return view === widest.view
-      ? [[widest.rec, n]]
-      : [
-          [widest.rec, n],
-          [widest.rec, 0],
-        ];
+    return view === widest.view ? [`${widest.rec}.${n}`] : [`${widest.rec}.${n}`, `${widest.rec}.0`];
   });
-  const texts = new Map<string, ChunkText>();
-  if (wanted.length > 0) {
-    const rows = sql.exec<{ rec: number; n: number; text: string | null }>(
-      `SELECT w.value ->> 0 AS rec, w.value ->> 1 AS n, coalesce(p.text, t.texts ->> ('$[' || (w.value ->> 1) || ']')) AS text
-       FROM json_each(?) w LEFT JOIN entry e ON e.rec = w.value ->> 0 AND e.n = w.value ->> 1
-       LEFT JOIN passage p ON p.no = e.no LEFT JOIN texts t ON t.rec = w.value ->> 0`,
-      JSON.stringify(wanted),
-    );
-    for (const { rec, n, text } of rows) if (text !== null) texts.set(`${rec}.${n}`, { n, text });
-  }
-  return (rec, n) => texts.get(`${rec}.${n}`);
+  const texts = known.texts(wanted);
+  return (rec, n) => {
+    const text = texts.get(`${rec}.${n}`);
+    return text === undefined ? undefined : { n, text };
+  };
 }
 
 /**
@@ -231,9 +139,10 @@ function chunkTexts(
  */
 export function resolveIds(
   sql: SqlStorage,
+  known: Known,
   ids: readonly { readonly id: string; readonly score: number }[],
 ): Hit[] {
-  const { generation } = readMeta(sql);
+  const { generation } = known.meta();
   const hits: Hit[] = [];
   for (const { id, score } of ids) {
     const document = parseId(id);
@@ -256,41 +165,38 @@ export function resolveIds(
 /** Whether a cached answer's rows are all still served to these classes at these versions, and how fresh their tables are. */
 export function confirmRows(
   sql: SqlStorage,
+  known: Known,
   epoch: number,
   rows: readonly (readonly [row: string, version: string])[],
   classes: readonly string[],
 ): { readonly holds: boolean; readonly asOf: string } {
-  if (rows.length === 0) {
-    const times = visibleTimes(sql, classes);
-    const asOf = times.reduce((oldest, time) => (time < oldest ? time : oldest), times[0] ?? "");
-    return { holds: readMeta(sql).epoch === epoch, asOf };
-  }
-  // One statement, because every answer from the cache asks it.
-  const { current, found, as_of } = sql
-    .exec<{ current: number; found: number; as_of: string | null }>(
-      `WITH now AS (SELECT coalesce(max(value) FILTER (WHERE name = 'generation'), 0) AS generation,
-         coalesce(max(value) FILTER (WHERE name = 'epoch'), 0) AS epoch FROM meta)
-       SELECT (SELECT epoch FROM now) AS current, count(DISTINCT w.key) AS found, min(t.as_of) AS as_of
-       FROM now CROSS JOIN json_each(?) w JOIN rec r ON r.row = w.value ->> 0 AND r.version = w.value ->> 1
-       JOIN class c ON c.no = r.class JOIN tbl t ON t.no = r.tbl
-       WHERE t.as_of IS NOT NULL AND r.gen_from <= now.generation AND r.gen_to > now.generation
-       AND c.id IN (SELECT value FROM json_each(?))`,
-      JSON.stringify(rows),
-      JSON.stringify(classes),
-    )
-    .one();
-  return { holds: current === epoch && found === rows.length, asOf: as_of ?? "" };
+  const same = known.meta().epoch === epoch;
+  if (rows.length === 0) return { holds: same, asOf: oldest(visibleTimes(sql, known, classes)) };
+  const permitted = new Set(classes);
+  const served = known.versions(rows.map(([row]) => row));
+  const found = rows.map(([row, version]) =>
+    (served.get(row) ?? []).filter((one) => one.version === version && permitted.has(one.accessClass)),
+  );
+  return {
+    holds: same && found.every((versions) => versions.length > 0),
+    asOf: oldest(found.flatMap((versions) => versions.map(({ asOf }) => asOf))),
+  };
+}
+
+/** "" of none. */
+function oldest(times: readonly string[]): string {
+  return times.reduce((least, time) => (time < least ? time : least), times[0] ?? "");
 }
 
 /** `asOf` of every table in which these classes see a row. */
-function visibleTimes(sql: SqlStorage, classes: readonly string[]): string[] {
+function visibleTimes(sql: SqlStorage, known: Known, classes: readonly string[]): string[] {
   return sql
     .exec<{ as_of: string }>(
       `SELECT t.as_of AS as_of FROM tbl t WHERE t.as_of IS NOT NULL AND EXISTS (
          SELECT 1 FROM rec r JOIN class c ON c.no = r.class
          WHERE r.tbl = t.no AND r.gen_to = ? AND r.gen_from <= ? AND c.id IN (SELECT value FROM json_each(?)))`,
       NEVER,
-      readMeta(sql).generation,
+      known.meta().generation,
       JSON.stringify(classes),
     )
     .toArray()

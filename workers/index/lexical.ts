@@ -1,5 +1,6 @@
 import { analyse, detectLanguage, isStopWord, stem, tokenise, type Language } from "../../shared/analysis.ts";
 import type { LexicalFields } from "../../shared/ports/registry.ts";
+import type { Known } from "./known.ts";
 import { FIELD_WEIGHTS } from "./schema.ts";
 import type { ChunkScore } from "./vectors.ts";
 
@@ -76,21 +77,24 @@ export function lexicalQuery(question: string, french: number): LexicalQuery {
   };
 }
 
-/** The terms that are worth their cost, rarest first; terms that no chunk has are left out. */
-function affordable(sql: SqlStorage, terms: readonly string[]): readonly string[] {
-  const { chunks } = sql.exec<{ chunks: number | null }>("SELECT max(no) AS chunks FROM entry").one();
-  if ((chunks ?? 0) * terms.length <= MAX_POSTINGS) return terms;
-  const counted = sql
-    .exec<{ term: string; chunks: number }>(
-      "SELECT term, doc AS chunks FROM fts_term WHERE term IN (SELECT value FROM json_each(?)) ORDER BY doc",
-      JSON.stringify(terms),
-    )
-    .toArray();
+/**
+ * The terms that are worth their cost, rarest first; terms that no chunk has are left out.
+ * @param reached whether the other leg finds as well what only common terms are in. Then terms of half of the chunks or more
+ * are left out beside a rarer one: FTS5 weighs them a millionth, and they cost the most.
+ */
+function affordable(known: Known, terms: readonly string[], reached: boolean): readonly string[] {
+  const counts = known.terms(terms);
+  const counted = terms
+    .map((term) => ({ term, chunks: counts.get(term) ?? 0 }))
+    .filter(({ chunks }) => chunks > 0)
+    .sort((a, b) => a.chunks - b.chunks);
+  const half = known.chunks() / 2;
+  const rarest = counted[0]?.chunks ?? 0;
   let postings = 0;
   return counted
     .filter(({ chunks }, i) => {
       postings += chunks;
-      return i === 0 || postings <= MAX_POSTINGS;
+      return i === 0 || (postings <= MAX_POSTINGS && !(reached && rarest < half && chunks >= half));
     })
     .map(({ term }) => term);
 }
@@ -106,14 +110,19 @@ export interface SqlFilter {
   readonly recs: string | undefined;
 }
 
-/** Chunks by BM25, best first, scores positive. The filter works inside the search: nothing outside it is ever ranked. */
+/**
+ * Chunks by BM25, best first, scores positive. The filter works inside the search: nothing outside it is ever ranked.
+ * @param reached see `affordable`.
+ */
 export function searchLexical(
   sql: SqlStorage,
+  known: Known,
   query: LexicalQuery,
   filter: SqlFilter,
   limit: number,
+  reached: boolean,
 ): ChunkScore[] {
-  const wanted = [...affordable(sql, query.terms), ...query.phrases];
+  const wanted = [...affordable(known, query.terms, reached), ...query.phrases];
   if (wanted.length === 0) return [];
   const match = wanted.map((term) => `"${term}"`).join(" OR ");
   const narrow: string[] = [];
@@ -126,14 +135,15 @@ export function searchLexical(
     narrow.push("AND e.rec IN (SELECT value FROM json_each(?))");
     bindings.push(filter.recs);
   }
-  // CROSS JOIN fixes the order: the index first, then one look-up a match.
-  return sql
-    .exec<{ chunk: number; rec: number; score: number }>(
-      `SELECT e.no AS chunk, e.rec AS rec, -bm25(fts, ${FIELD_WEIGHTS}) AS score FROM fts CROSS JOIN entry e ON e.no = fts.rowid
+  // CROSS JOIN fixes the order: the index first, then one look-up a match. Rows as lists: objects cost half as much again.
+  const rows = sql
+    .exec(
+      `SELECT e.no, e.rec, -bm25(fts, ${FIELD_WEIGHTS}) AS score FROM fts CROSS JOIN entry e ON e.no = fts.rowid
        WHERE fts MATCH ? AND e.live = 1 AND e.class IN (SELECT value FROM json_each(?)) ${narrow.join(" ")}
        ORDER BY score DESC, e.no LIMIT ?`,
       ...bindings,
       limit,
     )
-    .toArray();
+    .raw<[chunk: number, rec: number, score: number]>();
+  return Array.from(rows, ([chunk, rec, score]) => ({ chunk, rec, score }));
 }

@@ -3,8 +3,8 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
 import type { ShardQuery } from "../tenant/api.ts";
 import type { Hit } from "./evidence.ts";
+import type { Known, Place } from "./known.ts";
 import { lexicalQuery, searchLexical, type SqlFilter } from "./lexical.ts";
-import { readMeta } from "./schema.ts";
 import type { Allowed, ChunkScore, VectorMemory } from "./vectors.ts";
 
 /** Candidates that each leg brings: enough that what one leg ranks low and the other high is seen by both. */
@@ -14,14 +14,23 @@ const MIN_CANDIDATES = 200;
  * Both legs, filtered inside, fused. Best first, more than `topK` of them so that the re-check may drop some; scores 0 to 1.
  * @param vectors called only when there are vectors to search.
  */
-export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => VectorMemory): ChunkScore[] {
-  const meta = readMeta(sql);
-  const allowed = resolveFilter(sql, query.filter);
+export function searchChunks(
+  sql: SqlStorage,
+  known: Known,
+  query: ShardQuery,
+  vectors: () => VectorMemory,
+): ChunkScore[] {
+  const meta = known.meta();
+  const allowed = resolveFilter(sql, known, query.filter);
   if (allowed.classes.size === 0 || allowed.tables?.size === 0 || allowed.recs?.size === 0) return [];
   const limit = Math.max(MIN_CANDIDATES, query.topK * 4);
-  const lexical = searchLexical(sql, lexicalQuery(query.text, meta.french), asSql(allowed), limit);
-  if (query.near) return fuse(lexical, denseOutside(sql, query.near, allowed, lexical), query.fusionWeight);
-  if (meta.dimensions === 0 || query.fusionWeight === 0) return fuse(lexical, [], 0);
+  const dense = meta.dimensions > 0 && query.fusionWeight > 0;
+  const wanted = lexicalQuery(query.text, meta.french);
+  // What the vectors reach by themselves: all that they are asked for, or all that there is.
+  const reached = query.near ? !query.near.whole : dense;
+  const lexical = searchLexical(sql, known, wanted, asSql(allowed), limit, reached);
+  if (query.near) return fuse(lexical, denseOutside(known, query.near, allowed, lexical), query.fusionWeight);
+  if (!dense) return fuse(lexical, [], 0);
   if (query.vector.length !== meta.dimensions) {
     throw new QuaysideError(
       "index_embedder_mismatch",
@@ -43,35 +52,29 @@ export function searchChunks(sql: SqlStorage, query: ShardQuery, vectors: () => 
  * it, and what the lexical leg found besides. How near that is was not said, only that it is no nearer than the last hit.
  */
 function denseOutside(
-  sql: SqlStorage,
+  known: Known,
   { hits, whole }: Near,
   allowed: Allowed,
   lexical: readonly ChunkScore[],
 ): ChunkScore[] {
-  const near = storedChunks(sql, hits, asSql(allowed));
+  const near = storedChunks(known, hits, allowed);
   const floor = whole ? 0 : near.reduce((least, { score }) => Math.min(least, score), 1);
   const seen = new Set(near.map((hit) => hit.chunk));
   const rest = lexical.filter(({ chunk }) => !seen.has(chunk));
   return [...near, ...rest.map(({ chunk, rec }) => ({ chunk, rec, score: floor }))];
 }
 
-/** The live chunks that stored ids name, within the filter. One row of JSON: hundreds of rows cost more than their look-up. */
-function storedChunks(sql: SqlStorage, hits: Near["hits"], filter: SqlFilter): ChunkScore[] {
-  const named = hits.map(({ id }) => /^([A-Za-z0-9_-]{22})\.(\d{1,9})$/.exec(id)?.slice(1) ?? []);
-  const { found } = sql
-    .exec<{ found: string }>(
-      `SELECT json_group_array(json_array(w.key, e.no, e.rec)) AS found FROM json_each(?) w
-       JOIN rec r ON r.stored = w.value ->> 0 JOIN entry e ON e.rec = r.no AND e.n = CAST(w.value ->> 1 AS INTEGER)
-       WHERE e.live = 1 AND e.class IN (SELECT value FROM json_each(?))
-       AND (? IS NULL OR e.tbl IN (SELECT value FROM json_each(?)))
-       AND (? IS NULL OR e.rec IN (SELECT value FROM json_each(?)))`,
-      JSON.stringify(named),
-      filter.classes,
-      ...[filter.tables, filter.tables, filter.recs, filter.recs].map((list) => list ?? null),
-    )
-    .one();
-  const rows: readonly (readonly [at: number, chunk: number, rec: number])[] = JSON.parse(found);
-  return rows.map(([at, chunk, rec]) => ({ chunk, rec, score: hits[at]?.score ?? 0 }));
+/** The live chunks that stored ids name, within the filter. */
+function storedChunks(known: Known, hits: Near["hits"], allowed: Allowed): ChunkScore[] {
+  const stored = known.stored(hits.map(({ id }) => id));
+  return hits.flatMap(({ id, score }) => {
+    const place = stored.get(id);
+    return place && isAllowed(place, allowed) ? [{ chunk: place.chunk, rec: place.rec, score }] : [];
+  });
+}
+
+function isAllowed({ accessClass, table, rec }: Place, { classes, tables, recs }: Allowed): boolean {
+  return classes.has(accessClass) && tables?.has(table) !== false && recs?.has(rec) !== false;
 }
 
 /**
@@ -99,33 +102,29 @@ export function fuse(
 }
 
 /** The filter in the shard's own numbers. A class or table that the shard does not know narrows to nothing. */
-export function resolveFilter(sql: SqlStorage, filter: Filter): Allowed {
-  const numbers = (query: string, names: readonly string[]): ReadonlySet<number> =>
-    new Set(
-      sql
-        .exec<{ no: number }>(query, JSON.stringify(names))
-        .toArray()
-        .map((row) => row.no),
-    );
-  const classes = numbers(
-    "SELECT no FROM class WHERE id IN (SELECT value FROM json_each(?))",
-    filter.classes,
-  );
-  const tables =
-    filter.tables &&
-    numbers("SELECT no FROM tbl WHERE name IN (SELECT value FROM json_each(?))", filter.tables);
+export function resolveFilter(sql: SqlStorage, known: Known, filter: Filter): Allowed {
+  const classes = numbersOf(known.classes(filter.classes), filter.classes);
+  const tables = filter.tables && numbersOf(known.tables(filter.tables), filter.tables);
   const cells = Object.entries(filter.cells ?? {});
-  const recs = cells.length === 0 ? undefined : recsWithCells(sql, cells, tables);
+  const recs = cells.length === 0 ? undefined : recsWithCells(sql, known, cells, tables);
   return { classes, tables, recs };
+}
+
+function numbersOf(
+  numbers: ReadonlyMap<string, number | undefined>,
+  names: readonly string[],
+): ReadonlySet<number> {
+  return new Set(names.flatMap((name) => numbers.get(name) ?? []));
 }
 
 /** Versions in which every column named holds the value, as text. */
 function recsWithCells(
   sql: SqlStorage,
+  known: Known,
   cells: readonly (readonly [string, string])[],
   tables: ReadonlySet<number> | undefined,
 ): ReadonlySet<number> {
-  const { generation } = readMeta(sql);
+  const { generation } = known.meta();
   return new Set(
     sql
       .exec<{ no: number }>(
@@ -156,25 +155,16 @@ function asSql(allowed: Allowed): SqlFilter {
 
 /** Chunk numbers as rows, views and chunk positions, the re-check's terms; a page at a time, so that few are looked up in vain. */
 export function* namedHits(
-  sql: SqlStorage,
+  known: Known,
   ranked: readonly ChunkScore[],
   pageSize: number,
 ): Generator<readonly Hit[], void, undefined> {
   for (let start = 0; start < ranked.length; start += pageSize) {
     const page = ranked.slice(start, start + pageSize);
-    const names = new Map(
-      sql
-        .exec<{ no: number; row: string; view: string; n: number }>(
-          `SELECT e.no AS no, r.row AS row, r.view AS view, e.n AS n FROM entry e JOIN rec r ON r.no = e.rec
-           WHERE e.no IN (SELECT value FROM json_each(?))`,
-          JSON.stringify(page.map((hit) => hit.chunk)),
-        )
-        .toArray()
-        .map((row) => [row.no, row] as const),
-    );
+    const places = known.places(page.map(({ chunk }) => chunk));
     yield page.flatMap(({ chunk, score }): Hit[] => {
-      const name = names.get(chunk);
-      return name ? [{ row: name.row, view: name.view, n: name.n, score }] : [];
+      const place = places.get(chunk);
+      return place ? [{ row: place.row, view: place.view, n: place.n, score }] : [];
     });
   }
 }

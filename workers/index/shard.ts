@@ -8,6 +8,7 @@ import { coded } from "../tenant/rpc.ts";
 import { countVectors, loadVectors } from "./blocks.ts";
 import { confirmHits, confirmRows, resolveIds } from "./evidence.ts";
 import { makeKernel } from "./kernel.ts";
+import { makeKnown, type Known } from "./known.ts";
 import { eraseRow, publishStaged, rollBack, servedBases, type Flipped } from "./publish.ts";
 import { countOf, createShardSchema, readMeta, writeMeta } from "./schema.ts";
 import { namedHits, searchChunks } from "./search.ts";
@@ -26,6 +27,8 @@ export class Shard extends DurableObject implements ShardApi {
   readonly #sql: SqlStorage;
   /** Read from storage by the first search after a start; followed up by whatever changes vectors. */
   #vectors: VectorMemory | undefined;
+  /** Made by the first question after a change. */
+  #known: Known | undefined;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
@@ -86,12 +89,10 @@ export class Shard extends DurableObject implements ShardApi {
   query(query: ShardQuery): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {
     return coded(() => {
       const topK = clamp(query.topK, MAX_TOP_K);
-      const ranked = searchChunks(this.#sql, { ...query, topK }, () => this.#loaded());
-      const pages = namedHits(this.#sql, ranked, Math.max(MIN_PAGE, topK));
-      return {
-        evidence: confirmHits(this.#sql, pages, query.filter, topK),
-        epoch: readMeta(this.#sql).epoch,
-      };
+      const known = this.#read();
+      const ranked = searchChunks(this.#sql, known, { ...query, topK }, () => this.#loaded());
+      const pages = namedHits(known, ranked, Math.max(MIN_PAGE, topK));
+      return { evidence: confirmHits(known, pages, query.filter, topK), epoch: known.meta().epoch };
     });
   }
 
@@ -99,10 +100,11 @@ export class Shard extends DurableObject implements ShardApi {
     hits: readonly { readonly id: string; readonly score: number }[],
     filter: Filter,
   ): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }> {
-    return coded(() => ({
-      evidence: confirmHits(this.#sql, [resolveIds(this.#sql, hits)], filter, hits.length),
-      epoch: readMeta(this.#sql).epoch,
-    }));
+    return coded(() => {
+      const known = this.#read();
+      const found = resolveIds(this.#sql, known, hits);
+      return { evidence: confirmHits(known, [found], filter, hits.length), epoch: known.meta().epoch };
+    });
   }
 
   confirm(
@@ -110,7 +112,7 @@ export class Shard extends DurableObject implements ShardApi {
     rows: readonly (readonly [string, string])[],
     classes: readonly string[],
   ): Promise<{ readonly holds: boolean; readonly asOf: string }> {
-    return coded(() => confirmRows(this.#sql, epoch, rows, classes));
+    return coded(() => confirmRows(this.#sql, this.#read(), epoch, rows, classes));
   }
 
   erase(
@@ -127,13 +129,17 @@ export class Shard extends DurableObject implements ShardApi {
   clear(): Promise<void> {
     return coded(async () => {
       this.#vectors = undefined;
-      await this.ctx.storage.deleteAll();
-      createShardSchema(this.#sql);
+      const deleted = this.ctx.storage.deleteAll();
+      this.#known = undefined;
+      await deleted;
+      this.#atomically(() => createShardSchema(this.#sql));
     });
   }
 
   setEpoch(epoch: number): Promise<void> {
-    return coded(() => writeMeta(this.#sql, { epoch: Math.max(epoch, readMeta(this.#sql).epoch) }));
+    return coded(() =>
+      this.#atomically(() => writeMeta(this.#sql, { epoch: Math.max(epoch, readMeta(this.#sql).epoch) })),
+    );
   }
 
   stats(): ReturnType<ShardApi["stats"]> {
@@ -145,9 +151,21 @@ export class Shard extends DurableObject implements ShardApi {
     }));
   }
 
-  /** All of it or nothing; the memory is followed up only after, so it never shows what was rolled back. */
+  /**
+   * The one way to write what questions read: all of it or nothing. Vectors in memory are followed up only after, so they never show what was rolled
+   * back; what was read is forgotten, however it ends.
+   */
   #atomically<T>(change: () => T): T {
-    return this.ctx.storage.transactionSync(change);
+    try {
+      return this.ctx.storage.transactionSync(change);
+    } finally {
+      this.#known = undefined;
+    }
+  }
+
+  /** Ask for it anew in every method: what is held longer may have been written over. */
+  #read(): Known {
+    return (this.#known ??= makeKnown(this.#sql));
   }
 
   #loaded(): VectorMemory {
