@@ -163,7 +163,7 @@ describe("what rests on a row that is read but not cited", () => {
     ["the sentence cites it beside another", "One is of 1987, one of 2004 [1][2]."],
     ["a sentence before cites it", "The gondola is new [2]. It was built in 2004."],
     ["a sentence after cites it", "It was built in 2004. The gondola is new [2]."],
-    ["each of two sentences cites what the other states", "One is of 2004 [1]. One is of 1987 [2]."],
+    ["a name is of a row that another sentence cites", "That of 1987 was checked by Petrescu [1]. The gondola is new [2]."],
     ["another passage of the row is cited", "It carries 345 people [1]."],
     ["the name is the question's", "The lift at Bergheim is old [2]."],
   ])("stands where %s", (_, said) => {
@@ -188,8 +188,34 @@ describe("what rests on a row that is read but not cited", () => {
     // 18 people are in no row: the only citation of the gondola goes with them.
     const said = "The gondola is of 2004. It carries 18 people [2]. The lift is of 1987 [1].";
     expect(text(said, LIFTS)).toBe("The lift is of 1987 [1].");
-    const chain = "One is of 1987. One is SG-22 [1]. It costs 1,234,567.5 [2].";
+    // Neither row holds the name that it is cited for, and the other of each is cited by the other alone.
+    const chain = "One is of 1987. It is checked by Petrescu [1]. It is checked by Marchetti [2].";
     expect(text(chain, LIFTS)).toBe(chain);
+    expect(text("One is of 2004. It is checked by Marchetti [2].", LIFTS)).toBe("");
+  });
+
+  it.each([
+    ["a number", "The gondola is new [2]. It was built in 2004 [1]."],
+    ["a date", "It was built on 18 December 2004 [1]. The gondola is new [2]."],
+    ["an identifier", "The gondola is new [2]. Its code is SG-22 [1]."],
+    ["a number whose marker follows the full stop", "The gondola is new [2]. It was built in 2004. [1]"],
+  ])("is taken back where its own marker names another row than it stands in: %s", (_, said) => {
+    const verified = verifyText(said, LIFTS, QUESTION);
+    expect(verified.text).toBe("The gondola is new [2].");
+    expect(verified.removed.map(({ why }) => why)).toEqual(["uncited"]);
+    expect([verified.checked, verified.supported]).toEqual([1, 0]);
+  });
+
+  it("is taken back of two sentences that each cite what the other states", () => {
+    expect(text("One is of 2004 [1]. One is of 1987 [2].", LIFTS)).toBe("");
+  });
+
+  it("is taken back at its sentence's end where its own marker says so, and holds up nothing", () => {
+    const verifier = makeVerifier(LIFTS, QUESTION);
+    expect(replay(verifier.push("The gondola is new [2]. It is of"))).toBe("The gondola is new [2]. It is of");
+    const events = verifier.push(" 2004 [1]. The lift is SG-22 [2]. Next");
+    expect(events).toContainEqual({ type: "retract", from: "The gondola is new [2].".length });
+    expect(settled(events)).toBe(1);
   });
 
   it("is settled when its row is cited, and holds up what comes after it until then", () => {

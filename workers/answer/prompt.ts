@@ -5,7 +5,7 @@ import { runsOf } from "./leak.ts";
 import { cellText } from "./verify-claims.ts";
 
 /** Part of every cache key: changes with anything below that changes what a model reads, and with what may stand of its words. */
-export const PROMPT_VERSION = "prompt-3";
+export const PROMPT_VERSION = "prompt-4";
 
 /** What a model is told to write, alone on the first line, when it can't answer from the rows. */
 export const NO_EVIDENCE_LINE = "NO_EVIDENCE";
@@ -57,7 +57,7 @@ const SYSTEM = [
   "",
   "- Say only what the rows say. No outside knowledge, no guesses, no arithmetic beyond what a row states.",
   "- After each claim write the number of the row that it rests on, like [1] or [2][3]. Use no other numbers in square brackets.",
-  "- Copy names, numbers, dates and identifiers exactly, and write none that is not in a row which you cite, not even one of the question.",
+  "- Copy names, numbers, dates and identifiers exactly, and write none that is not in a row which you cite beside it, not even one of the question.",
   "- When rows contradict each other, state each version with its date, the newest first.",
   `- When the rows do not answer the question, write ${NO_EVIDENCE_LINE} and nothing else.`,
   `- When the answer is a count or a sum over rows that no single row states, write ${NEEDS_TOTAL_LINE} and nothing else.`,

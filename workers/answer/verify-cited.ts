@@ -5,6 +5,7 @@ export interface SentSentence {
   /** Where it begins in the text sent so far, the white space before it included. */
   readonly from: number;
   readonly text: string;
+  /** What must be in a row that the answer cites, wherever it does. */
   readonly claims: readonly Claim[];
   /** The rows that its markers name: indices into the evidence. */
   readonly cited: readonly number[];

@@ -11,7 +11,9 @@ import { makeClaimChecker, type Claim } from "./verify-claims.ts";
 /**
  * Verification while an answer streams. Plain words pass at once. A number, date, identifier or proper name is held until
  * it is found in a row that was read; if it is not, the whole sentence is taken back and the rest of it dropped. What is found
- * must also be in a row that the answer cites: a sentence of which that is not so by the answer's end is taken back as well.
+ * must also be in a row that is cited. Numbers, dates and identifiers of a sentence with markers must be in a row that one of
+ * these names: it is taken back at its end if not. A name, and what a sentence without markers says, may be in any row that the
+ * answer cites: a sentence of which that is not so by the answer's end is taken back as well.
  * A marker `[n]` beyond the evidence is dropped, and so is a sentence that repeats the model's instructions. What comes out depends on the text alone, not on how it was cut in chunks.
  */
 
@@ -152,13 +154,23 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     held = [];
   };
 
+  /** Figures that the rows at the sentence's own markers do not hold; what is left to look up once all citations are known. */
+  const checkCited = (): readonly Claim[] => {
+    if (failed !== undefined || cited.length === 0) return claimed;
+    const astray = claimed.filter((claim) => claim.kind !== "name" && !claim.heldBy(cited));
+    unsupported += astray.length;
+    if (astray.length > 0) fail("uncited");
+    return claimed.filter(({ kind }) => kind === "name");
+  };
+
   const endSentence = (): void => {
     resolve();
+    const claims = checkCited();
     if (failed !== undefined) {
       removed.push({ text: leaked ? "" : sentenceText.trim(), why: failed });
       failed = undefined;
     } else if (sent.length > sentenceFrom) {
-      const sentence = { from: sentenceFrom, text: sentOfSentence, claims: claimed, cited };
+      const sentence = { from: sentenceFrom, text: sentOfSentence, claims, cited };
       if (waiting.add(sentence)) events.push({ type: "settled" });
     }
     claimed = [];
