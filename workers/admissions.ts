@@ -5,7 +5,7 @@ import { makeMemo } from "./memo.ts";
 import type { Admission, LedgerApi } from "./tenant/api.ts";
 
 /** How long this isolate believes what the ledger said; part of the bound on how fast a revocation holds. */
-const MEMO_MS = 5000;
+export const MEMO_MS = 5000;
 
 export interface Admissions {
   /** What the caller may see. `fresh` asks the ledger whatever is remembered. @throws QuaysideError `not_configured`, `registry_unavailable`. */

@@ -309,6 +309,7 @@ function makeParts(env: Env): Parts {
         shard,
         outside: (space) => indexes.outside(of, space),
         answers: makeErasableCache(env.CACHE, ANSWERS),
+        sleep,
       }),
     runs: makeRuns({
       ledger,

@@ -45,6 +45,8 @@ beforeAll(async () => {
         access: { allowAny: ["public"] },
       },
     },
+    // Publishing the first ones takes some seconds: isolates remember that there were none.
+    budgets: { tenant: { tokensPerDay: 10_000_000 } },
     models: {
       default: MODEL,
       register: {

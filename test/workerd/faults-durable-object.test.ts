@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Config } from "../../shared/config.ts";
+import { sleep } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { classOf } from "../../shared/policy.ts";
 import type { RunRequest } from "../../shared/ports/registry.ts";
@@ -108,7 +109,7 @@ describe("a Durable Object", () => {
   it("storage_full: the run fails, and the old generation goes on serving", async () => {
     const tenant = crypto.randomUUID();
     const ledger = overRpc<LedgerApi>(() => env.LEDGER.getByName(tenant), "registry_unavailable");
-    await seedRows(makeTenantRegistry({ tenant, ledger, shard: shardOf }), SEEDED);
+    await seedRows(makeTenantRegistry({ tenant, ledger, shard: shardOf, sleep }), SEEDED);
     const before = await ledger.status();
     const full = (name: string): ShardApi =>
       new Proxy(shardOf(name), {
@@ -117,7 +118,7 @@ describe("a Durable Object", () => {
             ? () => Promise.reject(new QuaysideError("index_unavailable", "database or disk is full"))
             : (Reflect.get(target, method) as unknown),
       });
-    const failing = seedRows(makeTenantRegistry({ tenant, ledger, shard: full }), SEEDED);
+    const failing = seedRows(makeTenantRegistry({ tenant, ledger, shard: full, sleep }), SEEDED);
     expect(await codeOf(failing)).toBe("index_unavailable");
     const after = await ledger.status();
     expect([after.generation, after.tables]).toEqual([before.generation, before.tables]);

@@ -1,4 +1,5 @@
 import { env, exports } from "cloudflare:workers";
+import { sleep } from "../../shared/http.ts";
 import type { LedgerApi, ShardApi } from "../../workers/tenant/api.ts";
 import { makeTenantRegistry, type TenantRegistry } from "../../workers/tenant/registry.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
@@ -11,6 +12,7 @@ export function ownRegistry(): TenantRegistry {
     tenant,
     ledger: overRpc<LedgerApi>(() => env.LEDGER.get(env.LEDGER.idFromName(tenant)), "registry_unavailable"),
     shard: (name) => overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable"),
+    sleep,
   });
 }
 

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { storedId } from "../../shared/ids.ts";
 import { classOf } from "../../shared/policy.ts";
+import { sleep } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Batch, PublishedTable, Run, RunRequest } from "../../shared/ports/registry.ts";
 import type { IndexEntry } from "../../shared/ports/vector-index.ts";
@@ -47,7 +48,7 @@ function shardOf(name: string): ShardApi {
 async function open(): Promise<Bench> {
   const tenant = `t-${crypto.randomUUID()}`;
   const ledger = overRpc<LedgerApi>(() => env.LEDGER.getByName(tenant), "registry_unavailable");
-  const registry = makeTenantRegistry({ tenant, ledger, shard: shardOf });
+  const registry = makeTenantRegistry({ tenant, ledger, shard: shardOf, sleep });
   await registry.publishConfig(CONTRACT_CONFIG, signal);
   const shard = shardOf(await shardName(tenant, SPACE, 0));
   return {
@@ -59,6 +60,7 @@ async function open(): Promise<Bench> {
     broken: (over) =>
       makeTenantRegistry({
         tenant,
+        sleep,
         ledger: replaced(ledger, over.ledger?.(ledger) ?? {}),
         shard: (name) => replaced(shardOf(name), over.shard?.(shardOf(name)) ?? {}),
         ...(over.outside ? { outside: over.outside } : {}),

@@ -212,11 +212,19 @@ export interface LedgerApi extends AnswersApi {
   config(): Promise<
     { readonly version: number; readonly epoch: number; readonly config: Config } | undefined
   >;
-  /** Stores a parsed configuration; one equal to the current makes no new version. The epoch rises with each version. */
+  /**
+   * Stores a parsed configuration; one equal to the current makes no new version. The epoch rises with each version.
+   * `budgeted`: it has budgets, and the one before had none.
+   */
   publishConfig(
     config: Config,
     by?: string,
-  ): Promise<{ readonly version: number; readonly epoch: number; readonly space: string }>;
+  ): Promise<{
+    readonly version: number;
+    readonly epoch: number;
+    readonly budgeted: boolean;
+    readonly space: string;
+  }>;
   /**
    * Takes the lease for 60 s. A repeated call with the same `key` returns the same run.
    * @throws `run_conflict` (who, since when, `retryAfterMs` until the lease ends), `guard_stopped` when a new space would miss tables.

@@ -29,27 +29,28 @@ export function currentConfig(sql: SqlStorage): PublishedConfig | undefined {
   return { version: row.version, config };
 }
 
-/** @throws `config_invalid` when it is too large. */
+/** `budgeted`: answers asked for until now were held to no budget, and are from now on. @throws `config_invalid` when it is too large. */
 export function storeConfig(
   sql: SqlStorage,
   config: Config,
   by: string | undefined,
   now: number,
-): { readonly version: number; readonly epoch: number } {
+): { readonly version: number; readonly epoch: number; readonly budgeted: boolean } {
   const json = JSON.stringify(config);
   if (new TextEncoder().encode(json).byteLength > MAX_CONFIG_BYTES) {
     throw new QuaysideError("config_invalid", `The configuration is larger than ${MAX_CONFIG_BYTES} bytes.`);
   }
   const current = currentConfig(sql);
   if (current && JSON.stringify(current.config) === json) {
-    return { version: current.version, epoch: metaOf(sql).epoch };
+    return { version: current.version, epoch: metaOf(sql).epoch, budgeted: false };
   }
   const version = (current?.version ?? 0) + 1;
   sql.exec("INSERT INTO configs VALUES (?, ?, ?)", version, json, new Date(now).toISOString());
   const epoch = raiseEpoch(sql);
   const changed = changedFields(current?.config, config);
   recordOperation(sql, { by, now }, "config-published", String(version), { version, epoch, changed });
-  return { version, epoch };
+  const budgeted = current !== undefined && !current.config.budgets && config.budgets !== undefined;
+  return { version, epoch, budgeted };
 }
 
 /** The fields in which two configurations differ: `limits.outputTokens`, `tables.pay.access`. */

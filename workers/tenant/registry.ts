@@ -14,6 +14,7 @@ import type {
   TableBefore,
 } from "../../shared/ports/registry.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
+import { MEMO_MS } from "../admissions.ts";
 import type { ErasableCache } from "../answer/cache-erase.ts";
 import type {
   Admission,
@@ -48,6 +49,8 @@ export interface TenantDeps {
   readonly outside?: (space: SpaceRef) => Promise<VectorIndex | undefined>;
   /** Forgets every cached answer that rests on a row. */
   readonly answers?: Pick<ErasableCache, "erase">;
+  /** Waits. @throws QuaysideError once the signal aborts. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** What the admin surface calls: the port, and what only an operator may do. */
@@ -65,6 +68,7 @@ export interface TenantRegistry extends Registry {
     signal: AbortSignal,
   ): Promise<readonly KnownRow[]>;
   config(signal: AbortSignal): Promise<Config | undefined>;
+  /** Ends once every isolate goes by it where the first budgets are published, so that no question asked from then on is answered unheld. */
   publishConfig(config: Config, signal: AbortSignal): Promise<{ readonly version: number }>;
   status(signal: AbortSignal): Promise<TenantStatus>;
   /** Erases a row from every shard and keeps it out for good. Unknown rows are erased alike. */
@@ -83,6 +87,9 @@ export type KnownAfter = Pick<KnownRow, "row" | "view">;
 
 /** With these a shard has refused a publication for good. */
 const FINAL: readonly string[] = ["guard_stopped", "run_conflict", "run_fenced"];
+
+/** What an isolate may wait for the ledger's answer before it begins to remember it. */
+const UNDER_WAY_MS = 1000;
 
 /** Rows that one page of `known` carries: about 600 kB. */
 export const KNOWN_PAGE = 5000;
@@ -253,9 +260,11 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     return { removed, proof };
   }
 
-  async function publishConfig(config: Config): Promise<{ readonly version: number }> {
-    const { version, epoch, space } = await ledger.publishConfig(config, deps.by);
+  async function publishConfig(config: Config, signal: AbortSignal): Promise<{ readonly version: number }> {
+    const { version, epoch, budgeted, space } = await ledger.publishConfig(config, deps.by);
     if (space !== "") await (await shardOf(space)).setEpoch(epoch);
+    // Isolates that remember a configuration without budgets hold nothing for answers that are not shared.
+    if (budgeted) await deps.sleep(MEMO_MS + UNDER_WAY_MS, signal);
     return { version };
   }
 
@@ -273,7 +282,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     report: (run, tables, signal) => within(signal, ledger.report(run, tables)),
     abandon: (run, reason, signal) => within(signal, ledger.abandon(run, reason)),
     config: async (signal) => (await within(signal, ledger.config()))?.config,
-    publishConfig: (config, signal) => within(signal, publishConfig(config)),
+    publishConfig: (config, signal) => within(signal, publishConfig(config, signal)),
     status: (signal) => within(signal, ledger.status()),
     erase: (table, row, signal) => within(signal, erase(table, row, signal)),
     rollBack: (to, signal) => within(signal, rollBack(to, signal)),
