@@ -163,7 +163,10 @@ describe("what rests on a row that is read but not cited", () => {
     ["the sentence cites it beside another", "One is of 1987, one of 2004 [1][2]."],
     ["a sentence before cites it", "The gondola is new [2]. It was built in 2004."],
     ["a sentence after cites it", "It was built in 2004. The gondola is new [2]."],
-    ["a name is of a row that another sentence cites", "That of 1987 was checked by Petrescu [1]. The gondola is new [2]."],
+    [
+      "a name is of a row that another sentence cites",
+      "That of 1987 was checked by Petrescu [1]. The gondola is new [2].",
+    ],
     ["another passage of the row is cited", "It carries 345 people [1]."],
     ["the name is the question's", "The lift at Bergheim is old [2]."],
   ])("stands where %s", (_, said) => {
@@ -212,7 +215,9 @@ describe("what rests on a row that is read but not cited", () => {
 
   it("is taken back at its sentence's end where its own marker says so, and holds up nothing", () => {
     const verifier = makeVerifier(LIFTS, QUESTION);
-    expect(replay(verifier.push("The gondola is new [2]. It is of"))).toBe("The gondola is new [2]. It is of");
+    expect(replay(verifier.push("The gondola is new [2]. It is of"))).toBe(
+      "The gondola is new [2]. It is of",
+    );
     const events = verifier.push(" 2004 [1]. The lift is SG-22 [2]. Next");
     expect(events).toContainEqual({ type: "retract", from: "The gondola is new [2].".length });
     expect(settled(events)).toBe(1);
