@@ -16,6 +16,8 @@ import type { Webhook } from "./webhooks/webhook.ts";
 interface Line<Port> {
   /** Secrets that it takes: one of these sets, whole. */
   readonly needs?: readonly (readonly string[])[];
+  /** What the platform may bind, in whose place no secret is needed. */
+  readonly binding?: string;
   readonly load: () => Promise<Factory<Port>>;
 }
 
@@ -86,6 +88,11 @@ const PROVIDERS: Readonly<Record<string, Line<ChatProvider>>> = {
   bedrock: {
     needs: [["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]],
     load: async () => (await import("./providers/bedrock.ts")).bedrock,
+  },
+  "workers-ai": {
+    needs: [["CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN"]],
+    binding: "AI",
+    load: async () => (await import("./providers/workers-ai.ts")).workersAi,
   },
   vertex: {
     needs: [["VERTEX_LOCATION", "GOOGLE_APPLICATION_CREDENTIALS_JSON"]],
@@ -206,6 +213,7 @@ export function makeProviders(host: Host): Providers {
 
 /** What is not set of the set of secrets that lacks least. */
 function missingOf(line: Line<unknown>, host: Host): readonly string[] {
+  if (line.binding !== undefined && host.binding?.(line.binding) !== undefined) return [];
   const missing = (line.needs ?? [[]]).map((set) => set.filter((name) => host.secret(name) === undefined));
   return missing.sort((a, b) => a.length - b.length)[0] ?? [];
 }

@@ -2,7 +2,15 @@ import type OpenAI from "openai";
 import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import { contextTooLong } from "./settings.ts";
-import { fields, modelName, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
+import {
+  fields,
+  modelName,
+  parseData,
+  streamError,
+  tokenCount,
+  type ReadEvent,
+  type Reading,
+} from "./stream.ts";
 
 /** OpenAI's chat completions on the wire, which many hosts speak: what is sent, and what is read of the stream. */
 
@@ -46,21 +54,25 @@ export function chatReader(peer: string): ReadEvent {
       reading.ended = true;
       return;
     }
-    const chunk = parseData(event.data);
-    if (chunk["error"] !== undefined && chunk["error"] !== null) {
-      throw reportedError(peer, fields(chunk["error"]));
-    }
-    reading.served ??= modelName(chunk["model"]);
-    const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
-    const { delta, finish_reason: reason } = fields(choice);
-    const { content, refusal } = fields(delta);
-    if (typeof content === "string") reading.text += content;
-    if (typeof reason === "string") reading.reason ??= REASONS[reason] ?? "other";
-    if (typeof refusal === "string" && refusal !== "") reading.reason = "content-filter";
-    const usage = fields(chunk["usage"]);
-    reading.inputTokens = tokenCount(usage["prompt_tokens"]) ?? reading.inputTokens;
-    reading.outputTokens = tokenCount(usage["completion_tokens"]) ?? reading.outputTokens;
+    readChunk(peer, parseData(event.data), reading);
   };
+}
+
+/** One chunk that is not the last word. @throws QuaysideError for an error in its place. */
+export function readChunk(peer: string, chunk: Readonly<Record<string, unknown>>, reading: Reading): void {
+  if (chunk["error"] !== undefined && chunk["error"] !== null) {
+    throw reportedError(peer, fields(chunk["error"]));
+  }
+  reading.served ??= modelName(chunk["model"]);
+  const [choice] = Array.isArray(chunk["choices"]) ? chunk["choices"] : [];
+  const { delta, finish_reason: reason } = fields(choice);
+  const { content, refusal } = fields(delta);
+  if (typeof content === "string") reading.text += content;
+  if (typeof reason === "string") reading.reason ??= REASONS[reason] ?? "other";
+  if (typeof refusal === "string" && refusal !== "") reading.reason = "content-filter";
+  const usage = fields(chunk["usage"]);
+  reading.inputTokens = tokenCount(usage["prompt_tokens"]) ?? reading.inputTokens;
+  reading.outputTokens = tokenCount(usage["completion_tokens"]) ?? reading.outputTokens;
 }
 
 /**
