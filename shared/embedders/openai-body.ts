@@ -5,13 +5,24 @@
 
 const QUOTE = 34;
 const COLON = 58;
+/** "A", which is 0 in base64. */
+const NOTHING = 65;
 const KEY = new TextEncoder().encode('"embedding"');
-const INVALID = 128;
-
-/** The value of each base64 character (RFC 4648, section 4); INVALID for all others. */
-const SEXTETS = new Uint8Array(256).fill(INVALID);
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-for (let i = 0; i < ALPHABET.length; i++) SEXTETS[ALPHABET.charCodeAt(i)] = i;
+
+/**
+ * What a character of base64 (RFC 4648, section 4) adds to the three bytes of its group, taken as a little-endian number, at one of
+ * the four places in it. Any other character makes it negative.
+ */
+function tableOf(place: (value: number) => number): Int32Array {
+  const table = new Int32Array(256).fill(-0x8000_0000);
+  for (let i = 0; i < ALPHABET.length; i++) table[ALPHABET.charCodeAt(i)] = place(i);
+  return table;
+}
+const FIRST = tableOf((value) => value << 2);
+const SECOND = tableOf((value) => (value >> 4) | ((value & 15) << 12));
+const THIRD = tableOf((value) => ((value >> 2) << 8) | ((value & 3) << 22));
+const FOURTH = tableOf((value) => value << 16);
 
 export interface TakenVectors {
   /** The answer with a number in the place of each vector that was taken: its index in `vectors`. */
@@ -27,7 +38,8 @@ export interface TakenVectors {
 export function takeVectors(bytes: Uint8Array, dimensions: number, most: number): TakenVectors {
   const vectors: Float32Array[] = [];
   const floats = new Float32Array(dimensions * most);
-  const decoded = new Uint8Array(floats.buffer);
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const decoded = new DataView(floats.buffer);
   const characters = Math.ceil((dimensions * 4) / 3) * 4;
   const rest: Uint8Array[] = [];
   const encoder = new TextEncoder();
@@ -35,7 +47,7 @@ export function takeVectors(bytes: Uint8Array, dimensions: number, most: number)
   for (let at = bytes.indexOf(QUOTE); at >= 0 && vectors.length < most; at = bytes.indexOf(QUOTE, at + 1)) {
     const start = valueOfKey(bytes, at);
     if (start === undefined || bytes[start + characters] !== QUOTE) continue;
-    if (!decode(bytes, start, decoded, vectors.length * dimensions * 4, dimensions * 4)) continue;
+    if (!decode(source, start, decoded, vectors.length * dimensions * 4, dimensions * 4)) continue;
     rest.push(bytes.subarray(kept, start - 1), encoder.encode(String(vectors.length)));
     vectors.push(floats.subarray(vectors.length * dimensions, (vectors.length + 1) * dimensions));
     kept = start + characters + 1;
@@ -60,33 +72,43 @@ function skipBlanks(bytes: Uint8Array, at: number): number {
   return next;
 }
 
+/** The three bytes of four characters, both as little-endian words. */
+function groupOf(characters: number): number {
+  return (
+    (FIRST[characters & 255] ?? 0) |
+    (SECOND[(characters >> 8) & 255] ?? 0) |
+    (THIRD[(characters >> 16) & 255] ?? 0) |
+    (FOURTH[characters >>> 24] ?? 0)
+  );
+}
+
 /** Decodes `length` bytes of padded base64 from `from` on. False when a character is none of base64's. */
-function decode(bytes: Uint8Array, from: number, out: Uint8Array, start: number, length: number): boolean {
+function decode(bytes: DataView, from: number, out: DataView, start: number, length: number): boolean {
+  const end = start + length;
   let bad = 0;
   let at = from;
   let to = start;
-  const whole = start + length - (length % 3);
-  while (to < whole) {
-    const a = SEXTETS[bytes[at] ?? 0] ?? INVALID;
-    const b = SEXTETS[bytes[at + 1] ?? 0] ?? INVALID;
-    const c = SEXTETS[bytes[at + 2] ?? 0] ?? INVALID;
-    const d = SEXTETS[bytes[at + 3] ?? 0] ?? INVALID;
+  // Sixteen characters are three words: written as such, they cost a third of what their bytes would.
+  for (; to + 12 <= end; at += 16, to += 12) {
+    const a = groupOf(bytes.getInt32(at, true));
+    const b = groupOf(bytes.getInt32(at + 4, true));
+    const c = groupOf(bytes.getInt32(at + 8, true));
+    const d = groupOf(bytes.getInt32(at + 12, true));
     bad |= a | b | c | d;
-    out[to] = (a << 2) | (b >> 4);
-    out[to + 1] = (b << 4) | (c >> 2);
-    out[to + 2] = (c << 6) | d;
-    at += 4;
-    to += 3;
+    out.setInt32(to, a | (b << 24), true);
+    out.setInt32(to + 4, (b >>> 8) | (c << 16), true);
+    out.setInt32(to + 8, (c >>> 16) | (d << 8), true);
   }
-  if (to < start + length) {
-    const a = SEXTETS[bytes[at] ?? 0] ?? INVALID;
-    const b = SEXTETS[bytes[at + 1] ?? 0] ?? INVALID;
-    const c = length % 3 === 2 ? (SEXTETS[bytes[at + 2] ?? 0] ?? INVALID) : 0;
-    bad |= a | b | c;
-    out[to] = (a << 2) | (b >> 4);
-    if (length % 3 === 2) out[to + 1] = (b << 4) | (c >> 2);
+  for (; to < end; at += 4, to += 3) {
+    let characters = bytes.getInt32(at, true);
+    // An "A" for each character of padding adds nothing.
+    if (to + 2 >= end) characters = (characters & 0xff_ffff) | (NOTHING << 24);
+    if (to + 1 >= end) characters = (characters & 0xff00_ffff) | (NOTHING << 16);
+    const group = groupOf(characters);
+    bad |= group;
+    for (let i = to; i < Math.min(to + 3, end); i++) out.setUint8(i, group >>> ((i - to) * 8));
   }
-  return (bad & INVALID) === 0;
+  return bad >= 0;
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

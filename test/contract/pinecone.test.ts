@@ -128,7 +128,7 @@ describe("pinecone", () => {
     await open().upsert([entry("a.0", "one", { vector })], signal);
     const [body] = stub.exchanges.filter((e) => e.path === "/vectors/upsert");
     expect(/"values":\[([^\]]*)\]/.exec(body?.body ?? "")?.[1]).toMatch(
-      /^0\.1234568,-0\.5,0,1,-0\.0000123,-1,0,/,
+      /^0\.1234568,-0\.5000000,0,1,-0\.0000123,-1,0,/,
     );
   });
 
