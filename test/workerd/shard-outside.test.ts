@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { storedId } from "../../shared/ids.ts";
 import {
@@ -107,5 +108,15 @@ describe("search beside an outside index", () => {
     const filter = { ...EVERYTHING, tables: ["notes"], cells: { port: "Dieppe" } };
     expect(await shard.find("?", { ...legs, filter })).toEqual(["notes:2"]);
     expect(await shard.find("?", { ...legs, filter: { ...EVERYTHING, tables: ["none"] } })).toEqual([]);
+  });
+
+  it("finds a published version by its stored id without reading the others", async () => {
+    const { stub } = await filled({ id: "1", text: "berth plan" });
+    const plan = await runInDurableObject(stub, (_, state) =>
+      state.storage.sql.exec("EXPLAIN QUERY PLAN SELECT no FROM rec WHERE stored = ?", "x").toArray(),
+    );
+    expect(plan.map(({ detail }) => detail)).toEqual([
+      "SEARCH rec USING COVERING INDEX rec_stored (stored=?)",
+    ]);
   });
 });

@@ -2,7 +2,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { PublishedTable, Run, ServedBasis, TableCounts } from "../../shared/ports/registry.ts";
 import type { ServedTable, ShardPublished } from "../tenant/api.ts";
 import { packBlocks, wipeVectors, type Place } from "./blocks.ts";
-import { countOf, NEVER, readMeta, writeMeta } from "./schema.ts";
+import { countOf, createStoredIndex, NEVER, readMeta, writeMeta } from "./schema.ts";
 import { dropVersions, tableNumber } from "./stage.ts";
 
 /** What a publish did to the versions, for the vectors in memory. */
@@ -39,6 +39,7 @@ export function publishStaged(
 ): Flipped {
   const meta = readMeta(sql);
   if (run.fence < meta.fence) throw new QuaysideError("run_fenced", "A later run has taken over.");
+  createStoredIndex(sql);
   const generation = run.generation;
   const shown = new Set<number>();
   const hidden = new Set<number>();

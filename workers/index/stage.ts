@@ -37,14 +37,14 @@ const NOTHING: Staged = {
 /** The costly part, outside of any transaction: checks, analysis, hashes. */
 export function prepareRows(batch: Batch): Prepared[] {
   const hasher = makeHasher();
-  const seen = new Set<string>();
-  for (const { row, view } of [...batch.rows, ...batch.gone]) {
-    const pair = pairOf({ row, view });
-    if (seen.has(pair)) throw invalid("/rows", `Two rows of table ${batch.table} have the same key.`);
-    seen.add(pair);
+  const seen = makePairs<true>();
+  for (const pair of [...batch.rows, ...batch.gone]) {
+    if (seen.get(pair)) throw invalid("/rows", `Two rows of table ${batch.table} have the same key.`);
+    seen.set(pair, true);
   }
+  const prefix = `${encodePart(batch.table)}:`;
   return batch.rows.map((row) => {
-    if (!row.row.startsWith(`${encodePart(batch.table)}:`)) {
+    if (!row.row.startsWith(prefix)) {
       throw invalid("/rows/row", `A row of this batch is not of table ${batch.table}.`);
     }
     const cells = JSON.stringify(row.cells);
@@ -142,7 +142,7 @@ export function stageBatch(
 
   const rows = [...batch.rows, ...batch.gone];
   const known = knownVersions(sql, rows, meta.generation);
-  const dropped = new Set(rows.flatMap((row) => known.get(pairOf(row))?.staged ?? []));
+  const dropped = new Set(rows.flatMap((row) => known.get(row)?.staged ?? []));
   dropVersions(sql, dropped);
   if (countOf(sql, "SELECT EXISTS (SELECT 1 FROM gone) AS n") > 0) {
     sql.exec(
@@ -177,8 +177,28 @@ export function tableNumber(sql: SqlStorage, name: string): number {
   return sql.exec<{ no: number }>("SELECT no FROM tbl WHERE name = ?", name).one().no;
 }
 
-function pairOf({ row, view }: { readonly row: string; readonly view: string }): string {
-  return `${view}\u0000${row}`;
+/** Names one row in one view of it. */
+interface Pair {
+  readonly row: string;
+  readonly view: string;
+}
+
+interface Pairs<T> {
+  get(pair: Pair): T | undefined;
+  set(pair: Pair, value: T): void;
+}
+
+/** A map for each view: a key made of both would be a new text to hash at each look. */
+function makePairs<T>(): Pairs<T> {
+  const views = new Map<string, Map<string, T>>();
+  return {
+    get: ({ row, view }) => views.get(view)?.get(row),
+    set({ row, view }, value) {
+      const rows = views.get(view) ?? new Map<string, T>();
+      if (rows.size === 0) views.set(view, rows);
+      rows.set(row, value);
+    },
+  };
 }
 
 /** What is stored of a view of a row already. */
@@ -189,13 +209,9 @@ interface Known {
   readonly seen: Map<string, string>;
 }
 
-/** By `pairOf`; a batch asks once, because asking row by row costs as much as writing. */
-function knownVersions(
-  sql: SqlStorage,
-  rows: readonly { readonly row: string; readonly view: string }[],
-  served: number,
-): ReadonlyMap<string, Known> {
-  const known = new Map<string, Known>();
+/** A batch asks once, because asking row by row costs as much as writing. */
+function knownVersions(sql: SqlStorage, rows: readonly Pair[], served: number): Pairs<Known> {
+  const known = makePairs<Known>();
   const found = sql.exec<{
     no: number;
     row: string;
@@ -209,8 +225,8 @@ function knownVersions(
     JSON.stringify(rows.map(({ row }) => row)),
   );
   for (const { no, version, from, seen, ...pair } of found) {
-    const entry = known.get(pairOf(pair)) ?? { staged: [], seen: new Map<string, string>() };
-    known.set(pairOf(pair), entry);
+    const entry = known.get(pair) ?? { staged: [], seen: new Map<string, string>() };
+    known.set(pair, entry);
     entry.seen.set(version, seen);
     if (from > served) entry.staged.push(no);
   }
@@ -223,7 +239,7 @@ interface Into {
   readonly run: Run;
   readonly table: number;
   readonly now: string;
-  readonly known: ReadonlyMap<string, Known>;
+  readonly known: Pairs<Known>;
   /** One for each chunk that has a vector, in order. */
   readonly places: readonly Place[];
 }
@@ -274,7 +290,7 @@ function insertRows(sql: SqlStorage, into: Into, rows: readonly Prepared[]): Slo
       stored,
       row.chunks.length,
       // The same version read again is not a change: it keeps the time at which it was first seen.
-      known.get(pairOf(row))?.seen.get(row.version) ?? now,
+      known.get(row)?.seen.get(row.version) ?? now,
       row.changedAt ?? null,
       row.url ?? null,
       row.title,
