@@ -133,8 +133,8 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     maxTopK: MAX_TOP_K,
     // As many as keep all connections busy: 1,000 records of 1,536 dimensions are four requests.
     maxUpsert: 2000,
-    // One write unit a kilobyte, as its price pages were read in 2026-11; its bill has the last word.
-    writeUnitBytes: 1000,
+    // Pinecone's "Understanding cost", 2026-11; its bill has the last word.
+    writeUnits: { bytes: 1000, least: 5 },
 
     async query({ vector, topK, filter }, signal) {
       const filters = filtersOf(filter);

@@ -50,6 +50,14 @@ export interface IndexEntry {
  */
 export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
 
+/** A bill for writes: by the size of what is written, of what that replaces, and of what is deleted. */
+export interface WriteUnits {
+  /** Bytes that one unit covers. */
+  readonly bytes: number;
+  /** Fewest units of a request. */
+  readonly least: number;
+}
+
 /**
  * Stores vectors and finds near ones. Ingest writes, the Worker reads. Idempotent: repeating a call changes nothing.
  * Methods reject with QuaysideError `index_unavailable`, `deadline_exceeded`, `cancelled`, or `config_invalid`.
@@ -58,8 +66,8 @@ export interface VectorIndex {
   readonly maxTopK: number;
   /** Most entries that one `upsert` may carry. */
   readonly maxUpsert: number;
-  /** Bytes of a record that one billed write unit covers; absent where writes are not billed by size. */
-  readonly writeUnitBytes?: number;
+  /** How writes are billed; absent where they are not billed by size. */
+  readonly writeUnits?: WriteUnits;
 
   /** Best first, at most `topK`, possibly fewer; nothing outside `filter`. */
   query(query: IndexQuery, signal: AbortSignal): Promise<readonly Match[]>;
