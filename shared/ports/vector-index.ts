@@ -48,7 +48,10 @@ export interface IndexEntry {
  * the staged batch (`StagedChunk.vector`), so that they become visible, and vanish, in the same instant as their rows, and its
  * matches carry `evidence`. Ingest knows by the index's absence that the registry holds the vectors.
  */
-export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
+export interface SearchIndex extends Pick<VectorIndex, "maxTopK" | "query"> {
+  /** Every match carries its evidence, no passage comes twice, and a row in its widest view only: none drops out afterwards. */
+  readonly confirms?: true;
+}
 
 /** A bill for writes: by the size of what is written, of what that replaces, and of what is deleted. */
 export interface WriteUnits {
