@@ -29,6 +29,7 @@ export function crossCheck(config: Config): Violation[] {
       if (mask !== undefined) add(`${at}.columns.${column}`, "set either mask or redact, not both");
       else if (key) add(`${at}.columns.${column}.redact`, "a key stays whole; mask it by hash or tokenise");
     }
+    if (t.incremental && t.index === false) add(`${at}.incremental`, "the table is not indexed");
     if (t.whenLate !== undefined && t.targetLag === undefined) add(`${at}.whenLate`, "needs targetLag");
     const names = new Set<string>();
     for (const v of t.views ?? []) {

@@ -98,6 +98,20 @@ function makeSchemas() {
     views: z.optional(z.array(view).check(z.minLength(1))),
     /** The column that says when a row changed. */
     changedAt: z.optional(column),
+    /** Reads only the rows that have changed, and of all others the key. Without it every run reads the table whole. */
+    incremental: z.optional(
+      z.strictObject({
+        /** A column whose value rises whenever its row changes: a time, date, number or text. Often `changedAt`. */
+        cursor: column,
+        /**
+         * How far below the highest value that was read the next run begins, for rows that are written late: seconds for times and
+         * dates, the column's own units for numbers.
+         */
+        overlap: z.optional(z.number().check(z.int(), z.minimum(0))),
+        /** How often the table is read whole all the same. */
+        fullEvery: z.optional(duration),
+      }),
+    ),
     /** Link to the row in its own system, e.g. `https://crm.example.com/t/{id}`. */
     url: z.optional(z.string()),
     /** Holds totals that the warehouse computed: questions for totals may be answered from it. */

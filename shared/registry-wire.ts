@@ -1,6 +1,13 @@
 import * as z from "zod/mini";
 import { runSchema } from "./batch.ts";
-import type { KnownRow, PublishedTable, RunRequest, TableBefore, TableShape } from "./ports/registry.ts";
+import type {
+  KnownRow,
+  PublishedTable,
+  RunRequest,
+  TableBefore,
+  TableCursor,
+  TableShape,
+} from "./ports/registry.ts";
 import { countsSchema, runWire } from "./runs-wire.ts";
 
 /**
@@ -33,7 +40,13 @@ const shapeSchema = z.object({
   columns: z.record(z.string(), z.string()),
   fields: z.optional(z.record(z.string(), z.array(z.string()))),
 });
-const servedSchema = z.object({ basis: id, rows: count, chunks: count });
+const cursorSchema = z.object({ mark: z.string().check(z.maxLength(1000)), whole_at: time, made: id });
+const servedSchema = z.object({
+  basis: z.optional(id),
+  cursor: z.optional(cursorSchema),
+  rows: count,
+  chunks: count,
+});
 /** What tables were like when they were last published, and what is served of those that may be skipped. */
 export const shapesAnswer = z.object({
   tables: z.record(z.string(), z.extend(shapeSchema, { served: z.optional(servedSchema) })),
@@ -51,6 +64,7 @@ export const publishBody = z.strictObject({
         rollup: z.boolean(),
         shape: z.optional(shapeSchema),
         basis: z.optional(id),
+        cursor: z.optional(cursorSchema),
       }),
     )
     .check(z.maxLength(10_000)),
@@ -142,7 +156,7 @@ export function beginToWire(request: RunRequest, key: string): z.infer<typeof be
 }
 
 export function tableToWire(published: PublishedTable): z.infer<typeof publishBody>["tables"][number] {
-  const { counts, asOf, key, rollup, shape, basis } = published;
+  const { counts, asOf, key, rollup, shape, basis, cursor } = published;
   return {
     ...counts,
     as_of: asOf,
@@ -150,14 +164,24 @@ export function tableToWire(published: PublishedTable): z.infer<typeof publishBo
     rollup,
     ...(shape ? { shape: shapeToWire(shape) } : {}),
     ...(basis === undefined ? {} : { basis }),
+    ...(cursor ? { cursor: cursorToWire(cursor) } : {}),
   };
 }
 
+function cursorToWire({ mark, wholeAt, made }: TableCursor): z.infer<typeof cursorSchema> {
+  return { mark, whole_at: wholeAt, made };
+}
+
+function cursorFromWire({ mark, whole_at, made }: z.infer<typeof cursorSchema>): TableCursor {
+  return { mark, wholeAt: whole_at, made };
+}
+
 export function tableFromWire(wire: z.infer<typeof publishBody>["tables"][number]): PublishedTable {
-  const { as_of, key, rollup, shape, basis, ...counts } = wire;
+  const { as_of, key, rollup, shape, basis, cursor, ...counts } = wire;
   const told = {
     ...(shape ? { shape: shapeFromWire(shape) } : {}),
     ...(basis === undefined ? {} : { basis }),
+    ...(cursor ? { cursor: cursorFromWire(cursor) } : {}),
   };
   return { counts, asOf: as_of, key, rollup, ...told };
 }
@@ -182,12 +206,22 @@ export function beforeToWire({
   served,
   ...shape
 }: TableBefore): z.infer<typeof shapesAnswer>["tables"][string] {
-  return { ...shapeToWire(shape), ...(served ? { served: { ...served } } : {}) };
+  if (!served) return shapeToWire(shape);
+  const { cursor, ...rest } = served;
+  return {
+    ...shapeToWire(shape),
+    served: { ...rest, ...(cursor ? { cursor: cursorToWire(cursor) } : {}) },
+  };
 }
 
 export function beforeFromWire(wire: z.infer<typeof shapesAnswer>["tables"][string]): TableBefore {
   const { served, ...shape } = wire;
-  return { ...shapeFromWire(shape), ...(served ? { served } : {}) };
+  if (!served) return shapeFromWire(shape);
+  const { cursor, ...rest } = served;
+  return {
+    ...shapeFromWire(shape),
+    served: { ...rest, ...(cursor ? { cursor: cursorFromWire(cursor) } : {}) },
+  };
 }
 
 /** Seven digits are more than a float of 32 bits holds in a unit vector, and half the length of its exact digits. */

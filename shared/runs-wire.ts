@@ -16,6 +16,7 @@ export const countsSchema = z.object({
   failed: count,
   /** It was not read: nothing that its rows are made of had changed. */
   skipped: z.optional(z.literal(true)),
+  keys: z.optional(count),
 });
 
 export const runWire = z.object({

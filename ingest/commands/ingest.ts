@@ -16,7 +16,7 @@ import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { driftLines, money, skippedLines, table as layout, whole } from "./text.ts";
+import { driftLines, money, cursorLines, skippedLines, table as layout, whole } from "./text.ts";
 
 export interface IngestOnceOptions {
   readonly config: Config;
@@ -28,7 +28,7 @@ export interface IngestOnceOptions {
   readonly tables?: readonly string[] | undefined;
   /** Makes and embeds every row anew. */
   readonly full?: boolean;
-  /** Reads tables too whose sources say that nothing has changed. */
+  /** Reads every table whole, whatever its source or its cursor says. */
   readonly readAll?: boolean;
   /** US dollars; default from the configuration. */
   readonly maxCostUsd?: number | undefined;
@@ -50,12 +50,17 @@ export interface WaitingRun {
   readonly trigger: RunRequest["trigger"];
 }
 
+export interface TableResult extends TableCounts {
+  /** When a table with a cursor was last read whole, ISO 8601 UTC. */
+  readonly whole_at?: string;
+}
+
 /** What `ingest --json` prints. */
 export interface IngestResult {
   readonly run_id: string;
   /** The generation served now. */
   readonly generation: number;
-  readonly tables: readonly TableCounts[];
+  readonly tables: readonly TableResult[];
   readonly embedded_texts: number;
   readonly embed_requests: number;
   readonly upsert_requests: number;
@@ -168,7 +173,10 @@ function resultOf(report: IngestReport, seconds: number): IngestResult {
   return {
     run_id: report.runId,
     generation: report.generation,
-    tables: report.tables,
+    tables: report.tables.map((counts) => {
+      const wholeAt = report.wholeAt.get(counts.table);
+      return wholeAt === undefined ? counts : { ...counts, whole_at: wholeAt };
+    }),
     embedded_texts: report.embeddedTexts,
     embed_requests: report.embedRequests,
     upsert_requests: report.upsertRequests,
@@ -189,7 +197,10 @@ export const command: Command = {
   usage: "[--table T]… [--read-all] [--full] [--max-cost USD] [--max-tokens N] [--yes]",
   options: {
     table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
-    "read-all": { type: "boolean", help: "read tables whose sources say that nothing has changed too" },
+    "read-all": {
+      type: "boolean",
+      help: "read every table whole, also where nothing has changed or only changes would be read",
+    },
     full: { type: "boolean", help: "make and embed every row anew, changed or not" },
     "max-cost": { type: "string", value: "USD", help: "stop before embedding costs more" },
     "max-tokens": { type: "string", value: "N", help: "stop before embedding takes more" },
@@ -236,6 +247,7 @@ function summary(result: IngestResult): string {
     "",
     `Generation ${result.generation}. Texts embedded: ${whole(result.embedded_texts)}, about ${whole(result.tokens)} tokens, ${money(result.cost_usd)}, ${result.seconds.toFixed(1)} s.`,
     ...skippedLines(result.tables),
+    ...cursorLines(result.tables),
     ...driftLines(result.drift),
     ...(result.replaced_characters > 0
       ? [`${whole(result.replaced_characters)} characters (NUL, lone surrogates) were stored as U+FFFD.`]

@@ -99,6 +99,8 @@ function writeTable(table: InferredTable): readonly string[] {
   if (table.changedAt) {
     say(`Changes (${table.changedAt.confidence}): ${table.changedAt.reason}.`);
     add(`changedAt: ${quoted(table.changedAt.value)},`);
+    say("If every change of a row moves it, a large table need not be read whole each time:");
+    say(`incremental: { cursor: ${quoted(table.changedAt.value)} },`);
   }
   if (table.rollup) {
     say("A period in the key and a sum beside it. If the warehouse computed these totals, say so:");

@@ -1,6 +1,7 @@
 import { sleep } from "../../shared/http.ts";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { indexName } from "../../shared/space.ts";
+import type { Why } from "../pipeline/reading.ts";
 import { planIngest, type IngestPlan } from "../pipeline/plan.ts";
 import { openEmbedder, withSources, openIndex, tenantOf } from "../registry.ts";
 import { codeOf } from "../code.ts";
@@ -8,7 +9,7 @@ import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { driftLines, money, skippedLines, table as layout, whole } from "./text.ts";
+import { driftLines, money, cursorLines, skippedLines, table as layout, whole } from "./text.ts";
 
 export const command: Command = {
   name: "plan",
@@ -48,7 +49,7 @@ export const command: Command = {
           sourceOf,
           embedder,
           indexKind: indexName(config.index),
-          writeUnits: index?.writeUnits,
+          writeUnitBytes: index?.writeUnitBytes,
           registry,
           maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? token,
           hasher: nodeHasher(),
@@ -67,12 +68,15 @@ export const command: Command = {
 function resultOf(plan: IngestPlan, embedder: string): unknown {
   return {
     embedder,
-    tables: plan.tables.map(({ counts, texts, tokens, writeUnits, bytes }) => ({
+    tables: plan.tables.map(({ counts, texts, tokens, writeUnits, bytes, since, why, wholeAt }) => ({
       ...counts,
       texts,
       tokens,
       write_units: writeUnits,
       warehouse_bytes: bytes ?? null,
+      ...(since ? { since: since.value } : {}),
+      ...(why ? { read_whole: why } : {}),
+      ...(wholeAt === undefined ? {} : { whole_at: wholeAt }),
     })),
     texts: plan.texts,
     tokens: plan.tokens,
@@ -98,6 +102,10 @@ function describe(plan: IngestPlan, embedder: string): string {
     `${whole(plan.texts)} texts to embed with ${embedder}: about ${whole(plan.tokens)} tokens, ${money(plan.costUsd)}.`,
     `${whole(unitsOf(plan))} write units in the index. ${scanned(plan)}`,
     ...skippedLines(plan.tables.map(({ counts }) => counts)),
+    ...cursorLines(plan.tables.map(({ counts, wholeAt }) => ({ ...counts, whole_at: wholeAt }))),
+    ...plan.tables.flatMap(({ counts, why }) =>
+      why === undefined ? [] : [`${counts.table} is read whole: ${REASONS[why]}.`],
+    ),
     ...driftLines(plan.drift),
     ...plan.failures
       .slice(0, 20)
@@ -106,6 +114,15 @@ function describe(plan: IngestPlan, embedder: string): string {
     "",
   ].join("\n");
 }
+
+const REASONS: Readonly<Record<Why, string>> = {
+  asked: "it was asked for",
+  short: "too much is new below its cursor",
+  no_mark: "it was not read by its cursor before, or something of another run is staged",
+  made_anew: "its configuration, columns, names looked up, source or the program have changed",
+  due: "it is time, by fullEvery",
+  key_type: "its key is of a type that rows can't be asked for by",
+};
 
 function unitsOf(plan: IngestPlan): number {
   return plan.tables.reduce((sum, table) => sum + table.writeUnits, 0);
@@ -119,9 +136,8 @@ function bytesOf(plan: IngestPlan): number | undefined {
 
 function scanned(plan: IngestPlan): string {
   const bytes = bytesOf(plan);
-  if (bytes === undefined) return "The warehouse can't say what it would scan.";
-  const silent = plan.tables.filter((table) => table.bytes === undefined).map(({ counts }) => counts.table);
-  const besides = silent.length === 0 ? "" : `, and more for ${silent.join(", ")}, which can't say`;
-  const size = bytes < 1e5 ? "under 0.1" : (bytes / 1e6).toFixed(1);
-  return `The warehouse scans ${size} MB${besides}.`;
+  if (bytes === undefined) return "The warehouse can't say what it scans.";
+  const silent = plan.tables.filter((table) => table.bytes === undefined).length;
+  const besides = silent === 0 ? "" : `, without ${silent} tables that can't say`;
+  return `The warehouse scans ${(bytes / 1e6).toFixed(1)} MB${besides}.`;
 }

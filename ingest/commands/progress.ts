@@ -46,6 +46,7 @@ function describe({ counts, expected, tokens, costUsd }: Progress, seconds: numb
   const left = expected === undefined || rate === 0 ? undefined : (expected - counts.read) / rate;
   return [
     `${counts.table}: ${whole(counts.read)}${of} rows`,
+    ...(counts.keys === undefined ? [] : [`${whole(counts.keys)} by their key alone`]),
     ...(rate === 0 ? [] : [`${whole(Math.round(rate))} rows/s`]),
     `${whole(counts.added)} added, ${whole(counts.changed)} changed`,
     `${whole(tokens)} tokens`,

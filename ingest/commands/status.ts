@@ -18,8 +18,12 @@ export const command: Command = {
       fetch: host.fetch,
       retries: 0,
     });
-    const status = await client.status(context.signal);
-    terminal.print(describe(status, host.now()));
+    const [status, before] = await Promise.all([
+      client.status(context.signal),
+      client.shapes(context.signal),
+    ]);
+    const wholeAt = (name: string): string | undefined => before.get(name)?.served?.cursor?.wholeAt;
+    terminal.print(describe(status, wholeAt, host.now()));
     const lagOf = (asOf: string): number => Math.round((host.now() - Date.parse(asOf)) / 1000);
     return {
       status: 0,
@@ -31,6 +35,7 @@ export const command: Command = {
           return {
             ...t,
             lag_seconds: lag,
+            ...(wholeAt(t.table) === undefined ? {} : { whole_at: wholeAt(t.table) }),
             late: t.target_lag_seconds !== null && lag > t.target_lag_seconds,
           };
         }),
@@ -39,7 +44,11 @@ export const command: Command = {
   },
 };
 
-function describe(status: Awaited<ReturnType<RegistryClient["status"]>>, now: number): string {
+function describe(
+  status: Awaited<ReturnType<RegistryClient["status"]>>,
+  wholeAt: (table: string) => string | undefined,
+  now: number,
+): string {
   const rows = status.tables.map((t) => [
     t.table,
     whole(t.rows),
@@ -52,6 +61,10 @@ function describe(status: Awaited<ReturnType<RegistryClient["status"]>>, now: nu
     `Generation ${status.generation} · configuration ${status.config_version} · embedder ${embedderOf(status.space)}`,
     "",
     table(["table", "rows", "as of", "lag", "target"], rows),
+    ...status.tables.flatMap(({ table: name }) => {
+      const at = wholeAt(name);
+      return at === undefined ? [] : [`${name} is read by its cursor; whole at ${at}, ${ago(at, now)}`];
+    }),
     "",
     runsTable(status.runs.slice(0, 5)),
     "",

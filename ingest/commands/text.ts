@@ -2,9 +2,8 @@ import type { ColumnDrift } from "../pipeline/drift.ts";
 
 /** Text for people: numbers, money, times and columns that line up. */
 
-/** A whole number with its thousands apart: as `toLocaleString` has it, which loads ICU for it. */
 export function whole(value: number): string {
-  return String(Math.round(value)).replace(/\B(?=(?:\d{3})+$)/g, ",");
+  return value.toLocaleString("en");
 }
 
 /** @param usd null or undefined where the price is not known. */
@@ -68,6 +67,22 @@ export function skippedLines(
   return [
     `Not read, since their sources say that nothing has changed: ${names.join(", ")}. --read-all reads them.`,
   ];
+}
+
+/** What was read of tables that were read by their cursor. */
+export function cursorLines(
+  tables: readonly {
+    readonly table: string;
+    readonly read: number;
+    readonly keys?: number | undefined;
+    readonly whole_at?: string | undefined;
+  }[],
+): string[] {
+  return tables.flatMap(({ table, read, keys, whole_at }) => {
+    if (keys === undefined) return [];
+    const last = whole_at === undefined ? "" : `; read whole at ${whole_at}`;
+    return [`${table}: ${whole(read - keys)} of ${whole(read)} rows read, of the others the key${last}.`];
+  });
 }
 
 /** What has changed in the warehouse's tables, a line a column. */

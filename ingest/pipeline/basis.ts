@@ -97,14 +97,15 @@ export function unchangedTables(
     scan.counts.unchanged = rows;
     scan.counts.skipped = true;
     scan.kept = chunks;
-    unchanged.set(name, { asOf, rowsKnown: rows, scan, shape: undefined, basis: digest });
+    const cursor = served.cursor;
+    unchanged.set(name, { asOf, rowsKnown: rows, scan, shape: undefined, basis: digest, cursor });
   }
   return unchanged;
 }
 
 /**
- * What a run publishes. A table's basis goes with it only if it is still the same now that the table is read, and every row was
- * taken: rows that were held back, or have lost their label, are to be told of again.
+ * What a run publishes. A table's basis goes with it only if it is still the same now that the table is read whole, and every row
+ * was taken: rows that were held back, or have lost their label, are to be told of again.
  */
 export async function publishedTables(
   config: Config,
@@ -112,13 +113,13 @@ export async function publishedTables(
   basisOf: BasisOf,
 ): Promise<PublishedTable[]> {
   const published: PublishedTable[] = [];
-  for (const [name, { asOf, scan, shape, basis }] of tables) {
+  for (const [name, { asOf, scan, shape, basis, cursor }] of tables) {
     const { key = [], rollup = false } = config.tables[name] ?? {};
-    const { counts, ambiguous, unlabelled } = scan;
-    const whole = counts.failed === 0 && ambiguous.size === 0 && unlabelled === 0;
+    const { counts, ambiguous, unlabelled, since } = scan;
+    const whole = !since && counts.failed === 0 && ambiguous.size === 0 && unlabelled === 0;
     const same =
       counts.skipped === true || (basis !== undefined && whole && (await basisOf(name))?.digest === basis);
-    published.push({ counts, asOf, key, rollup, shape, basis: same ? basis : undefined });
+    published.push({ counts, asOf, key, rollup, shape, basis: same ? basis : undefined, cursor });
   }
   return published;
 }

@@ -1,5 +1,6 @@
 import type { PersonalKind } from "../../shared/config.ts";
-import type { Run, TableCounts, TableShape } from "../../shared/ports/registry.ts";
+import type { Run, TableCounts, TableCursor, TableShape } from "../../shared/ports/registry.ts";
+import type { Since } from "../../shared/ports/source.ts";
 import type { CommitStats } from "./commit.ts";
 import type { EmbedStats } from "./embed.ts";
 import type { SavedRows } from "./known-rows.ts";
@@ -17,6 +18,8 @@ export interface Checkpoint {
   readonly read: readonly SavedTable[];
   /** The table that was read in part. */
   readonly open: OpenRead | undefined;
+  /** Tables that this run reads whole, since their cursors fell short. */
+  readonly whole: readonly string[];
   readonly refused: SavedRefused;
   readonly embedded: EmbedStats;
   readonly committed: CommitStats;
@@ -35,6 +38,8 @@ export interface SavedTable {
   readonly unlabelled: number;
   readonly shape: TableShape | undefined;
   readonly basis: string | undefined;
+  readonly cursor: TableCursor | undefined;
+  readonly since: Since | undefined;
 }
 
 export interface OpenRead {
@@ -53,6 +58,8 @@ export interface TableRead {
   readonly shape: TableShape | undefined;
   /** See `PublishedTable.basis`, as it was before anything was read; undefined where the next run is to read the table in any case. */
   readonly basis: string | undefined;
+  /** See `PublishedTable.cursor`. */
+  readonly cursor: TableCursor | undefined;
 }
 
 /** What a run knows when it has just begun: it may be killed before its first pause. */
@@ -61,6 +68,7 @@ export function firstCheckpoint(run: Run): Checkpoint {
     run,
     read: [],
     open: undefined,
+    whole: [],
     refused: [],
     embedded: { texts: 0, requests: 0, tokens: 0 },
     committed: { upserts: 0, deletes: 0, sample: [], chunks: 0 },
@@ -69,25 +77,28 @@ export function firstCheckpoint(run: Run): Checkpoint {
   };
 }
 
-export function saveTable({ asOf, rowsKnown, scan, shape, basis }: TableRead): SavedTable {
-  const { counts, failures, ambiguous, kept, unlabelled } = scan;
+export function saveTable({ asOf, rowsKnown, scan, shape, basis, cursor }: TableRead): SavedTable {
+  const { counts, failures, ambiguous, kept, unlabelled, since } = scan;
   const saved = {
     counts: { ...counts },
     failures: [...failures],
     ambiguous: [...ambiguous],
     kept,
     unlabelled,
+    since,
   };
-  return { asOf, rowsKnown, shape, basis, ...saved };
+  return { asOf, rowsKnown, shape, basis, cursor, ...saved };
 }
 
 export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): TableRead {
-  const { asOf, rowsKnown, shape, basis, counts, failures, ambiguous, kept, unlabelled } = saved;
+  const { asOf, rowsKnown, shape, basis, cursor, counts, failures, ambiguous, kept, unlabelled, since } =
+    saved;
   return {
     asOf,
     rowsKnown,
     shape,
     basis,
+    cursor,
     scan: {
       erased,
       counts: { ...counts },
@@ -96,6 +107,8 @@ export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): Ta
       unlabelled,
       ambiguous: new Set(ambiguous),
       after: undefined,
+      since,
+      short: false,
     },
   };
 }

@@ -1,5 +1,7 @@
+import { limitsOf } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { TableCounts } from "../../shared/ports/registry.ts";
+import type { IngestOptions } from "./run.ts";
 
 /** The limits of the configuration that can stop a run. */
 export interface GuardLimits {
@@ -12,6 +14,16 @@ export interface GuardLimits {
   readonly maxTokens: number;
   /** Whether `maxTokens` was set, not left at its default: then it stands in for a price that is not known. */
   readonly tokensCapped: boolean;
+}
+
+/** The limits that apply, flags before configuration. */
+export function guardLimits(
+  options: Pick<IngestOptions, "config" | "maxCostUsd" | "maxTokens">,
+): GuardLimits {
+  const limits = limitsOf(options.config);
+  const { maxCostUsd = limits.maxCostUsd, maxTokens = limits.maxTokens } = options;
+  const tokensCapped = (options.maxTokens ?? options.config.limits?.maxTokens) !== undefined;
+  return { ...limits, maxCostUsd, maxTokens, tokensCapped };
 }
 
 /** Why a run stops before it publishes, and which flag accepts it. */

@@ -9,6 +9,12 @@ export interface KnownRows {
   learn(page: readonly KnownRow[]): void;
   /** Compares and remembers that this run met it. */
   see(row: string, view: string, version: string): State;
+  /**
+   * Remembers that this run met a row of which it has read the key alone: it stays as the registry knows it. False, and nothing
+   * is remembered, for a row that the registry does not know, or knows without a version.
+   * @param views the table's; a row need not have all of them.
+   */
+  meet(row: string, views: readonly string[]): boolean;
   /** What `see` said when this run met it; undefined when it has not. */
   stateOf(row: string, view: string): Exclude<State, "duplicate"> | undefined;
   /** How many chunks the registry knows it with; 0 when it does not know it. */
@@ -154,6 +160,18 @@ export function makeKnownRows(
       const state = removed ? 0 : same ? 2 : 1;
       slots[at + 5] = flags | SEEN | (state << STATE_SHIFT);
       return STATES[state];
+    },
+    meet(row, views) {
+      const found = views.map((view) => locate(row, view)).filter((at) => (slots[at + 5] ?? 0) !== 0);
+      const versioned = found.every((at) => slots[at + 3] !== 0 || slots[at + 4] !== 0);
+      if (found.length === 0 || !versioned) return false;
+      for (const at of found) {
+        const flags = slots[at + 5] ?? 0;
+        if ((flags & SEEN) !== 0) continue;
+        unseen -= 1;
+        slots[at + 5] = flags | SEEN | (STATES.indexOf("unchanged") << STATE_SHIFT);
+      }
+      return true;
     },
     stateOf(row, view) {
       const flags = slots[locate(row, view) + 5] ?? 0;

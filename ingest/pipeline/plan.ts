@@ -1,19 +1,19 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { AccessClass, TableCounts, TableShape } from "../../shared/ports/registry.ts";
-import type { WriteUnits } from "../../shared/ports/vector-index.ts";
+import type { AccessClass, TableBefore, TableCounts } from "../../shared/ports/registry.ts";
+import type { Since } from "../../shared/ports/source.ts";
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { basesOf, makeBasisOf, unchangedTables } from "./basis.ts";
 import { driftOf, type ColumnDrift } from "./drift.ts";
-import { costOf, spendGuard, tableGuards, type Stop } from "./guards.ts";
+import { costOf, guardLimits, spendGuard, tableGuards, type Stop } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
-import { makeLookups } from "./lookup.ts";
+import { makeLookups, type Names } from "./lookup.ts";
+import { readingOf, type Reading, type Why } from "./reading.ts";
 import { makeRowReader, type Failure } from "./rows.ts";
 import { renderChange } from "./render.ts";
-import { guardLimits, type IngestDeps, type IngestOptions } from "./run.ts";
+import { type IngestDeps, type IngestOptions } from "./run.ts";
 import { changes, findGone, newScan } from "./scan.ts";
-import { indexedTables, openTables } from "./table.ts";
-import { makeWriteBill } from "./write-bill.ts";
+import { indexedTables, openTables, type OpenTable } from "./table.ts";
 
 /** What `ingest` would do now. */
 export interface IngestPlan {
@@ -35,10 +35,16 @@ export interface PlannedTable {
   readonly counts: TableCounts;
   readonly texts: number;
   readonly tokens: number;
-  /** What the index bills for writing them and for deleting what is gone, about. One a text where it bills no sizes. */
+  /** What the index bills for them, about: a record is its vector, text and id. One a text where it bills no sizes. */
   readonly writeUnits: number;
   /** Bytes that the warehouse scans for it, where its source can tell. */
   readonly bytes: number | undefined;
+  /** From where on it is read by its cursor; undefined where it is read whole. */
+  readonly since?: Since | undefined;
+  /** Why a table with a cursor is read whole. */
+  readonly why?: Why | undefined;
+  /** When a table with a cursor was last read whole, ISO 8601 UTC; undefined before the first time. */
+  readonly wholeAt?: string | undefined;
 }
 
 export interface PlannedStop {
@@ -51,8 +57,8 @@ export type PlanDeps = Pick<
   IngestDeps,
   "sourceOf" | "embedder" | "indexKind" | "maskKey" | "hasher" | "code" | "now"
 > & {
-  /** Of the outside index. */
-  readonly writeUnits?: WriteUnits | undefined;
+  /** Of the outside index; see the port. */
+  readonly writeUnitBytes?: number | undefined;
   /** Only asked what it knows. */
   readonly registry: Pick<IngestDeps["registry"], "known" | "erased" | "shapes">;
 };
@@ -89,33 +95,52 @@ export async function planIngest(
   const tables = await opened({ ...options, tables: toRead }, deps, shapes, stops);
   const drift = driftOf(tables, shapes);
   stops.push(...drift.stops);
-  for (const table of tables) {
-    const { rows: expected, bytes } = await table.source.estimate(table.shape, signal);
-    const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
+  /** Reads one table, whole or since a value of its cursor; undefined where that fell short. */
+  const planTable = async (
+    table: OpenTable,
+    names: readonly Names[],
+    { since, why }: Pick<Reading, "since" | "why">,
+    wholeAt: string | undefined,
+  ): Promise<PlannedTable | undefined> => {
+    const { key } = table.config;
+    const { rows: expected, bytes } = await table.source.estimate(table.shape, signal, { key, since });
     const reader = makeRowReader({ ...deps, table, names, tally, classes });
     const known = makeKnownRows({ full: options.full === true, expected });
     for await (const page of deps.registry.known(run, table.name, signal)) known.learn(page);
-    const scan = newScan(table.name, erased);
+    const scan = newScan(table.name, erased, since);
     let texts = 0;
     let tokens = 0;
-    const bill = makeWriteBill(embedder.dimensions, deps.writeUnits);
+    let writeUnits = 0;
     for await (const batch of changes(table, reader, known, scan, signal)) {
       for (const change of batch) {
         for (const { row } of renderChange(table, change, known, embedder)) {
           texts += row.chunks.length;
-          for (const chunk of row.chunks) tokens += estimateTokens(chunk.text);
-          bill.write(row.chunks, known.chunksOf(row.row, row.view));
+          for (const chunk of row.chunks) {
+            tokens += estimateTokens(chunk.text);
+            writeUnits += unitsOf(chunk.text, deps);
+          }
         }
       }
       const costUsd = costOf(tokens, embedder.pricePerMillionTokens);
       options.onProgress?.({ counts: { ...scan.counts }, expected, tokens, costUsd });
     }
-    const removal = await findGone(deps.registry, run, table.name, known, scan, signal);
-    scan.counts.deleted = removal.rows;
-    for await (const views of removal.pages()) for (const { chunks } of views) bill.remove(chunks);
+    if (scan.short) return undefined;
+    scan.counts.deleted = (await findGone(deps.registry, run, table.name, known, scan, signal)).rows;
     stops.push(...tableGuards(scan.counts, known.rows, limits, scan.unlabelled));
     failures.push(...scan.failures);
-    planned.push({ counts: scan.counts, texts, tokens, writeUnits: bill.units(), bytes });
+    return { counts: scan.counts, texts, tokens, writeUnits, bytes, since, why, wholeAt };
+  };
+
+  for (const table of tables) {
+    const asOf = new Date(deps.now()).toISOString();
+    const names = await Promise.all(table.lookups.map((plan) => lookup(plan)));
+    const before = shapes.get(table.name);
+    const reading = await readingOf(table, { ...options, asOf, names, before }, deps);
+    const wholeAt = before?.served?.cursor?.wholeAt;
+    const whole = { since: undefined, why: "short" } as const;
+    const part =
+      (await planTable(table, names, reading, wholeAt)) ?? (await planTable(table, names, whole, wholeAt));
+    if (part) planned.push(part);
   }
   const tokens = planned.reduce((sum, table) => sum + table.tokens, 0);
   const cost = spendGuard(tokens, embedder.pricePerMillionTokens, limits);
@@ -132,10 +157,19 @@ export async function planIngest(
   };
 }
 
+/** Id, class and table beside the text, about. */
+const RECORD_BYTES = 120;
+
+function unitsOf(text: string, { embedder, writeUnitBytes }: PlanDeps): number {
+  if (writeUnitBytes === undefined) return 1;
+  // A UTF-16 unit is a byte or more, mostly one.
+  return Math.ceil((embedder.dimensions * 4 + text.length + RECORD_BYTES) / writeUnitBytes);
+}
+
 async function opened(
   options: Omit<IngestOptions, "trigger">,
   deps: PlanDeps,
-  shapes: ReadonlyMap<string, TableShape>,
+  shapes: ReadonlyMap<string, TableBefore>,
   stops: PlannedStop[],
 ): ReturnType<typeof openTables> {
   try {

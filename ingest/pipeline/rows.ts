@@ -66,6 +66,8 @@ export function storedCells(view: PreparedView): readonly EvidenceCell[] {
 
 /** Turns rows of one table into prepared ones. */
 export interface RowReader {
+  /** The row that a key stands for; all else of the row may be missing. */
+  identify(row: Row): Pick<PreparedRow, "row" | "key"> | Failure;
   /** @throws QuaysideError `too_many_labels`. Whatever is wrong with the row itself is a Failure. */
   prepare(row: Row): Promise<PreparedRow | Failure>;
 }
@@ -205,23 +207,41 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
     return made;
   };
 
+  const cleanIn = (raw: Row, name: string): Cell | undefined =>
+    cleanCell(without(table.unmappedFields.get(name), raw[name] ?? null), tally);
+  /** @param whole whether every cell could be read. */
+  const identified = (
+    own: readonly Cell[],
+    whole: boolean,
+  ): { readonly row: string; readonly key: string; readonly failure: Failure | undefined } => {
+    const keyCells = own.map((cell, i) => mask(keyMasks[i] ?? NO_MASK, cell));
+    const row = rowId(table.name, keyCells.map(cellText));
+    const key = row.slice(row.indexOf(":") + 1);
+    const unusable = keyCells.includes(null) ? "null_key" : row.length > MAX_ROW_ID ? "too_large" : undefined;
+    const reason = whole ? unusable : "unreadable_cell";
+    return { row, key, failure: reason && { table: table.name, key: key.slice(0, 200), reason } };
+  };
+
   return {
+    identify(raw) {
+      const cells = table.config.key.map((name) => cleanIn(raw, name));
+      const own = cells.map((cell) => cell ?? null);
+      const { row, key, failure } = identified(own, !cells.includes(undefined));
+      return failure ?? { row, key };
+    },
+
     async prepare(raw) {
       let whole = true;
       const cells: Cell[] = [];
       for (const name of columns) {
-        const cell = cleanCell(without(table.unmappedFields.get(name), raw[name] ?? null), tally);
+        const cell = cleanIn(raw, name);
         if (cell === undefined) whole = false;
         cells.push(cell ?? null);
       }
-      const keyCells = keyAt.map((index, i) => mask(keyMasks[i] ?? NO_MASK, cells[index] ?? null));
-      const keyTexts = keyCells.map(cellText);
-      const row = rowId(table.name, keyTexts);
-      const key = row.slice(row.indexOf(":") + 1);
+      const own = keyAt.map((index) => cells[index] ?? null);
+      const { row, key, failure } = identified(own, whole);
+      if (failure) return failure;
       const fail = (reason: Reason): Failure => ({ table: table.name, key: key.slice(0, 200), reason });
-      if (!whole) return fail("unreadable_cell");
-      if (keyCells.includes(null)) return fail("null_key");
-      if (row.length > MAX_ROW_ID) return fail("too_large");
 
       const shown = redacted(cells);
       const prepared: PreparedView[] = [];
@@ -270,7 +290,7 @@ function without(fields: readonly string[] | undefined, cell: Cell): Cell {
 
 const NO_MASK = { mask: undefined, token: undefined };
 
-export function isFailure(prepared: PreparedRow | Failure): prepared is Failure {
+export function isFailure(prepared: Pick<PreparedRow, "row"> | Failure): prepared is Failure {
   return "reason" in prepared;
 }
 

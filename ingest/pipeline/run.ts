@@ -1,4 +1,4 @@
-import { limitsOf, type Config, type PersonalKind } from "../../shared/config.ts";
+import type { Config, PersonalKind } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
@@ -12,12 +12,13 @@ import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead
 import { BEAT_MS, makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool } from "./embed.ts";
 import { driftOf, shapeOf, type ColumnDrift } from "./drift.ts";
-import { costOf, stopAt, tableGuards, type GuardLimits } from "./guards.ts";
+import { costOf, guardLimits, stopAt, tableGuards } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
 import { makeLookups } from "./lookup.ts";
 import { makePace, paced } from "./pace.ts";
 import { probed } from "./probe.ts";
 import { readBack, stillStaged } from "./read-back.ts";
+import { hasCursor, readingOf, wholeTimes } from "./reading.ts";
 import { renderChange } from "./render.ts";
 import { makeRowReader, type Failure } from "./rows.ts";
 import { makeRefusedRows } from "./refused.ts";
@@ -54,7 +55,7 @@ export interface IngestOptions {
   readonly tables?: readonly string[] | undefined;
   /** Makes and embeds every row anew, changed or not. */
   readonly full?: boolean;
-  /** Reads tables too whose sources say that nothing has changed. */
+  /** Reads every table whole: those too whose sources say that nothing has changed, and those with a cursor. */
   readonly readAll?: boolean | undefined;
   /** US dollars; default: the configuration's `limits.maxCostUsd`. */
   readonly maxCostUsd?: number | undefined;
@@ -98,6 +99,8 @@ export interface IngestReport {
   readonly drift: readonly ColumnDrift[];
   /** Rows held back: the first 100 of each table. */
   readonly failures: readonly Failure[];
+  /** When tables with a cursor were last read whole, ISO 8601 UTC, by table. */
+  readonly wholeAt: ReadonlyMap<string, string>;
 }
 
 /** A run that goes on where it, or another process, left off. */
@@ -115,7 +118,7 @@ export interface SliceOptions extends IngestOptions {
 /** A run's end, or where it paused: then it still holds its lease. */
 export type Slice =
   | { readonly report: IngestReport; readonly paused?: undefined }
-  | { readonly paused: Checkpoint };
+  | { readonly paused: Checkpoint; readonly report?: undefined };
 
 const SLICE_BATCHES = 1_000_000;
 /** Embedding calls under way at most: each holds its texts' vectors and their answer. */
@@ -130,11 +133,15 @@ const ABANDON_MS = 5000;
  */
 export async function runIngest(options: IngestOptions, deps: IngestDeps): Promise<IngestReport> {
   const whole = { ...options, pause: () => false };
-  let slice = await runSlice({ ...whole, slice: 0, reread: options.full !== true }, deps);
-  // Once: a source that breaks off again is down.
-  if (slice.paused) slice = await runSlice({ ...whole, slice: 1, resume: slice.paused }, deps);
-  if (!slice.paused) return slice.report;
-  throw new QuaysideError("internal", "A run paused that was not asked to.");
+  let reread = options.full !== true;
+  let resume: Checkpoint | undefined;
+  for (let slice = 0; ; slice++) {
+    const { report, paused } = await runSlice({ ...whole, slice, reread, resume }, deps);
+    if (report) return report;
+    // Once: a source that breaks off again is down.
+    if (paused.whole.length === (resume?.whole.length ?? 0)) reread = false;
+    resume = paused;
+  }
 }
 
 /** A part of a run, until it is asked to pause. @throws as `runIngest`. */
@@ -160,6 +167,8 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
     const drift = driftOf(tables, shapes);
     if (options.yes !== true) stopAt(drift.stops);
     const run = (begun ??= await registry.begin(requestOf(options, deps, left), signal));
+    // Told again now that no other run can stage anything.
+    const before = hasCursor(tables) ? await registry.shapes(signal) : shapes;
     const limits = guardLimits(options);
     const committer = makeCommitter({
       registry,
@@ -197,7 +206,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       redacted: new Map<PersonalKind, number>(resume?.redacted),
     };
 
-    const erased = tables.length > 0 ? await registry.erased(signal) : new Set<string>();
+    const erased = await registry.erased(signal);
     for (const saved of resume?.read ?? []) tablesRead.set(saved.counts.table, restoreTable(saved, erased));
     for (const [name, read] of unchanged) {
       tablesRead.set(name, read);
@@ -208,6 +217,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       });
     }
     /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
+    const whole = [...(resume?.whole ?? [])];
     const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
       await pool.drain();
       await committer.drain();
@@ -216,7 +226,14 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       const embedded = { ...pool.stats };
       const committed = { ...committer.stats };
       const done = { embedded, committed, replacedCharacters: tally.replaced, redacted: [...tally.redacted] };
-      return { paused: { run, read, open, refused: refused.save(), ...done } };
+      return { paused: { run, read, open, whole, refused: refused.save(), ...done } };
+    };
+    /** What was staged of the table is known the next time. */
+    const readAnew = (name: string): Promise<Slice> => {
+      deps.log({ level: "warn", event: "source-table-reread", table: name });
+      tablesRead.delete(name);
+      refused.forget(name);
+      return checkpoint(undefined);
     };
 
     for (const [i, table] of tables.entries()) {
@@ -228,14 +245,16 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       const known = makeKnownRows({ full: options.full === true, saved: open?.known, expected });
       // Told again after a pause: what a slice that was killed has staged is then known too.
       for await (const page of registry.known(run, table.name, signal)) known.learn(page);
-      const read = tablesRead.get(table.name) ?? {
-        asOf,
-        rowsKnown: known.rows,
-        scan: newScan(table.name, erased),
-        shape: shapeOf(table),
+      const begin = async (): Promise<TableRead> => {
+        const readAll = options.readAll === true || whole.includes(table.name);
+        const told = { ...options, readAll, asOf, names, before: before.get(table.name), signal };
+        const { since, cursor } = await readingOf(table, told, deps);
         // What is left out of its rows is told of each time.
-        basis: hasUnmapped(table) ? undefined : bases.get(table.name)?.digest,
+        const basis = hasUnmapped(table) ? undefined : bases.get(table.name)?.digest;
+        const scan = newScan(table.name, erased, since);
+        return { asOf, rowsKnown: known.rows, scan, shape: shapeOf(table), basis, cursor };
       };
+      const read = tablesRead.get(table.name) ?? (await begin());
       const { scan, rowsKnown } = read;
       scan.after = open?.after;
       tablesRead.set(table.name, read);
@@ -251,11 +270,12 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         }
       } catch (error) {
         if (options.reread !== true || scan.counts.read === 0 || !brokeOff(error)) throw error;
-        deps.log({ level: "warn", event: "source-table-reread", table: table.name });
-        // Another transaction shows another moment, so nothing is read on: what was staged of the table is known the next time.
-        tablesRead.delete(table.name);
-        refused.forget(table.name);
-        return await checkpoint(undefined);
+        // Another transaction shows another moment, so nothing is read on.
+        return await readAnew(table.name);
+      }
+      if (scan.short) {
+        whole.push(table.name);
+        return await readAnew(table.name);
       }
       if (scan.after !== undefined) {
         return await checkpoint({ table: table.name, after: scan.after, known: known.save() });
@@ -306,6 +326,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         redacted: Object.fromEntries(tally.redacted),
         drift: drift.columns,
         failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
+        wholeAt: wholeTimes(tablesRead),
       },
     };
   } catch (error) {
@@ -342,16 +363,6 @@ function beating(wait: IngestDeps["wait"], beat: () => Promise<void>): IngestDep
       await beat();
     }
   };
-}
-
-/** The limits that apply, flags before configuration. */
-export function guardLimits(
-  options: Pick<IngestOptions, "config" | "maxCostUsd" | "maxTokens">,
-): GuardLimits {
-  const limits = limitsOf(options.config);
-  const { maxCostUsd = limits.maxCostUsd, maxTokens = limits.maxTokens } = options;
-  const tokensCapped = (options.maxTokens ?? options.config.limits?.maxTokens) !== undefined;
-  return { ...limits, maxCostUsd, maxTokens, tokensCapped };
 }
 
 function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly string[]): RunRequest {

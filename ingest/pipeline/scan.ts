@@ -1,6 +1,8 @@
 import { makeHasher } from "../../shared/sha256.ts";
 import type { KnownRow, Registry, Run, TableCounts } from "../../shared/ports/registry.ts";
+import type { Cell, Row, Since } from "../../shared/ports/source.ts";
 import type { KnownRows, State } from "./known-rows.ts";
+import { cellText } from "./cells.ts";
 import { isFailure, type Failure, type PreparedRow, type PreparedView, type RowReader } from "./rows.ts";
 import type { OpenTable } from "./table.ts";
 
@@ -23,6 +25,13 @@ export interface Scan {
   readonly ambiguous: Set<string>;
   /** Where the source goes on behind what was read (see `ReadOptions.after`); set when reading paused before its end. */
   after: string | undefined;
+  /** From where on rows are read whole, and of others the key alone; undefined for a table that is read whole. */
+  readonly since: Since | undefined;
+  /**
+   * Reading by the cursor falls short: more rows are new below it than are asked for one by one, or one that was asked for did
+   * not come. Nothing of the table holds then, and it has to be read whole.
+   */
+  short: boolean;
 }
 
 /** A new or changed row, and the views of it that have to be made again. */
@@ -34,16 +43,24 @@ export interface Change {
 
 const MAX_FAILURES = 100;
 const READ_ROWS = 1000;
+/** Rows that are asked for by their keys in one run and table; more are read with the whole table. */
+const MAX_LATE = 1000;
+/** Keys in one question, and their length together: a statement of BigQuery may have 1 MB. */
+const LATE_KEYS = 250;
+const LATE_UNITS = 100_000;
 
-export function newScan(table: string, erased: ReadonlySet<string>): Scan {
+export function newScan(table: string, erased: ReadonlySet<string>, since?: Since): Scan {
+  const counts = { table, read: 0, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 0 };
   return {
     erased,
-    counts: { table, read: 0, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 0 },
+    counts: since ? { ...counts, keys: 0 } : counts,
     failures: [],
     kept: 0,
     unlabelled: 0,
     ambiguous: new Set(),
     after: undefined,
+    since,
+    short: false,
   };
 }
 
@@ -53,9 +70,19 @@ export function holdBack(scan: Scan, failure: Failure): void {
   if (scan.failures.length < MAX_FAILURES) scan.failures.push(failure);
 }
 
+/** A row as it was met: prepared, or by the cells of its key alone. */
+interface Met {
+  readonly row: string;
+  readonly key: string;
+  readonly prepared: PreparedRow | undefined;
+  readonly cells: readonly Cell[];
+}
+
 /**
  * Reads a table and yields what is new or changed against `known`, batch by batch (possibly empty ones, so that the reader
- * can report progress). Rows that can't be stored, and all rows that share a key, are counted and held back.
+ * can report progress). Rows that can't be stored, and all rows that share a key, are counted and held back. Where the table is
+ * read by its cursor, a row whose key alone came stays as it is known; one that is not known is asked for, whole, at the end
+ * and before each pause: it was written late, or has been held back before.
  * @param refused rows of this table that were yielded, and have been held back since.
  * @param pause asked after each batch that the source can be gone on behind: true ends the reading there, `scan.after` set.
  */
@@ -68,17 +95,26 @@ export async function* changes(
   pause: () => boolean = () => false,
   refused: (row: string) => boolean = () => false,
 ): AsyncIterable<readonly Change[]> {
-  const { counts } = scan;
+  const { counts, since } = scan;
+  const { key } = table.config;
+  const views = table.views.map(({ name }) => name);
   const hasher = makeHasher();
-  let held: PreparedRow | undefined;
+  const isWhole = wholeBy(table, scan);
+  /** Rows that are not known and came by their key alone, with the cells of it. */
+  const late = new Map<string, readonly Cell[]>();
+  let held: Met | undefined;
   let copies = 0;
   const fail = (failure: Failure): void => holdBack(scan, failure);
   const settle = (): Change | undefined => {
     if (!held) return undefined;
-    const { row, key } = held;
-    const failure: Failure = { table: table.name, key: key.slice(0, 200), reason: "duplicate_key" };
-    const before = held.views.map((view) => known.stateOf(row, view.plan.name));
-    if (before.some((state) => state !== undefined) && !scan.ambiguous.has(row)) {
+    const { row, prepared } = held;
+    const failure: Failure = { table: table.name, key: held.key.slice(0, 200), reason: "duplicate_key" };
+    const shown = prepared ? prepared.views.map(({ plan }) => plan.name) : views;
+    const before = shown.map((view) => known.stateOf(row, view)).filter((state) => state !== undefined);
+    if (late.delete(row)) {
+      scan.ambiguous.add(row);
+      fail(failure);
+    } else if (before.length > 0 && !scan.ambiguous.has(row)) {
       // What was staged of the one met before has to be taken back.
       scan.ambiguous.add(row);
       if (!refused(row)) {
@@ -95,50 +131,113 @@ export async function* changes(
       for (let n = 0; n < copies; n++) fail(failure);
       return undefined;
     }
-    const states = held.views.map((view) => known.see(row, view.plan.name, view.version));
+    if (!prepared) {
+      if (!known.meet(row, views)) {
+        late.set(row, held.cells);
+        return undefined;
+      }
+      counts.unchanged += 1;
+      for (const view of views) scan.kept += known.chunksOf(row, view);
+      return undefined;
+    }
+    const states = prepared.views.map((view) => known.see(row, view.plan.name, view.version));
     const state = overall(states);
     counts[state] += 1;
-    for (const [i, view] of held.views.entries()) {
+    for (const [i, view] of prepared.views.entries()) {
       if (states[i] === "unchanged") scan.kept += known.chunksOf(row, view.plan.name);
     }
     if (state === "unchanged") return undefined;
-    if (state === "changed" && held.views.every(hasLostItsLabel)) scan.unlabelled += 1;
-    return { prepared: held, views: held.views.filter((_, i) => states[i] !== "unchanged"), state };
+    if (state === "changed" && prepared.views.every(hasLostItsLabel)) scan.unlabelled += 1;
+    return { prepared, views: prepared.views.filter((_, i) => states[i] !== "unchanged"), state };
+  };
+  /** @param counted whether its key was, before it came whole. */
+  const take = async (raw: Row, found: Change[], counted = false): Promise<void> => {
+    const prepared = isWhole(raw) ? await reader.prepare(raw) : undefined;
+    const met = prepared ?? reader.identify(raw);
+    const erased = !isFailure(met) && scan.erased.size > 0 && scan.erased.has(hasher.hash128(met.row));
+    if (erased) return;
+    if (!counted) counts.read += 1;
+    if (counts.keys !== undefined) counts.keys += prepared ? (counted ? -1 : 0) : 1;
+    if (isFailure(met)) return fail(met);
+    if (held?.row === met.row) {
+      copies += 1;
+      return;
+    }
+    const change = settle();
+    if (change) found.push(change);
+    const cells = prepared ? [] : key.map((name) => raw[name] ?? null);
+    held = {
+      row: met.row,
+      key: met.key,
+      prepared: prepared && !isFailure(prepared) ? prepared : undefined,
+      cells,
+    };
+    copies = 1;
+  };
+  const ended = function* (): Iterable<readonly Change[]> {
+    const last = settle();
+    held = undefined;
+    if (last) yield [last];
   };
 
   let after: (() => string) | undefined;
   const mark = (make: () => string): void => void (after = make);
-  const options = { key: table.config.key, batchSize: READ_ROWS, after: scan.after, mark, signal };
+  const options = { key, batchSize: READ_ROWS, since, after: scan.after, mark, signal };
   scan.after = undefined;
   for await (const rows of table.source.read(table.shape, options)) {
     const found: Change[] = [];
-    for (const raw of rows) {
-      const prepared = await reader.prepare(raw);
-      counts.read += 1;
-      if (isFailure(prepared)) {
-        fail(prepared);
-        continue;
-      }
-      if (scan.erased.size > 0 && scan.erased.has(hasher.hash128(prepared.row))) {
-        counts.read -= 1;
-        continue;
-      }
-      if (held?.row === prepared.row) {
-        copies += 1;
-        continue;
-      }
-      const change = settle();
-      if (change) found.push(change);
-      held = prepared;
-      copies = 1;
-    }
+    for (const raw of rows) await take(raw, found);
     yield found;
+    if (late.size > MAX_LATE) {
+      scan.short = true;
+      return;
+    }
     if (!after || !pause()) continue;
     scan.after = after();
     break;
   }
-  const last = settle();
-  if (last) yield [last];
+  yield* ended();
+  const parts = portions(late);
+  late.clear();
+  for (const part of parts) {
+    const missing = new Set(part.keys());
+    const only = [...part.values()];
+    for await (const rows of table.source.read(table.shape, { key, only, batchSize: READ_ROWS, signal })) {
+      const found: Change[] = [];
+      for (const raw of rows) {
+        const { row } = { row: undefined, ...reader.identify(raw) };
+        // A source that takes letters for equal gives more than it was asked for.
+        if (row !== undefined && part.has(row)) await take(raw, found, missing.delete(row));
+      }
+      yield found;
+    }
+    yield* ended();
+    if (missing.size === 0) continue;
+    scan.short = true;
+    return;
+  }
+}
+
+/** Whether a row came whole: one that came by its key alone lacks every other column. */
+function wholeBy(table: OpenTable, { since }: Scan): (row: Row) => boolean {
+  const other = table.shape.columns.find(({ name }) => !table.config.key.includes(name));
+  return since && other ? (row) => Object.hasOwn(row, other.name) : () => true;
+}
+
+/** Rows by their keys, as many as one question to a source may name. */
+function portions(late: ReadonlyMap<string, readonly Cell[]>): ReadonlyMap<string, readonly Cell[]>[] {
+  const parts: Map<string, readonly Cell[]>[] = [];
+  let units = 0;
+  for (const [row, cells] of late) {
+    units += cells.reduce<number>((sum, cell) => sum + cellText(cell).length, 0);
+    const last = parts.at(-1);
+    if (last && last.size < LATE_KEYS && units <= LATE_UNITS) last.set(row, cells);
+    else {
+      parts.push(new Map([[row, cells]]));
+      units = 0;
+    }
+  }
+  return parts;
 }
 
 /** Nobody may see the row, though who may is read from it. */
@@ -147,8 +246,8 @@ function hasLostItsLabel({ accessClass, plan }: PreparedView): boolean {
 }
 
 /** A row is new when all of its views are, and unchanged when all of its views are. */
-function overall(states: readonly (State | undefined)[]): "added" | "changed" | "unchanged" {
-  const first = states.find((state) => state !== undefined);
+function overall(states: readonly State[]): "added" | "changed" | "unchanged" {
+  const [first] = states;
   if (first === undefined || first === "duplicate") return "changed";
   return states.every((state) => state === first) ? first : "changed";
 }

@@ -174,6 +174,7 @@ function columnsNamed(table: TableConfig): Map<string, string[]> {
   add(Object.keys(table.lookups ?? {}), "lookups");
   add(table.filters ?? [], "filters");
   if (table.changedAt !== undefined) add([table.changedAt], "changedAt");
+  if (table.incremental) add([table.incremental.cursor], "incremental.cursor");
   add(placeholders(table.url ?? ""), "url");
   add(accessColumns(table), "access");
   for (const view of table.views ?? []) if (view.columns !== "*") add(view.columns, `views.${view.name}`);

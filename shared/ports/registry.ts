@@ -91,6 +91,8 @@ export interface TableCounts {
   readonly failed: number;
   /** It was not read, since nothing that its rows are made of has changed: all that are served count as unchanged. */
   readonly skipped?: true | undefined;
+  /** Of the rows read, those of which the key alone was: the rest of them is known. Absent where the table was read whole. */
+  readonly keys?: number | undefined;
 }
 
 /** What of a table's source the next run is compared with. */
@@ -103,15 +105,27 @@ export interface TableShape {
   readonly fields?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
+/** From where on a table can be read by its cursor. */
+export interface TableCursor {
+  /** The highest value of the cursor when the table was last read, or less, as the text of its cell. */
+  readonly mark: string;
+  /** The moment up to which the table was last read whole, ISO 8601 UTC. */
+  readonly wholeAt: string;
+  /** Digest of everything that its rows were made of beside their own cells. */
+  readonly made: string;
+}
+
 /** What is known of a table since its last publication. */
 export interface TableBefore extends TableShape {
-  /** What is served of it; absent where it was published without a basis, was rolled back, or something is staged beside it. */
+  /** What is served of it; absent where it was published without either, was rolled back, or something is staged beside it. */
   readonly served?: ServedBasis | undefined;
 }
 
 export interface ServedBasis {
   /** See `PublishedTable.basis`. */
-  readonly basis: string;
+  readonly basis?: string | undefined;
+  /** See `PublishedTable.cursor`. */
+  readonly cursor?: TableCursor | undefined;
   readonly rows: number;
   /** Of all views of these rows. */
   readonly chunks: number;
@@ -131,6 +145,8 @@ export interface PublishedTable {
    * run has to read it.
    */
   readonly basis?: string | undefined;
+  /** For a table that is read by a cursor. Undefined: the next run reads it whole. Of a skipped table what is kept stays. */
+  readonly cursor?: TableCursor | undefined;
 }
 
 /** `(row, view)` and version of everything staged or published for a table, as stored ids and hashes. */

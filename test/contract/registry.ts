@@ -305,6 +305,33 @@ export function registryContract(name: string, make: () => Promise<RegistryHarne
       },
     );
 
+    it("tells the cursor that a table was published with, and keeps it while the table is skipped", async () => {
+      const { registry, request, batch } = await open(make);
+      const cursor = { mark: "2026-03-01T10:00:00.123456Z", wholeAt: "2026-03-01T09:00:00.000Z", made: "m1" };
+      const table = { ...based("b1", counts(1, { added: 1 })), cursor };
+      await ingest(registry, request, batch(0, ["1"]), table);
+      const told = async (): Promise<unknown> =>
+        (await registry.shapes(signal())).get("notes")?.served?.cursor;
+      expect(await told()).toEqual(cursor);
+      const second = await registry.begin(request, signal());
+      await registry.publish(second, [skipped("b1", 1)], signal());
+      expect(await told()).toEqual(cursor);
+      const third = await registry.begin(request, signal());
+      await registry.publish(third, [counts(1, { unchanged: 1 })], signal());
+      expect(await told()).toBeUndefined();
+    });
+
+    it("tells a cursor without a basis, and none while something is staged beside it", async () => {
+      const { registry, request, batch } = await open(make);
+      const cursor = { mark: "7", wholeAt: "2026-03-01T09:00:00.000Z", made: "m1" };
+      const { basis: _, ...table } = based("b1", counts(1, { added: 1 }));
+      await ingest(registry, request, batch(0, ["1"]), { ...table, cursor });
+      expect((await registry.shapes(signal())).get("notes")?.served).toEqual({ cursor, rows: 1, chunks: 1 });
+      const run = await registry.begin(request, signal());
+      await registry.commit(run, batch(0, ["1"], { version: "v2" }), signal());
+      expect((await registry.shapes(signal())).get("notes")?.served).toBeUndefined();
+    });
+
     it("keeps a space's first probe vectors", async () => {
       const { registry, request } = await open(make);
       const run = await registry.begin(request, signal());

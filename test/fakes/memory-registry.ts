@@ -8,6 +8,7 @@ import type {
   Run,
   ServedBasis,
   StagedRow,
+  TableCursor,
   TableShape,
 } from "../../shared/ports/registry.ts";
 import { makeHasher } from "../../shared/sha256.ts";
@@ -56,6 +57,7 @@ export function memoryRegistry(): MemoryRegistry {
   const shapes = new Map<string, TableShape>();
   /** By space and table. */
   const bases = new Map<string, string>();
+  const cursors = new Map<string, TableCursor>();
   const probes = new Map<string, readonly Float32Array[]>();
   const hasher = makeHasher();
   let servedSpace = "";
@@ -83,10 +85,11 @@ export function memoryRegistry(): MemoryRegistry {
     sorted(space, table).some(([, { staged, pending }]) => staged !== undefined || pending !== undefined);
   const servedBasis = (table: string): ServedBasis | undefined => {
     const basis = bases.get(idOf(servedSpace, table));
-    if (basis === undefined || isStaged(servedSpace, table)) return undefined;
+    const cursor = cursors.get(idOf(servedSpace, table));
+    if ((basis === undefined && !cursor) || isStaged(servedSpace, table)) return undefined;
     const rows = sorted(servedSpace, table).flatMap(([, entry]) => entry.served ?? []);
     const chunks = rows.reduce((sum, row) => sum + row.chunks.length, 0);
-    return { basis, rows: new Set(rows.map(({ row }) => row)).size, chunks };
+    return { basis, cursor, rows: new Set(rows.map(({ row }) => row)).size, chunks };
   };
 
   return {
@@ -227,10 +230,13 @@ export function memoryRegistry(): MemoryRegistry {
       }
       servedSpace = run.space;
       published = tables;
-      for (const { counts, shape, basis } of tables) {
+      for (const { counts, shape, basis, cursor } of tables) {
+        const id = idOf(run.space, counts.table);
+        if (cursor) cursors.set(id, cursor);
+        else if (!counts.skipped) cursors.delete(id);
         if (shape) shapes.set(counts.table, shape);
-        if (basis === undefined) bases.delete(idOf(run.space, counts.table));
-        else bases.set(idOf(run.space, counts.table), basis);
+        if (basis === undefined) bases.delete(id);
+        else bases.set(id, basis);
       }
       if (changed) generation += 1;
       lease = undefined;

@@ -1,5 +1,11 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { PublishedTable, Run, ServedBasis, TableCounts } from "../../shared/ports/registry.ts";
+import type {
+  PublishedTable,
+  Run,
+  ServedBasis,
+  TableCounts,
+  TableCursor,
+} from "../../shared/ports/registry.ts";
 import type { ServedTable, ShardPublished } from "../tenant/api.ts";
 import { packBlocks, wipeVectors, type Place } from "./blocks.ts";
 import { countOf, createStoredIndex, NEVER, readMeta, writeMeta } from "./schema.ts";
@@ -79,11 +85,14 @@ export function publishStaged(
     if (meta.publishedRun !== run.id) checkCounts(sql, run, no, table.counts, generation);
     sql.exec("DELETE FROM gone WHERE tbl = ?", no);
     sql.exec(
-      "UPDATE tbl SET as_of = ?, key = ?, rollup = ?, basis = ?, erased = 0 WHERE no = ?",
+      `UPDATE tbl SET as_of = ?, key = ?, rollup = ?, basis = ?, cursor = CASE WHEN ? THEN cursor ELSE ? END, erased = 0
+       WHERE no = ?`,
       table.asOf,
       JSON.stringify(table.key),
       table.rollup ? 1 : 0,
       table.basis ?? null,
+      table.counts.skipped ? 1 : 0,
+      table.cursor ? JSON.stringify(table.cursor) : null,
       no,
     );
   }
@@ -137,14 +146,15 @@ function hasStaged(sql: SqlStorage, table: number, served: number): boolean {
 export function servedBases(sql: SqlStorage): (readonly [string, ServedBasis])[] {
   const { generation } = readMeta(sql);
   return sql
-    .exec<{ no: number; name: string; basis: string }>(
-      "SELECT no, name, basis FROM tbl WHERE basis IS NOT NULL",
+    .exec<{ no: number; name: string; basis: string | null; cursor: string | null }>(
+      "SELECT no, name, basis, cursor FROM tbl WHERE basis IS NOT NULL OR cursor IS NOT NULL",
     )
     .toArray()
     .filter(({ no }) => !hasStaged(sql, no, generation))
-    .map(({ no, name, basis }) => {
+    .map(({ no, name, basis, cursor: kept }) => {
       const { rows, chunks } = servedOf(sql, no, generation);
-      return [name, { basis, rows, chunks }];
+      const cursor: TableCursor | undefined = kept === null ? undefined : JSON.parse(kept);
+      return [name, { basis: basis ?? undefined, cursor, rows, chunks }];
     });
 }
 
@@ -188,7 +198,7 @@ export function rollBack(sql: SqlStorage, run: Run, to: number, epoch: number): 
   dropVersions(sql, dropped);
   sql.exec("UPDATE entry SET live = 1 WHERE rec IN (SELECT no FROM rec WHERE gen_to = ?)", meta.generation);
   sql.exec("UPDATE rec SET gen_to = ? WHERE gen_to = ?", NEVER, meta.generation);
-  sql.exec("UPDATE tbl SET as_of = was_as_of, served = NULL, basis = NULL");
+  sql.exec("UPDATE tbl SET as_of = was_as_of, served = NULL, basis = NULL, cursor = NULL");
   if (meta.dimensions > 0) packBlocks(sql, meta.dimensions);
   writeMeta(sql, {
     generation: run.generation,

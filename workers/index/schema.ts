@@ -26,7 +26,7 @@ const TABLES = [
   "CREATE TABLE IF NOT EXISTS class (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, classification TEXT NOT NULL)",
   `CREATE TABLE IF NOT EXISTS tbl (
     no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, as_of TEXT, key TEXT NOT NULL DEFAULT '[]',
-    rollup INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0, was_as_of TEXT, served TEXT, basis TEXT)`,
+    rollup INTEGER NOT NULL DEFAULT 0, erased INTEGER NOT NULL DEFAULT 0, was_as_of TEXT, served TEXT, basis TEXT, cursor TEXT)`,
   `CREATE TABLE IF NOT EXISTS rec (
     no INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER NOT NULL, class INTEGER NOT NULL, gen_from INTEGER NOT NULL,
     gen_to INTEGER NOT NULL, row TEXT NOT NULL, view TEXT NOT NULL, version TEXT NOT NULL, stored TEXT NOT NULL,
@@ -65,7 +65,7 @@ export function createShardSchema(sql: SqlStorage): void {
   for (const statement of TABLES) sql.exec(statement);
   // Shards of an earlier version.
   const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('tbl')").toArray();
-  for (const column of ["was_as_of", "served", "basis"]) {
+  for (const column of ["was_as_of", "served", "basis", "cursor"]) {
     if (!columns.some(({ name }) => name === column)) sql.exec(`ALTER TABLE tbl ADD COLUMN ${column} TEXT`);
   }
 }
