@@ -7,13 +7,17 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseConfig, type Config } from "../shared/config.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
+import type { Host } from "../shared/ports/host.ts";
 import { runCanary } from "./canary.ts";
 import { ingestOnce } from "./commands/ingest.ts";
 import { describeRun, leaseRuns } from "./commands/run.ts";
+import { offerKeyedModels } from "./keyed-models.ts";
 import { findLocalServers, offerLocalServers } from "./local-models.ts";
 import { money } from "./commands/text.ts";
-import { nodeHost } from "./node-host.ts";
+import { nodeHost, readDevVars } from "./node-host.ts";
+import { compareRegister, refuseDiffering } from "./register-check.ts";
 import { generateSample } from "./sample/generate.ts";
+import { makeWorkerClient } from "./worker-client.ts";
 import { secretNames, startWorker, type WorkerProcess } from "./worker-process.ts";
 
 /**
@@ -82,14 +86,19 @@ async function portFree(port: number): Promise<void> {
   }
 }
 
-/** The configuration with the models of servers that run on this machine, and a line that says so. */
-async function withLocalModels(config: Config): Promise<Config> {
+/** The configuration with the models of servers that run on this machine and of keys that are set, and a line that says so. */
+async function withFoundModels(config: Config, host: Host): Promise<Config> {
   const since = Date.now();
   const servers = await findLocalServers({ fetch, signal: interrupt.signal });
-  const offered = offerLocalServers(config, servers);
-  if (offered !== config) {
-    const named = servers.map(({ name, models }) => `${name} (${models.length})`).join(", ");
-    line("models", `found on this machine: ${named}`, since);
+  const offered = offerKeyedModels(offerLocalServers(config, servers), host);
+  const before = config.models?.register ?? {};
+  const news = Object.keys(offered.models?.register ?? {}).filter((id) => !(id in before));
+  if (news.length > 0) {
+    const owners = [...new Set(news.map((id) => id.slice(0, id.indexOf("/"))))];
+    const counted = owners.map(
+      (name) => `${name} (${news.filter((id) => id.startsWith(`${name}/`)).length})`,
+    );
+    line("models", `found without configuration: ${counted.join(", ")}`, since);
   }
   return offered;
 }
@@ -102,10 +111,13 @@ async function main(): Promise<void> {
   await portFree(port);
   const token = await localToken();
   const { config: written, state, which } = await loadConfig();
+  // As the Worker reads them: names set in the environment win over the file.
+  const env = { ...(await readDevVars(join(root, ".dev.vars"))), ...process.env };
+  const host = nodeHost(env);
   // Without an identity provider there is nobody to ask who the caller is: the demo users stand in, on loopback only.
   const demo =
-    written.demo !== undefined && !process.env["OIDC_ISSUER"] && !process.env["ACCESS_TEAM_DOMAIN"];
-  const config = demo ? await withLocalModels(written) : written;
+    written.demo !== undefined && !host.secret("OIDC_ISSUER") && !host.secret("ACCESS_TEAM_DOMAIN");
+  const config = demo ? await withFoundModels(written, host) : written;
   const workerSince = Date.now();
   const worker = await startWorker({
     port,
@@ -120,7 +132,6 @@ async function main(): Promise<void> {
   stopOnExit(worker);
   line("worker", `workerd serves ${which}`, workerSince);
 
-  const host = nodeHost(process.env);
   const ingestSince = Date.now();
   const result = await ingestOnce({ config, url: worker.url, token, host, signal: interrupt.signal });
   const sum = (pick: (table: (typeof result.tables)[number]) => number): number =>
@@ -129,6 +140,9 @@ async function main(): Promise<void> {
   const unread = skipped === 0 ? "" : `, ${skipped.toLocaleString("en")} skipped`;
   const counts = `${sum((t) => t.read).toLocaleString("en")} rows read${unread}: ${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
   line("ingest", counts, ingestSince, `${result.embedded_texts} texts embedded, ${money(result.cost_usd)}`);
+  const client = makeWorkerClient({ url: worker.url, token, as: undefined, host });
+  const { differing, more } = await compareRegister(config, client, interrupt.signal);
+  refuseDiffering([...differing, ...more]);
 
   if (demo) {
     const canarySince = Date.now();

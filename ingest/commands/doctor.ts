@@ -5,7 +5,8 @@ import { makeRegistryClient } from "../../shared/registry-client.ts";
 import { embedderOf, indexName, spaceOf } from "../../shared/space.ts";
 import { openTables } from "../pipeline/table.ts";
 import { indexKind, openEmbedder, openIndex, withSources, tenantOf } from "../registry.ts";
-import { field, list, makeWorkerClient, text } from "../worker-client.ts";
+import { compareRegister, refuseDiffering } from "../register-check.ts";
+import { makeWorkerClient } from "../worker-client.ts";
 import type { Command, Context } from "./command.ts";
 import { requireToken } from "./inputs.ts";
 
@@ -62,7 +63,7 @@ export const command: Command = {
       return [true, `${context.url} answers`] as const;
     });
     if (alive && loaded) await look("registry", () => checkRegistry(context, loaded, embedder));
-    if (alive && loaded) await look("models", () => checkRegister(context, loaded));
+    if (alive && loaded) await look("models", () => tryRegister(context, loaded));
 
     const lines = checks.map((c) => `${c.ok ? "ok  " : "FAIL"}  ${c.check}: ${c.detail}`);
     context.terminal.print(`${lines.join("\n")}\n`);
@@ -91,27 +92,14 @@ async function tryEmbedder(context: Context, config: Config): Promise<readonly [
   return [embedder, `${embedder.id} embeds`];
 }
 
-/** Whether the worker runs with the register that is written here: who may receive what, and where it is. */
-async function checkRegister(context: Context, config: Config): Promise<readonly [true, string]> {
+async function tryRegister(context: Context, config: Config): Promise<readonly [true, string]> {
   const token = await requireToken(context);
   const client = makeWorkerClient({ url: context.url, token, as: undefined, host: context.host });
-  const result = await client.get("/v1/models", context.signal);
-  const served = new Map(list(result, "models").map((model) => [text(model, "id"), model]));
-  const register = Object.entries(config.models?.register ?? {});
-  const differing = register.filter(([id, model]) => {
-    const shown = served.get(id);
-    const said = [model.classes, model.region, model.retention, model.trainsOnData, model.contextTokens];
-    const names = ["classes", "region", "retention", "trains_on_data", "context_tokens"];
-    return JSON.stringify(names.map((name) => field(shown, name))) !== JSON.stringify(said);
-  });
-  if (differing.length > 0) {
-    throw new QuaysideError(
-      "not_configured",
-      `The worker runs with another register than the configuration's: ${differing.map(([id]) => id).join(", ")}. Run \`quayside ingest\` to publish it.`,
-    );
-  }
-  const callable = [...served.values()].filter((model) => field(model, "available") === true).length;
-  return [true, `the register is the configuration's; ${callable} of ${served.size} models can be called`];
+  const { differing, more, callable, all } = await compareRegister(config, client, context.signal);
+  refuseDiffering(differing);
+  // `npm start` finds some by itself.
+  const besides = more.length === 0 ? "" : `, with ${more.join(", ")} besides`;
+  return [true, `the register is the configuration's${besides}; ${callable} of ${all} models can be called`];
 }
 
 async function checkRegistry(

@@ -324,6 +324,8 @@ describe("doctor", () => {
       retention: "none",
       trains_on_data: false,
       context_tokens: 8000,
+      max_output_tokens: null,
+      price: { input: 1, output: 1 },
     };
     const config = { ...simple(), models: { register: { "a/one": model } } };
     const checked = async (shown: unknown): Promise<unknown> => {
