@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { anthropic } from "../../workers/providers/anthropic.ts";
+import type { FinishReason } from "../../shared/ports/chat-provider.ts";
+import { recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { ANTHROPIC_STUB_KEY, startAnthropic } from "../stubs/anthropic.ts";
 import type { Stub } from "../stubs/stub.ts";
@@ -22,6 +24,22 @@ async function close() {
 chatProviderContract("anthropic", open, close);
 remoteChatProviderContract("anthropic", open, close);
 
+/** What the provider makes of a recorded message. */
+async function last(stopReason: string, usage: Readonly<Record<string, number>> = {}): Promise<unknown> {
+  const events = [
+    { type: "message_start", message: { model: "m", usage: { input_tokens: 20, ...usage } } },
+    { type: "content_block_delta", index: 0, delta: { type: "text_delta", text: "A pin [1]." } },
+    { type: "message_delta", delta: { stop_reason: stopReason }, usage: { output_tokens: 5 } },
+    { type: "message_stop" },
+  ];
+  const stream = events.map((data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`).join("");
+  const host = scriptedHost({ ANTHROPIC_API_KEY: "k" }, () => recorded(stream));
+  let event: unknown;
+  const told = anthropic({}, host).stream(chatRequest(), new AbortController().signal);
+  for await (const one of told) event = one;
+  return event;
+}
+
 describe("anthropic", () => {
   let subject: Awaited<ReturnType<typeof open>>;
   beforeAll(async () => {
@@ -36,6 +54,22 @@ describe("anthropic", () => {
       system: [{ type: "text", cache_control: { type: "ephemeral" } }],
       max_tokens: 200,
     });
+  });
+
+  it.each<[string, FinishReason]>([
+    ["end_turn", "stop"],
+    ["stop_sequence", "stop"],
+    ["max_tokens", "length"],
+    ["model_context_window_exceeded", "length"],
+    ["refusal", "content-filter"],
+    ["pause_turn", "other"],
+  ])("takes the stop reason %s for %s", async (stopReason, reason) => {
+    expect(await last(stopReason)).toMatchObject({ type: "finish", reason });
+  });
+
+  it("counts what was read from or written to the prompt cache as input: it is billed", async () => {
+    const cached = { cache_read_input_tokens: 100, cache_creation_input_tokens: 3 };
+    expect(await last("end_turn", cached)).toMatchObject({ usage: { inputTokens: 123, outputTokens: 5 } });
   });
 
   it("needs its key", () => {

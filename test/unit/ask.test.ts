@@ -81,8 +81,12 @@ describe("ask", () => {
     expect(text).not.toContain("_");
   });
 
-  it("answers nothing where nothing is cited", async () => {
-    const { answer, text } = await tell(makeWorld({ "a/one": saying("It is closed until 14 March 2026.") }));
+  it.each([
+    ["It is closed until 14 March 2026."],
+    // Nothing in it is looked up: plain words stand by themselves.
+    ["It is closed for a while."],
+  ])("answers nothing where nothing is cited: %s", async (said) => {
+    const { answer, text } = await tell(makeWorld({ "a/one": saying(said) }));
     expect(answer).toMatchObject({ outcome: "no_evidence", reason: "unsupported" });
     expect(text).toBe(answer?.text);
   });
