@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { llama, openaiCompatible } from "../../workers/providers/compatible.ts";
+import { recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import type { Stub } from "../stubs/stub.ts";
@@ -52,6 +53,21 @@ describe("hosts of OpenAI's protocol", () => {
       max_tokens: 200,
       stream_options: { include_usage: true },
     });
+  });
+
+  it.each([
+    ["a reason of its own for the end", { content: "I" }, "content_filter", "content-filter"],
+    ["a refusal beside a usual end", { refusal: "I can't help with that." }, "stop", "content-filter"],
+    ["a limit", { content: "I" }, "length", "length"],
+    ["an end that is not known", { content: "I" }, "eos", "other"],
+  ])("say with %s how they ended", async (_, delta, finish, reason) => {
+    const chunk = JSON.stringify({ choices: [{ delta }] });
+    const end = JSON.stringify({ choices: [{ delta: {}, finish_reason: finish }] });
+    const host = scriptedHost({}, () => recorded(`data: ${chunk}\n\ndata: ${end}\n\ndata: [DONE]\n\n`));
+    const provider = openaiCompatible({ baseUrl: "https://host.example/v1" }, host);
+    let last: unknown;
+    for await (const event of provider.stream(chatRequest(), new AbortController().signal)) last = event;
+    expect(last).toMatchObject({ type: "finish", reason });
   });
 
   it("get no key when none is named", async () => {
