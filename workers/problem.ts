@@ -69,7 +69,7 @@ export const PROBLEMS: Readonly<Record<ErrorCode, Problem>> = {
   origin_not_allowed: fault(403, "Origin not allowed", "Pages of this origin may not call this."),
   rate_limited: passing(429, "Too many requests", "Wait as long as Retry-After says."),
   too_many_concurrent: passing(429, "Too many requests at once", "Wait for one of yours to finish."),
-  budget_exhausted: passing(429, "Budget spent", "The budget of this period is used up."),
+  budget_exhausted: passing(429, "Budget spent"),
   provider_unreachable: passing(503, "Model unreachable", "The model's provider can't be reached now."),
   provider_reported_error: passing(
     502,

@@ -146,9 +146,14 @@ describe("budgets over HTTP", () => {
       { "x-quayside-demo-user": "dan" },
     );
     expect(refused.status).toBe(429);
-    expect(await refused.json()).toMatchObject({ code: "budget_exhausted", retryable: true });
-    const wait = Number(refused.headers.get("retry-after"));
     const midnight = (Math.floor(Date.now() / 86_400_000) + 1) * 86_400_000;
+    const again = new Date(midnight).toISOString();
+    expect(await refused.json()).toMatchObject({
+      code: "budget_exhausted",
+      detail: `The day's budget is used up (your own); it begins anew at ${again}.`,
+      retryable: true,
+    });
+    const wait = Number(refused.headers.get("retry-after"));
     expect(Math.abs(Date.now() + wait * 1000 - midnight)).toBeLessThan(10_000);
     expect((await ask(CAFE, "dan")).cache).toBe("evidence");
     expect((await ask(CAFE, "dan", { model: "local/quote" })).model).toBe("local/quote");

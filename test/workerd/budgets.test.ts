@@ -195,6 +195,9 @@ describe("budgets", () => {
     const reset = (Math.floor(Date.now() / 86_400_000) + 1) * 86_400_000 - Date.now();
     expect(error).toMatchObject({ code: "budget_exhausted" });
     expect(error instanceof QuaysideError && Math.abs((error.retryAfterMs ?? 0) - reset)).toBeLessThan(5000);
+    const midnight = new Date(Date.now() + reset).toISOString();
+    expect(midnight).toMatch(/T00:00:00.000Z$/);
+    expect(error).toHaveProperty("message", expect.stringContaining(midnight));
   });
 
   it("leave out a stand-in that is spent, and the preferred model when only the stand-in may be paid", async () => {

@@ -103,8 +103,8 @@ export function makeCalls(deps: CallsDeps): Calls {
             return { type: "lead", models: held.models, ...(open.length > 0 ? { open } : {}) };
           }
           const leftMs = deadline - deps.now();
-          if (held.type === "spent") throw exhausted(held.scope, resetAt(deps.now()) - deps.now());
-          if (leftMs <= 0) throw exhausted(held.scope, 1000);
+          if (held.type === "spent") throw spent(held.scope, resetAt(deps.now()), deps.now());
+          if (leftMs <= 0) throw full(held.scope);
           const front = waitedFor === held.scope;
           if (waitedFor !== undefined && !front) wake(waitedFor);
           waitedFor = held.scope;
@@ -127,9 +127,21 @@ export function makeCalls(deps: CallsDeps): Calls {
   };
 }
 
-function exhausted(scope: string, retryAfterMs: number): QuaysideError {
-  const whose = scope.startsWith("principal:") ? "your own" : scope.split(":")[0];
-  return new QuaysideError("budget_exhausted", `The day's budget is used up (${whose}).`, { retryAfterMs });
+function spent(scope: string, resetsAt: number, now: number): QuaysideError {
+  const again = new Date(resetsAt).toISOString();
+  const message = `The day's budget is used up (${whose(scope)}); it begins anew at ${again}.`;
+  return new QuaysideError("budget_exhausted", message, { retryAfterMs: resetsAt - now });
+}
+
+/** Others still hold what is left, and may give some of it back. */
+function full(scope: string): QuaysideError {
+  const message = `What is left of the day's budget is held for answers under way (${whose(scope)}).`;
+  return new QuaysideError("budget_exhausted", message, { retryAfterMs: 1000 });
+}
+
+/** Which budget, without a name: `tenant`, `group`, `model`. */
+function whose(scope: string): string {
+  return scope.startsWith("principal:") ? "your own" : (scope.split(":")[0] ?? "");
 }
 
 /** What an RPC lends ends with the call, unless it is kept. */
