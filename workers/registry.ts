@@ -117,10 +117,14 @@ export const BUILT_IN_MODELS = ["local/compose", "local/quote"] as const;
 
 /** Embedders by configuration. */
 export function makeEmbedders(host: Host): (config: Config) => Promise<Embedder> {
+  // Made once, as the others are: loading a module, even one that is there, waits for a turn of the runtime's own loop.
+  const opened = new Map<string, Embedder>();
   return async (config) => {
     const { kind, ...settings } = config.embedder ?? { kind: "local" };
-    const line = lineOf(EMBEDDERS, kind, "embedder");
-    return (await line.load())(settings, host);
+    const key = JSON.stringify([kind, settings]);
+    const embedder = opened.get(key) ?? (await lineOf(EMBEDDERS, kind, "embedder").load())(settings, host);
+    opened.set(key, embedder);
+    return embedder;
   };
 }
 

@@ -49,7 +49,7 @@ export const command: Command = {
           sourceOf,
           embedder,
           indexKind: indexName(config.index),
-          writeUnitBytes: index?.writeUnitBytes,
+          writeUnits: index?.writeUnits,
           registry,
           maskKey: host.secret("QUAYSIDE_MASK_KEY") ?? token,
           hasher: nodeHasher(),
@@ -136,8 +136,9 @@ function bytesOf(plan: IngestPlan): number | undefined {
 
 function scanned(plan: IngestPlan): string {
   const bytes = bytesOf(plan);
-  if (bytes === undefined) return "The warehouse can't say what it scans.";
-  const silent = plan.tables.filter((table) => table.bytes === undefined).length;
-  const besides = silent === 0 ? "" : `, without ${silent} tables that can't say`;
-  return `The warehouse scans ${(bytes / 1e6).toFixed(1)} MB${besides}.`;
+  if (bytes === undefined) return "The warehouse can't say what it would scan.";
+  const silent = plan.tables.filter((table) => table.bytes === undefined).map(({ counts }) => counts.table);
+  const besides = silent.length === 0 ? "" : `, and more for ${silent.join(", ")}, which can't say`;
+  const size = bytes < 1e5 ? "under 0.1" : (bytes / 1e6).toFixed(1);
+  return `The warehouse scans ${size} MB${besides}.`;
 }

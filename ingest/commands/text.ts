@@ -2,8 +2,9 @@ import type { ColumnDrift } from "../pipeline/drift.ts";
 
 /** Text for people: numbers, money, times and columns that line up. */
 
+/** A whole number with its thousands apart: as `toLocaleString` has it, which loads ICU for it. */
 export function whole(value: number): string {
-  return value.toLocaleString("en");
+  return String(Math.round(value)).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** @param usd null or undefined where the price is not known. */

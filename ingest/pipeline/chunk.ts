@@ -1,3 +1,4 @@
+import { lazily } from "../../shared/lazily.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 
 /** One thing that a chunk says: `label: value`. */
@@ -98,7 +99,7 @@ function* fitting(sentence: string, max: number): Generator<string> {
     }
     let open = "";
     // A token is at least one UTF-16 unit by the estimate, so `max` units always fit; counting them is cheap.
-    for (const { segment } of graphemes.segment(word)) {
+    for (const { segment } of graphemes().segment(word)) {
       // A grapheme longer than a chunk (a letter under thousands of combining marks) is cut between code points.
       for (const unit of segment.length > max ? segment : [segment]) {
         if (open !== "" && open.length + unit.length > max) {
@@ -115,7 +116,8 @@ function* fitting(sentence: string, max: number): Generator<string> {
 /** After `.`, `!`, `?` and their like with closing quotes and white space, or after line ends. */
 const SENTENCE_END = /(?:[.!?…]["'»”’)\]]*\s+|[。！？．]["'»”’）」』]*\s*|(?:\r\n|\r|\n)\s*)/gu;
 const WORD_END = /\s+/gu;
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+/** Loads ICU's rules, which takes longer than a run that has nothing to cut. */
+const graphemes = lazily(() => new Intl.Segmenter("en", { granularity: "grapheme" }));
 
 function* split(text: string, end: RegExp): Generator<string> {
   let from = 0;
@@ -131,7 +133,7 @@ function* split(text: string, end: RegExp): Generator<string> {
 export function shorten(text: string, maxUnits: number): string {
   if (text.length <= maxUnits) return text;
   let end = 0;
-  for (const { index, segment } of graphemes.segment(text.slice(0, maxUnits + 64))) {
+  for (const { index, segment } of graphemes().segment(text.slice(0, maxUnits + 64))) {
     if (index + segment.length > maxUnits) break;
     end = index + segment.length;
   }

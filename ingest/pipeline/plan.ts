@@ -1,6 +1,7 @@
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { AccessClass, TableBefore, TableCounts } from "../../shared/ports/registry.ts";
 import type { Since } from "../../shared/ports/source.ts";
+import type { WriteUnits } from "../../shared/ports/vector-index.ts";
 import { spaceOf } from "../../shared/space.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
 import { basesOf, makeBasisOf, unchangedTables } from "./basis.ts";
@@ -14,6 +15,7 @@ import { renderChange } from "./render.ts";
 import { type IngestDeps, type IngestOptions } from "./run.ts";
 import { changes, findGone, newScan } from "./scan.ts";
 import { indexedTables, openTables, type OpenTable } from "./table.ts";
+import { makeWriteBill } from "./write-bill.ts";
 
 /** What `ingest` would do now. */
 export interface IngestPlan {
@@ -35,7 +37,7 @@ export interface PlannedTable {
   readonly counts: TableCounts;
   readonly texts: number;
   readonly tokens: number;
-  /** What the index bills for them, about: a record is its vector, text and id. One a text where it bills no sizes. */
+  /** What the index bills for writing them and for deleting what is gone, about. One a text where it bills no sizes. */
   readonly writeUnits: number;
   /** Bytes that the warehouse scans for it, where its source can tell. */
   readonly bytes: number | undefined;
@@ -57,8 +59,8 @@ export type PlanDeps = Pick<
   IngestDeps,
   "sourceOf" | "embedder" | "indexKind" | "maskKey" | "hasher" | "code" | "now"
 > & {
-  /** Of the outside index; see the port. */
-  readonly writeUnitBytes?: number | undefined;
+  /** Of the outside index. */
+  readonly writeUnits?: WriteUnits | undefined;
   /** Only asked what it knows. */
   readonly registry: Pick<IngestDeps["registry"], "known" | "erased" | "shapes">;
 };
@@ -110,25 +112,25 @@ export async function planIngest(
     const scan = newScan(table.name, erased, since);
     let texts = 0;
     let tokens = 0;
-    let writeUnits = 0;
+    const bill = makeWriteBill(embedder.dimensions, deps.writeUnits);
     for await (const batch of changes(table, reader, known, scan, signal)) {
       for (const change of batch) {
         for (const { row } of renderChange(table, change, known, embedder)) {
           texts += row.chunks.length;
-          for (const chunk of row.chunks) {
-            tokens += estimateTokens(chunk.text);
-            writeUnits += unitsOf(chunk.text, deps);
-          }
+          for (const chunk of row.chunks) tokens += estimateTokens(chunk.text);
+          bill.write(row.chunks, known.chunksOf(row.row, row.view));
         }
       }
       const costUsd = costOf(tokens, embedder.pricePerMillionTokens);
       options.onProgress?.({ counts: { ...scan.counts }, expected, tokens, costUsd });
     }
     if (scan.short) return undefined;
-    scan.counts.deleted = (await findGone(deps.registry, run, table.name, known, scan, signal)).rows;
+    const removal = await findGone(deps.registry, run, table.name, known, scan, signal);
+    scan.counts.deleted = removal.rows;
+    for await (const views of removal.pages()) for (const { chunks } of views) bill.remove(chunks);
     stops.push(...tableGuards(scan.counts, known.rows, limits, scan.unlabelled));
     failures.push(...scan.failures);
-    return { counts: scan.counts, texts, tokens, writeUnits, bytes, since, why, wholeAt };
+    return { counts: scan.counts, texts, tokens, writeUnits: bill.units(), bytes, since, why, wholeAt };
   };
 
   for (const table of tables) {
@@ -155,15 +157,6 @@ export async function planIngest(
     failures,
     stops,
   };
-}
-
-/** Id, class and table beside the text, about. */
-const RECORD_BYTES = 120;
-
-function unitsOf(text: string, { embedder, writeUnitBytes }: PlanDeps): number {
-  if (writeUnitBytes === undefined) return 1;
-  // A UTF-16 unit is a byte or more, mostly one.
-  return Math.ceil((embedder.dimensions * 4 + text.length + RECORD_BYTES) / writeUnitBytes);
 }
 
 async function opened(

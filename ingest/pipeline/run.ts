@@ -206,7 +206,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       redacted: new Map<PersonalKind, number>(resume?.redacted),
     };
 
-    const erased = await registry.erased(signal);
+    const erased = tables.length > 0 ? await registry.erased(signal) : new Set<string>();
     for (const saved of resume?.read ?? []) tablesRead.set(saved.counts.table, restoreTable(saved, erased));
     for (const [name, read] of unchanged) {
       tablesRead.set(name, read);

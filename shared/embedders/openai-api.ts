@@ -1,5 +1,5 @@
 import type OpenAI from "openai";
-import { requestBytes, sdkInput, type RequestOptions } from "../http.ts";
+import { requestBytes, sdkInput, whole, type RequestOptions } from "../http.ts";
 import type { Host } from "../ports/host.ts";
 import { takeVectors } from "./openai-body.ts";
 import { tooLong, usedUp, type RemoteSpec } from "./remote.ts";
@@ -31,10 +31,11 @@ interface Taken {
 /** @returns the call, and the reading of errors, of a `RemoteSpec`. */
 export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> {
   const { host, peer, baseURL, apiKey, model } = api;
+  let sdk: typeof OpenAI | undefined;
   /** Vectors go past the SDK, into `taken`. */
   async function client(options: RequestOptions, most: number, taken: Taken): Promise<OpenAI> {
     // On first use: a program that never embeds never runs the SDK.
-    const { default: Client } = await import("openai");
+    const Client = (sdk ??= (await import("openai")).default);
     return new Client({
       apiKey: apiKey ?? "none",
       baseURL,
@@ -48,7 +49,7 @@ export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> 
         const { rest, vectors } = takeVectors(bytes, api.dimensions, most);
         taken.vectors = vectors;
         taken.restMs = restMs(headers);
-        return new Response(rest, { status, headers });
+        return whole({ status, headers, bytes: rest });
       },
     });
   }

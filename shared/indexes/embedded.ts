@@ -19,6 +19,7 @@ export const MAX_TOP_K = 1000;
 export function embeddedIndex(shard: SearchingShard): SearchIndex {
   return {
     maxTopK: MAX_TOP_K,
+    confirms: true,
     async query(query, signal) {
       if (signal.aborted) throw aborted(signal);
       const { evidence } = await shard.query(query);

@@ -23,6 +23,7 @@ const NO_VECTOR = new Float32Array(0);
 export function outsideIndex(outside: SearchIndex, shard: SearchingShard): SearchIndex {
   return {
     maxTopK: MAX_TOP_K,
+    confirms: true,
     async query(query, signal) {
       const topK = Math.min(outside.maxTopK, Math.max(DEPTH, query.topK));
       const matches = await outside.query({ ...query, topK }, signal);

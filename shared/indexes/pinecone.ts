@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
 import { hash128 } from "../ids.ts";
 import { inParallel, slices } from "./parallel.ts";
+import type * as PineconeSdk from "./pinecone-sdk.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import type { Filter, Match, VectorIndex } from "../ports/vector-index.ts";
@@ -64,12 +65,13 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
   if (name === undefined) throw invalid("index", "name the index, or set PINECONE_INDEX");
   const controllerHostUrl = host.secret("PINECONE_CONTROLLER_HOST");
   let target: Target | undefined;
+  let sdk: typeof PineconeSdk | undefined;
   const pool: BodyPool = { most: concurrency, free: [] };
 
   /** Where the index is, asked once. A wrong key or name fails here, before anything else is tried. */
   async function locate(signal: AbortSignal): Promise<Target> {
     if (target) return target;
-    const { describeIndex, indexOperationsBuilder } = await import("./pinecone-sdk.ts");
+    const { describeIndex, indexOperationsBuilder } = (sdk ??= await import("./pinecone-sdk.ts"));
     const control = indexOperationsBuilder({
       apiKey: String(apiKey),
       maxRetries: 0,
@@ -98,7 +100,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     body?: Partial<UpsertBody> & Pick<UpsertBody, "bytes">,
   ): Promise<T> {
     const { host: url, namespace } = await locate(signal);
-    const { Index } = await import("./pinecone-sdk.ts");
+    const { Index } = (sdk ??= await import("./pinecone-sdk.ts"));
     // The SDK takes no signal for a call, so each call has an Index (a few small objects) whose fetch knows it.
     const index = new Index(
       { host: url, namespace },
@@ -133,8 +135,8 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     maxTopK: MAX_TOP_K,
     // As many as keep all connections busy: 1,000 records of 1,536 dimensions are four requests.
     maxUpsert: 2000,
-    // One write unit a kilobyte, as its price pages were read in 2026-11; its bill has the last word.
-    writeUnitBytes: 1000,
+    // Pinecone's "Understanding cost", 2026-11; its bill has the last word.
+    writeUnits: { bytes: 1000, least: 5 },
 
     async query({ vector, topK, filter }, signal) {
       const filters = filtersOf(filter);

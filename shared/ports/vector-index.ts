@@ -48,7 +48,18 @@ export interface IndexEntry {
  * the staged batch (`StagedChunk.vector`), so that they become visible, and vanish, in the same instant as their rows, and its
  * matches carry `evidence`. Ingest knows by the index's absence that the registry holds the vectors.
  */
-export type SearchIndex = Pick<VectorIndex, "maxTopK" | "query">;
+export interface SearchIndex extends Pick<VectorIndex, "maxTopK" | "query"> {
+  /** Every match carries its evidence, no passage comes twice, and a row in its widest view only: none drops out afterwards. */
+  readonly confirms?: true;
+}
+
+/** A bill for writes: by the size of what is written, of what that replaces, and of what is deleted. */
+export interface WriteUnits {
+  /** Bytes that one unit covers. */
+  readonly bytes: number;
+  /** Fewest units of a request. */
+  readonly least: number;
+}
 
 /**
  * Stores vectors and finds near ones. Ingest writes, the Worker reads. Idempotent: repeating a call changes nothing.
@@ -58,8 +69,8 @@ export interface VectorIndex {
   readonly maxTopK: number;
   /** Most entries that one `upsert` may carry. */
   readonly maxUpsert: number;
-  /** Bytes of a record that one billed write unit covers; absent where writes are not billed by size. */
-  readonly writeUnitBytes?: number;
+  /** How writes are billed; absent where they are not billed by size. */
+  readonly writeUnits?: WriteUnits;
 
   /** Best first, at most `topK`, possibly fewer; nothing outside `filter`. */
   query(query: IndexQuery, signal: AbortSignal): Promise<readonly Match[]>;

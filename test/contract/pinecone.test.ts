@@ -132,6 +132,10 @@ describe("pinecone", () => {
     );
   });
 
+  it("says how its writes are billed", () => {
+    expect(open().writeUnits).toEqual({ bytes: 1000, least: 5 });
+  });
+
   it("splits an upsert at 1,000 records", async () => {
     const entries = Array.from({ length: 2001 }, (_, i) => entry(`${i}.0`, `row ${i}`));
     await open().upsert(entries, signal);

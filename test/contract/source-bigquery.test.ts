@@ -5,6 +5,7 @@ import type { Host } from "../../shared/ports/host.ts";
 import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { BIGQUERY_STUB, startBigQuery, type BigQueryStub } from "../stubs/bigquery.ts";
+import { connectorPage, documentedSql, takeIn } from "./grants.ts";
 import { failureOf, PEOPLE_SQL, readRows } from "./source-sql.ts";
 import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
@@ -198,6 +199,33 @@ describe("bigquery source", () => {
     const shape = await source.describe(refs.many, signal);
     expect(await source.estimate(shape, signal)).toEqual({ rows: 5000, bytes: 40_000 });
     expect(stub.jobs).toEqual([]);
+  });
+
+  describe("with the roles that its page tells", () => {
+    const project = [...connectorPage("bigquery").matchAll(/--role (\S+)/g)].map((match) => match[1] ?? "");
+    const [grant = ""] = documentedSql("bigquery", "GRANT");
+    const [, viewer = "", orders = ""] =
+      /^GRANT `(.+)` ON TABLE `acme-prod\.shop\.(.+)` TO /.exec(grant) ?? [];
+    const takeOrders = async (): Promise<readonly Row[]> => {
+      await using source = open();
+      return takeIn(source, await table(orders, "SELECT 1 AS id"), ["id"]);
+    };
+
+    it("describes, estimates and reads a table, and no other", async () => {
+      stub.grant({ project, tables: { [orders]: [viewer] } });
+      expect(await takeOrders()).toEqual([{ id: 1 }]);
+      expect((await failureOf(takeIn(open(), refs.people, ["id"]))).code).toBe("source_rejected");
+    });
+
+    it.each([
+      ["the project's", { project: [], tables: { [orders]: [viewer] } }],
+      ["the table's", { project, tables: {} }],
+    ])("can't do without %s", async (_, roles) => {
+      stub.grant(roles);
+      const error = await failureOf(takeOrders());
+      expect(error.code).toBe("source_rejected");
+      expect(error.message).toContain("BigQuery Data Viewer on the dataset and BigQuery Job User");
+    });
   });
 
   it("waits for a job that still runs", async () => {

@@ -1,5 +1,5 @@
 import { DuckDBInstance } from "@duckdb/node-api";
-import { mkdtemp, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { memorySource } from "../fakes/memory-source.ts";
 
 import { secretHost } from "../fakes/secret-host.ts";
+import { takeIn } from "./grants.ts";
 import { PEOPLE, sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
 const signal = new AbortController().signal;
@@ -227,6 +228,22 @@ describe("duckdb source", () => {
       expect(error.code).toBe("source_rejected");
     },
   );
+
+  it.each(["w.duckdb", "csv"])("leaves %s and its folder as they are", async (name) => {
+    const state = async (): Promise<unknown> => {
+      const paths = await readdir(directory, { recursive: true });
+      return Promise.all(
+        paths.sort().map(async (path) => {
+          const { size, mtimeMs } = await stat(join(directory, path));
+          return [path, size, mtimeMs];
+        }),
+      );
+    };
+    const before = await state();
+    await using source = open(join(directory, name));
+    expect(await takeIn(source, refs.many, ["n"])).toHaveLength(5000);
+    expect(await state()).toEqual(before);
+  });
 
   it("names the line of a broken CSV file, not its content", async () => {
     await writeFile(join(directory, "csv", "broken.csv"), "id,name\n1,a\n2,secret,extra,more\n");

@@ -1,11 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { makePostgresSource } from "../../ingest/sources/postgres.ts";
 import { makeRedshiftSource } from "../../ingest/sources/redshift.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Row, Source } from "../../shared/ports/source.ts";
 import { startPglite, type PostgresInProcess } from "../fakes/pglite.ts";
 import { secretHost } from "../fakes/secret-host.ts";
+import { documentedSql, takeIn } from "./grants.ts";
 import { failureOf, readRows } from "./source-sql.ts";
 import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
@@ -85,6 +86,25 @@ async function readOne(columns: string, setup: readonly string[] = []): Promise<
   await server.run("DROP TABLE IF EXISTS t", ...setup, `CREATE TABLE t AS SELECT ${columns}`);
   await using source = open();
   return (await readRows(source, { name: ["t"] }, []))[0];
+}
+
+/** Reads as the role, which the one session that there is takes on. */
+async function asRole(given: readonly string[], work: (source: Source) => Promise<void>): Promise<void> {
+  const dropped = ["RESET ROLE", "DROP OWNED BY quayside", "DROP ROLE quayside"];
+  onTestFinished(() => server.run(...dropped));
+  await server.run(
+    "DROP SCHEMA IF EXISTS sales, hr CASCADE",
+    "CREATE SCHEMA sales",
+    "CREATE TABLE sales.orders AS SELECT 1 AS id, 'first' AS note",
+    "CREATE TABLE sales.customers (id int)",
+    "CREATE TABLE sales.invoices (id int)",
+    "CREATE SCHEMA hr",
+    "CREATE TABLE hr.staff AS SELECT 1 AS id, 'Ada' AS name, 'north' AS region, 100000 AS salary",
+    ...given,
+    "SET ROLE quayside",
+  );
+  await using source = open();
+  await work(source);
 }
 
 describe("postgres source", () => {
@@ -227,6 +247,49 @@ describe("postgres source", () => {
     await using source = open();
     const table = await source.describe({ name: ["empty"] }, signal);
     expect(table).toMatchObject({ ...DESCRIBED_EMPTY, primaryKey: ["part", "id"] });
+  });
+
+  it("estimates the rows that were last counted and the bytes of the table's pages", async () => {
+    await using source = open();
+    const { rows, bytes = 0 } = await source.estimate(await source.describe(refs.many, signal), signal);
+    // 23 pages of 8 KiB and the maps beside them.
+    expect([rows, bytes >= 23 * 8192, bytes < 40 * 8192]).toEqual([5000, true, true]);
+  });
+
+  describe.each(["CREATE ROLE", "CREATE USER"])(
+    "with the grants that its page tells from %s on",
+    (beginning) => {
+      const all = documentedSql("postgres", beginning).map((statement) =>
+        statement.replace("crm", "postgres"),
+      );
+      const orders = { name: ["sales", "orders"] };
+
+      it("describes, estimates and reads a table, and no other", () =>
+        asRole(all, async (source) => {
+          expect(await takeIn(source, orders, ["id"])).toEqual([{ id: 1, note: "first" }]);
+          const other = takeIn(source, { name: ["sales", "invoices"] }, ["id"]);
+          expect((await failureOf(other)).message).toContain('GRANT SELECT ON "sales"."invoices"');
+        }));
+
+      it.each(all.filter((statement) => /^GRANT .*\bsales\b/.test(statement)))(
+        "can't do without %s",
+        (left) =>
+          asRole(
+            all.filter((statement) => statement !== left),
+            async (source) => {
+              expect((await failureOf(takeIn(source, orders, ["id"]))).code).toBe("source_rejected");
+            },
+          ),
+      );
+    },
+  );
+
+  it("sees of a table the columns that its page grants", async () => {
+    const grants = documentedSql("postgres", "CREATE ROLE").filter((sql) => !sql.includes("DATABASE"));
+    await asRole(grants, async (source) => {
+      const rows = await takeIn(source, { name: ["hr", "staff"] }, ["id"]);
+      expect(rows).toEqual([{ id: 1, name: "Ada", region: "north" }]);
+    });
   });
 
   it("lists tables with their schema, none of the system", async () => {

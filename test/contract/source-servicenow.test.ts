@@ -5,6 +5,7 @@ import type { Host } from "../../shared/ports/host.ts";
 import type { Row, Source } from "../../shared/ports/source.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { SERVICENOW_STUB, startServiceNow, type ServiceNowStub } from "../stubs/servicenow.ts";
+import { connectorPage, takeIn } from "./grants.ts";
 import { failureOf, PEOPLE_SQL, readRows } from "./source-sql.ts";
 import { sourceContract } from "./source.ts";
 
@@ -118,6 +119,11 @@ sourceContract("servicenow, by user and password, small pages", async () => ({
   ),
   ...refs,
 }));
+
+async function takeIncidents(): Promise<readonly Row[]> {
+  await using source = open({ tables: { incident: { fields: ["number", "state"] } } });
+  return takeIn(source, { name: ["incident"] }, ["number"]);
+}
 
 describe("servicenow source", () => {
   it("reads each row at most once by a cursor, though rows change and go between its calls", async () => {
@@ -339,6 +345,22 @@ describe("servicenow source", () => {
     await using source = open({ tables: { lies: { fields: ["n"] } } });
     const [row] = await readRows(source, { name: ["lies"] }, ["n"]);
     expect(JSON.stringify(row?.["n"])).toHaveLength(132);
+  });
+
+  describe("with the rights that its page tells", () => {
+    const [, ...dictionary] = /The same on `(\w+)` and `(\w+)`/.exec(connectorPage("servicenow")) ?? [];
+
+    it("describes, counts and reads a table, and asks for nothing else", async () => {
+      stub.grant(["incident", ...dictionary]);
+      expect(await takeIncidents()).toHaveLength(2);
+      const asked = new Set(stub.exchanges.map(({ path }) => path.replace("/api/now/table/", "")));
+      expect([...asked].sort()).toEqual(["incident", "sys_db_object", "sys_dictionary"]);
+    });
+
+    it.each(["incident", ...dictionary])("can't do without reading %s", async (left) => {
+      stub.grant(["incident", ...dictionary].filter((name) => name !== left));
+      expect((await failureOf(takeIncidents())).code).toBe("source_rejected");
+    });
   });
 
   it("sends GET only", async () => {

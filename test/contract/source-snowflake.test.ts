@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makeSnowflakeSource } from "../../ingest/sources/snowflake.ts";
 import type { Host } from "../../shared/ports/host.ts";
-import type { Source, TableRef } from "../../shared/ports/source.ts";
+import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import {
   SNOWFLAKE_STUB,
@@ -9,6 +9,7 @@ import {
   startSnowflake,
   type SnowflakeStub,
 } from "../stubs/snowflake.ts";
+import { documentedSql, takeIn } from "./grants.ts";
 import { failureOf, PEOPLE_SQL, readRows } from "./source-sql.ts";
 import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 
@@ -210,6 +211,36 @@ describe("snowflake source", () => {
     await readRows(source, refs.people, ["id"]);
     const verbs = stub.statements.map((s) => s.statement.split(" ")[0]);
     expect(verbs).toEqual(["SELECT", "SELECT", "SELECT", "SHOW", "SELECT"]);
+  });
+
+  describe("with the grants that its page tells", () => {
+    const all = documentedSql("snowflake", "CREATE ROLE").map((statement) =>
+      statement.replace(/\bSALES\b/, "ACME"),
+    );
+    const granted = all.filter((statement) => statement.startsWith("GRANT"));
+    const byDefault = { SNOWFLAKE_ROLE: undefined, SNOWFLAKE_WAREHOUSE: undefined };
+    const takeOrders = async (): Promise<readonly Row[]> => {
+      await using source = open({ role: "QUAYSIDE_READER", warehouse: "QUAYSIDE_WH" }, hostWith(byDefault));
+      return takeIn(source, await table("ORDERS", "SELECT 1 AS id"), ["id"]);
+    };
+
+    it("describes, estimates and reads a table", async () => {
+      stub.grant(all);
+      expect(await takeOrders()).toEqual([{ id: 1 }]);
+    });
+
+    it.each(granted)("can't do without %s", async (left) => {
+      stub.grant(all.filter((statement) => statement !== left));
+      expect((await failureOf(takeOrders())).code).toBe("source_rejected");
+    });
+  });
+
+  it("estimates rows and bytes of a table from the catalogue, and nothing of a query", async () => {
+    await using source = open();
+    const shape = await source.describe(refs.many, signal);
+    expect(await source.estimate(shape, signal)).toEqual({ rows: 5000, bytes: 40_000 });
+    const query = await source.describe({ query: "SELECT n FROM acme.public.many" }, signal);
+    expect(await source.estimate(query, signal)).toEqual({});
   });
 
   it("waits for a statement that is queued or still runs", async () => {

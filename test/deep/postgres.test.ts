@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { runIngest, type IngestOptions, type IngestReport } from "../../ingest/pipeline/run.ts";
 import { makePostgresSource } from "../../ingest/sources/postgres.ts";
 import { parseConfig } from "../../shared/config.ts";
 import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
+import { connectorPage, documentedSql, takeIn } from "../contract/grants.ts";
 import { failureOf, readRows } from "../contract/source-sql.ts";
 import { sourceContract } from "../contract/source.ts";
 import { serve } from "../e2e/harness.ts";
@@ -193,6 +195,41 @@ describe.skipIf(bin === undefined)("postgres server", () => {
     expect(error.message).toContain("GRANT SELECT");
     const query = await failureOf(source.describe({ query: "SELECT salary FROM hr.staff" }, signal));
     expect(query.code).toBe("source_rejected");
+  });
+
+  it("signs in and reads with the grants that its page tells, which leave it nothing to write", async () => {
+    await run("CREATE DATABASE crm", "REVOKE ALL ON DATABASE crm FROM public");
+    const port = Number(new URL(server.url).port);
+    const signIn = (user: string, password: string): postgres.Sql => {
+      const sql = postgres({ host: "127.0.0.1", port, database: "crm", user, password, max: 1 });
+      onTestFinished(() => sql.end());
+      return sql;
+    };
+    const admin = signIn("postgres", "super-secret");
+    const statements = [
+      "CREATE SCHEMA sales",
+      "CREATE TABLE sales.orders AS SELECT 1 AS id",
+      "CREATE TABLE sales.customers (id int)",
+      "CREATE SCHEMA hr",
+      "CREATE TABLE hr.staff AS SELECT 1 AS id, 'Ada' AS name, 'north' AS region, 100000 AS salary",
+      ...documentedSql("postgres", "CREATE ROLE").map((sql) => sql.replace("'…'", "'quay-side'")),
+      "ALTER TABLE sales.orders ENABLE ROW LEVEL SECURITY",
+    ];
+    for (const statement of statements) await admin.unsafe(statement);
+    const url = `postgres://quayside:quay-side@127.0.0.1:${port}/crm`;
+    await using source = open({}, url);
+    const [orders, staff] = [{ name: ["sales", "orders"] }, { name: ["hr", "staff"] }];
+    expect(await takeIn(source, orders, ["id"])).toEqual([]);
+    await admin.unsafe(/`(CREATE POLICY [^`]+)`/.exec(connectorPage("postgres"))?.[1] ?? "");
+    expect(await takeIn(source, orders, ["id"])).toEqual([{ id: 1 }]);
+    expect(await takeIn(source, staff, ["id"])).toEqual([{ id: 1, name: "Ada", region: "north" }]);
+    const role = signIn("quayside", "quay-side");
+    expect(await role`SHOW default_transaction_read_only`).toMatchObject([
+      { default_transaction_read_only: "on" },
+    ]);
+    await role`SET default_transaction_read_only = off`;
+    await expect(role`INSERT INTO sales.customers VALUES (1)`).rejects.toThrow("permission denied");
+    await expect(role`CREATE TABLE mine (n int)`).rejects.toThrow("permission denied");
   });
 
   it("sees the rows that row security shows its role, and says in the log that there may be others", async () => {

@@ -13,6 +13,7 @@ import {
 } from "@duckdb/node-api";
 import { randomUUID } from "node:crypto";
 import * as z from "zod/mini";
+import { allows, type Roles } from "./bigquery-roles.ts";
 import { makeStubKey, verifiedClaims } from "./keys.ts";
 import { parseBody, sendJson, startStub, type Call, type Stub } from "./stub.ts";
 import { isMissing, openWarehouse, type Moment, type Result, type Warehouse } from "./warehouse.ts";
@@ -37,6 +38,8 @@ export interface BigQueryStub extends Stub {
   readonly credentials: string;
   /** How often each job from now on says that it still runs. */
   pending(times: number): void;
+  /** Lets the service account do only what these roles on the project and on tables of `shop` say, until the next reset. */
+  grant(roles: Roles): void;
   /** Every access token so far is refused from now on. */
   revoke(): void;
   readonly cancelled: readonly string[];
@@ -104,6 +107,7 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
   let cancelled: string[] = [];
   let configurations: Configuration[] = [];
   let self = "";
+  let roles: Roles | undefined;
 
   const stub = await startStub(
     {
@@ -125,9 +129,15 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
         if (decodeURIComponent(route?.[1] ?? "") !== BIGQUERY_STUB.project)
           return fail(call, 404, "notFound", "project");
         if (call.method === "GET" && rest[0] === "datasets" && rest[2] === "tables") {
-          return table(call, rest[1] ?? "", rest[3] ?? "");
+          return allows(roles, "bigquery.tables.get", rest[3])
+            ? table(call, rest[1] ?? "", rest[3] ?? "")
+            : fail(call, 403, "accessDenied", "Access Denied: bigquery.tables.get");
         }
-        if (call.method === "POST" && rest[0] === "jobs" && rest.length === 1) return insert(call);
+        if (call.method === "POST" && rest[0] === "jobs" && rest.length === 1) {
+          return allows(roles, "bigquery.jobs.create")
+            ? insert(call)
+            : fail(call, 403, "accessDenied", "Access Denied: bigquery.jobs.create");
+        }
         if (call.method === "POST" && rest[0] === "jobs" && rest[2] === "cancel") {
           cancelled.push(rest[1] ?? "");
           return sendJson(call, 200, { kind: "bigquery#jobCancelResponse" });
@@ -257,6 +267,10 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
 
   async function execute(configuration: Configuration): Promise<Outcome> {
     const { query, defaultDataset } = configuration.query;
+    const hidden = [...query.matchAll(/`shop`\.`(\w+)`/g)].some(
+      ([, name = ""]) => !allows(roles, "bigquery.tables.getData", name),
+    );
+    if (hidden) return { status: 403, reason: "accessDenied", message: "bigquery.tables.getData" };
     const at = / FOR SYSTEM_TIME AS OF TIMESTAMP '([^']+)'/.exec(query);
     const time = at ? Date.parse(at[1] ?? "") : 0;
     const moment = at ? moments.findLast((m) => m.at <= time)?.moment : undefined;
@@ -345,11 +359,15 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
     pending(times) {
       pending = times;
     },
+    grant(given) {
+      roles = given;
+    },
     revoke() {
       tokens = new Set();
     },
     reset() {
       stub.reset();
+      roles = undefined;
       jobs = new Map();
       moments = [];
       tokens = new Set();

@@ -14,6 +14,8 @@ export interface ServiceNowStub extends Stub {
   readonly warehouse: Warehouse;
   /** Makes a table. */
   define(table: TableDefinition): Promise<void>;
+  /** Lets the user read these tables only, until the next reset. */
+  grant(tables: readonly string[]): void;
 }
 
 export interface TableDefinition {
@@ -61,9 +63,12 @@ export async function startServiceNow(port = 0): Promise<ServiceNowStub> {
     port,
   );
 
+  let readable: readonly string[] | undefined;
+
   async function handle(call: Call): Promise<void> {
     const table = decodeURIComponent(/^\/api\/now\/table\/([^/]+)$/.exec(call.path)?.[1] ?? "");
     if (call.method !== "GET") return sendJson(call, 403, errorBody("Operation Failed: ACL Exception"));
+    if (readable && !readable.includes(table)) return sendJson(call, 403, errorBody("User Not Authorized"));
     if (call.is("login_page")) {
       call.response.writeHead(200, { "content-type": "text/html" }).end("<html>Please log in</html>");
       return;
@@ -121,6 +126,13 @@ export async function startServiceNow(port = 0): Promise<ServiceNowStub> {
       return stub.exchanges;
     },
     warehouse,
+    grant(tables) {
+      readable = tables;
+    },
+    reset() {
+      stub.reset();
+      readable = undefined;
+    },
     async define({ name, label = name, extends: parent = "", fields, records }) {
       await warehouse.run(`DELETE FROM sys_db_object WHERE name = ${literal(name)}`);
       await warehouse.run(`DELETE FROM sys_dictionary WHERE name = ${literal(name)}`);

@@ -13,6 +13,7 @@ import {
 import { createHash, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import * as z from "zod/mini";
+import { grantsOf, type Grants } from "./snowflake-grants.ts";
 import { makeStubKey, verifiedClaims } from "./keys.ts";
 import { parseBody, sendJson, startStub, type Call, type Exchange, type Stub } from "./stub.ts";
 import { isMissing, openWarehouse, type Moment, type Result, type Warehouse } from "./warehouse.ts";
@@ -39,6 +40,8 @@ export interface SnowflakeStub extends Stub {
   readonly warehouse: Warehouse;
   /** How often each statement from now on says that it still runs. */
   pending(times: number): void;
+  /** Lets every role do only what these GRANT statements say, until the next reset. */
+  grant(statements: readonly string[]): void;
   /** Handles of statements that were cancelled. */
   readonly cancelled: readonly string[];
   /** Every statement that ran, in order. */
@@ -108,6 +111,7 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
   let pending = 0;
   let cancelled: string[] = [];
   let statements: Submitted[] = [];
+  let grants: Grants | undefined;
 
   const stub = await startStub(
     {
@@ -174,14 +178,16 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
 
   async function execute(run: Run): Promise<Outcome> {
     const { submitted } = run;
-    if (submitted.role !== undefined && submitted.role !== SNOWFLAKE_STUB.role) {
+    const refusal = grants?.refusal(submitted);
+    if (refusal) return { status: 422, ...refusal };
+    if (!grants && submitted.role !== undefined && submitted.role !== SNOWFLAKE_STUB.role) {
       return {
         status: 422,
         code: "390189",
         message: `Role '${submitted.role}' is not granted to this user.`,
       };
     }
-    if (submitted.warehouse !== SNOWFLAKE_STUB.warehouse) {
+    if (!grants && submitted.warehouse !== SNOWFLAKE_STUB.warehouse) {
       return { status: 422, code: "000606", message: "No active warehouse selected in the current session." };
     }
     const values = Object.entries(submitted.bindings ?? {})
@@ -195,7 +201,10 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
       ? `SELECT column_name, key_sequence FROM "ACME"."STUB"."KEYS" WHERE schema_name = ? AND table_name = ?`
       : adapted(submitted.statement.replaceAll(at?.[0] ?? "\u0000", ""));
     try {
-      const found = await warehouse.select(sql, show ? [unquote(show[1]), unquote(show[2])] : values, moment);
+      const all = await warehouse.select(sql, show ? [unquote(show[1]), unquote(show[2])] : values, moment);
+      const listed =
+        !submitted.statement.includes("INFORMATION_SCHEMA") || (grants?.lists(submitted) ?? true);
+      const found = listed ? all : { ...all, rows: [] };
       if (/^SELECT 1$/.test(submitted.statement)) moments.set(run.handle, await warehouse.moment());
       return {
         columns: found.names.map((name, i) => wireColumn(name, found.types[i])),
@@ -294,8 +303,12 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
     pending(times) {
       pending = times;
     },
+    grant(given) {
+      grants = grantsOf(given);
+    },
     reset() {
       stub.reset();
+      grants = undefined;
       runs = new Map();
       moments = new Map();
       byRequest = new Map();

@@ -42,6 +42,8 @@ function status(code: number, headers: Record<string, string> = {}, body = "vend
 describe("request", () => {
   it("returns the body of a 2xx", async () => {
     expect(await (await scripted(status(200, {}, "hello")).run()).text()).toBe("hello");
+    const announced = scripted(status(200, { "content-length": "7" }, '{"a":1}'));
+    expect(await (await announced.run()).json()).toEqual({ a: 1 });
   });
 
   it.each([
@@ -113,8 +115,9 @@ describe("request", () => {
     expect(await (await peer.run({ retries: 1 })).text()).toBe("whole");
   });
 
-  it("stops reading at the cap", async () => {
-    const peer = scripted(status(200, {}, "x".repeat(2000)));
+  it.each([undefined, "500", "2000"])("stops at the cap, announced as %s bytes", async (announced) => {
+    const headers = announced === undefined ? {} : { "content-length": announced };
+    const peer = scripted(status(200, headers, "x".repeat(2000)));
     await expect(
       peer.run({ maxBytes: 1000, codes: { ...codes, badResponse: "provider_bad_response" } }),
     ).rejects.toMatchObject({ code: "provider_bad_response" });

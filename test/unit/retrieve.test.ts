@@ -27,6 +27,7 @@ interface Setting {
   readonly confirmed?: Readonly<Record<string, Evidence>>;
   readonly admission?: Admission;
   readonly fails?: Error;
+  readonly confirms?: true;
 }
 
 async function find(setting: Setting, query: Partial<Query> = {}) {
@@ -36,6 +37,7 @@ async function find(setting: Setting, query: Partial<Query> = {}) {
     embedder: async () => EMBEDDER,
     index: async () => ({
       maxTopK: 100,
+      ...(setting.confirms ? { confirms: true } : {}),
       async query(asked) {
         queries.push(asked);
         if (setting.fails) throw setting.fails;
@@ -106,6 +108,14 @@ describe("retrieve", () => {
     const { found, queries } = await find({ matches, confirmed: { a: evidence("1", "one") } });
     expect(found).toEqual(["notices:1#0"]);
     expect(queries.map((query) => query.topK)).toEqual([6, 12]);
+  });
+
+  it("asks an index whose matches are confirmed for no more than an answer reads, and for more where a row is shown once", async () => {
+    const matches = own(evidence("1", "a"), evidence("1", "b", { id: "notices:1#1" }), evidence("2", "c"));
+    const asked = async (query: Partial<Query>) =>
+      (await find({ matches, confirms: true }, query)).queries.map(({ topK }) => topK);
+    expect(await asked({ topK: 2 })).toEqual([2]);
+    expect(await asked({ topK: 2, rowsOnly: true })).toEqual([6]);
   });
 
   it("leaves out what the index should have filtered", async () => {

@@ -588,51 +588,6 @@ describe("an outside index", () => {
   });
 });
 
-describe("plan", () => {
-  it("counts as a run would, forecasts tokens and cost, and writes nothing", async () => {
-    const { run, tables, deps, registry, embedder } = bench({ embedder: { price: 2 } });
-    await run();
-    const rows = tables["parts"]?.rows ?? [];
-    rows[0] = { ...rows[0], name: "changed" };
-    rows.splice(10, 2);
-    const before = registry.commits.length;
-    const calls = embedder.calls.length;
-    const plan = await planIngest({ config: shop, signal: new AbortController().signal }, deps);
-    expect(plan.tables[1]?.counts).toEqual({
-      table: "parts",
-      read: 18,
-      added: 0,
-      changed: 1,
-      deleted: 2,
-      unchanged: 17,
-      failed: 0,
-    });
-    expect(plan.texts).toBe(1);
-    expect(plan.tokens).toBeGreaterThan(5);
-    expect(plan.costUsd).toBeCloseTo((plan.tokens * 2) / 1e6, 12);
-    expect(plan.stops).toEqual([]);
-    expect(registry.commits.length).toBe(before);
-    expect(embedder.calls.length).toBe(calls);
-  });
-
-  it("lists every guard that would stop the run", async () => {
-    const { run, tables, deps } = bench({ embedder: { price: 1_000_000 } });
-    await run({ maxCostUsd: 1e9 });
-    tables["parts"]?.rows.splice(0);
-    tables["suppliers"]?.rows.splice(0, 1);
-    tables["suppliers"]?.rows.push({ id: 9, name: "New" }, { id: 10, name: "Newer" });
-    const plan = await planIngest(
-      { config: shop, maxCostUsd: 1, signal: new AbortController().signal },
-      deps,
-    );
-    expect(plan.stops.map((stop) => [stop.table, stop.guard])).toEqual([
-      ["suppliers", "mass_delete"],
-      ["parts", "empty_table"],
-      [undefined, "cost"],
-    ]);
-  });
-});
-
 interface Clock {
   /** Calls that still go through. */
   left: number;

@@ -1,3 +1,5 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { batch, openShard, OPEN, published, question, row, run, SECRET, vectorOf } from "./shard-fixture.ts";
 
@@ -151,6 +153,19 @@ describe("staging and publishing", () => {
     await shard.api.stage(run(1), batch(0, rows));
     await shard.api.publish(run(1), [{ ...published({ added: 2 }), basis: "b1" }], 1);
     await shard.api.erase("notes:2", 2);
+    expect(await shard.api.bases()).toEqual([["notes", { basis: "b1", rows: 1, chunks: 1 }]]);
+  });
+
+  it("of an earlier version has no basis of any table, and takes one", async () => {
+    const shard = openShard();
+    await shard.publish(1, [await row({ id: "1", text: "engine" })]);
+    await runInDurableObject(shard.stub, (object, state) => {
+      state.storage.sql.exec("ALTER TABLE tbl DROP COLUMN basis");
+      state.storage.sql.exec(`UPDATE tbl SET served = '{"rows":1,"classes":["${OPEN.id}"]}'`);
+      Reflect.construct(object.constructor, [state, env]);
+    });
+    expect(await shard.api.bases()).toEqual([]);
+    await shard.api.publish(run(2), [{ ...published({ unchanged: 1 }), basis: "b1" }], 1);
     expect(await shard.api.bases()).toEqual([["notes", { basis: "b1", rows: 1, chunks: 1 }]]);
   });
 

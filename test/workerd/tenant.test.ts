@@ -136,9 +136,74 @@ async function entriesOf(id: string, chunks: number): Promise<IndexEntry[]> {
   return ids.map((stored) => ({ id: stored, vector, table: "notes", accessClass: everyone.id, text: "" }));
 }
 
+async function basisOf({ registry }: Bench): Promise<string | undefined> {
+  return (await registry.shapes(signal)).get("notes")?.served?.basis;
+}
+
 const died = (): never => {
   throw new QuaysideError("registry_unavailable", "the Worker died here");
 };
+
+describe("a skipped table", () => {
+  const SHAPE = { origin: undefined, columns: { id: "string" } };
+  const read = (basis: string, part: Partial<PublishedTable["counts"]>): PublishedTable[] =>
+    counts(part).map((table) => ({ ...table, shape: SHAPE, basis }));
+  const skipped = (basis: string, rows: number): PublishedTable[] =>
+    read(basis, { unchanged: rows, skipped: true });
+
+  it("has no basis after a rollback: the next run reads it", async () => {
+    const bench = await open();
+    for (const [version, basis] of [
+      ["v1", "b1"],
+      ["v2", "b2"],
+    ] as const) {
+      const run = await bench.registry.begin(bench.request, signal);
+      await bench.registry.commit(run, batch(0, ["1"], version), signal);
+      const part = version === "v1" ? { read: 1, added: 1 } : { read: 1, changed: 1 };
+      await bench.registry.publish(run, read(basis, part), signal);
+    }
+    expect(await basisOf(bench)).toBe("b2");
+    await bench.registry.rollBack(1, signal);
+    expect(await bench.served("1")).toBe("1 v1");
+    expect(await basisOf(bench)).toBeUndefined();
+    const late = await bench.registry.begin(bench.request, signal);
+    expect(await codeOf(bench.registry.publish(late, skipped("b2", 1), signal))).toBe("run_conflict");
+  });
+
+  it("of a publication that was cut short is published by the next run's begin", async () => {
+    const bench = await open();
+    const first = await bench.registry.begin(bench.request, signal);
+    await bench.registry.commit(first, batch(0, ["1"]), signal);
+    await bench.registry.publish(first, read("b1", { read: 1, added: 1 }), signal);
+    const run = await bench.registry.begin(bench.request, signal);
+    const cut = bench.broken({ shard: () => ({ publish: async () => died() }) });
+    expect(await codeOf(cut.publish(run, skipped("b1", 1), signal))).toBe("registry_unavailable");
+    await bench.registry.begin(bench.request, signal);
+    expect((await bench.registry.status(signal)).runs.map(({ state }) => state)).toEqual([
+      "running",
+      "unchanged",
+      "published",
+    ]);
+    expect(await basisOf(bench)).toBe("b1");
+  });
+
+  it("that is another by then ends its publication, and holds up no run", async () => {
+    const bench = await open();
+    const first = await bench.registry.begin(bench.request, signal);
+    await bench.registry.commit(first, batch(0, ["1"]), signal);
+    await bench.registry.publish(first, read("b1", { read: 1, added: 1 }), signal);
+    const run = await bench.registry.begin(bench.request, signal);
+    const cut = bench.broken({ shard: () => ({ publish: async () => died() }) });
+    expect(await codeOf(cut.publish(run, skipped("b0", 1), signal))).toBe("registry_unavailable");
+    const next = await bench.registry.begin(bench.request, signal);
+    await bench.registry.publish(next, skipped("b1", 1), signal);
+    expect((await bench.registry.status(signal)).runs.map(({ state }) => state)).toEqual([
+      "unchanged",
+      "failed",
+      "published",
+    ]);
+  });
+});
 
 describe("a publication that is cut short", () => {
   it("before the shard flips: is finished by the next run's begin", async () => {

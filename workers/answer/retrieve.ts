@@ -36,10 +36,10 @@ export type Retrieve = (
   signal: AbortSignal,
 ) => Promise<readonly Evidence[]>;
 
-/** How many more hits than passages are asked for: views and chunks of one row fall together, stale hits drop out. */
-const OVER_FETCH = 3;
-/** Where the index confirms its own hits, nothing goes stale on the way. */
-const OVER_FETCH_CONFIRMED = 2;
+/** How many more hits than passages are asked for: views and chunks of one row fall together, stale hits drop out … */
+const OVER_FETCH = 2;
+/** … and how many when those were too few. */
+const OVER_FETCH_AGAIN = 6;
 
 export function makeRetrieve(deps: RetrieveDeps): Retrieve {
   return async (query, admission, signal) => {
@@ -54,7 +54,10 @@ export function makeRetrieve(deps: RetrieveDeps): Retrieve {
     }
     const [index, vector] = await Promise.all([deps.index(admission), embed(embedder, query.text, signal)]);
     const find = async (times: number): Promise<{ found: readonly Evidence[]; exhausted: boolean }> => {
-      const topK = Math.min(index.maxTopK, Math.max(query.topK * times, query.topK + 4));
+      // Where the index confirms its own hits, only chunks of one row fall together, and for an answer they need not.
+      const hits =
+        index.confirms && !query.rowsOnly ? query.topK : Math.max(query.topK * times, query.topK + 4);
+      const topK = Math.min(index.maxTopK, hits);
       const matches = await within(
         index.query({ vector, text: query.text, topK, fusionWeight: embedder.fusionWeight, filter }, signal),
         signal,
@@ -64,9 +67,9 @@ export function makeRetrieve(deps: RetrieveDeps): Retrieve {
       const found = select(confirmed.filter(allowedBy(filter)), query);
       return { found, exhausted: matches.length < topK || topK === index.maxTopK };
     };
-    const first = await find(OVER_FETCH_CONFIRMED);
+    const first = await find(OVER_FETCH);
     if (first.found.length >= query.topK || first.exhausted) return first.found;
-    return (await find(OVER_FETCH * 2)).found;
+    return (await find(OVER_FETCH_AGAIN)).found;
   };
 }
 

@@ -56,9 +56,10 @@ export const anthropic: Factory<ChatProvider> = (settings, host) => {
   let messages: Anthropic.Messages | undefined;
 
   async function connect(): Promise<Anthropic.Messages> {
+    if (messages) return messages;
     // On first use: a worker that never calls this vendor never runs its SDK.
     const { BaseAnthropic, Messages } = await import("./anthropic-sdk.ts");
-    messages ??= new Messages(
+    messages = new Messages(
       new BaseAnthropic({
         apiKey,
         authToken: null,

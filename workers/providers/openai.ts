@@ -47,9 +47,10 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
   let client: OpenAI | undefined;
 
   async function connect(): Promise<OpenAI> {
+    if (client) return client;
     // On first use: a worker that never calls this vendor never runs its SDK.
     const { default: Client } = await import("openai");
-    client ??= new Client({
+    client = new Client({
       apiKey,
       baseURL,
       organization: null,
