@@ -3,7 +3,8 @@ import type { GoogleAccount } from "../../shared/google-auth.ts";
 import { sleep } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
-import { checked, makeCaller, readJson } from "./fetch-call.ts";
+import { checked, isTooLarge, makeCaller, readJson } from "./fetch-call.ts";
+import { failure, isOutOfTime, isPassing, isThrottling, statusOf, tooLong } from "./bigquery-errors.ts";
 import { splitRows, type RowsBody } from "./fetch-rows.ts";
 import { fieldSchema, type BigQueryField } from "./bigquery-values.ts";
 
@@ -76,9 +77,6 @@ const resultsSchema = z.object({
   totalRows: z.optional(digits),
   pageToken: z.optional(z.string()),
 });
-const errorSchema = z.object({
-  error: z.object({ errors: z.optional(z.array(z.object({ reason: z.optional(z.string()) }))) }),
-});
 
 export interface BigQuerySession {
   readonly base: URL;
@@ -97,16 +95,10 @@ const PEER = "BigQuery";
 const WAIT_MS = 10_000;
 /** BigQuery cuts pages at about 20 MB. */
 const PAGE_BYTES = 64 * 1024 * 1024;
+/** A page that is too large or takes too long is asked for again at half its rows, down to this. */
+const SMALLEST_PAGE = 10;
 const TOKEN_TRIES = 4;
 const JOB_TRIES = 3;
-/** Failures of a job, not of the query: another one may succeed. */
-const TRANSIENT = new Set([
-  "backendError",
-  "internalError",
-  "jobBackendError",
-  "jobInternalError",
-  "jobRateLimitExceeded",
-]);
 
 export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryApi {
   const { account, project } = session;
@@ -134,8 +126,7 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
       return { authorization: `Bearer ${await token(signal)}` };
     },
     failure: (status, body) => failure(status, body, session),
-    throttled: (status, body) =>
-      status === 403 && ["rateLimitExceeded", "userRateLimitExceeded"].includes(reasonOf(body)),
+    throttled: (status, body) => status === 403 && isThrottling(body),
   });
 
   const address = (
@@ -204,15 +195,14 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
     readonly body: RowsBody;
   }
 
-  async function results(
-    jobId: string,
-    location: string | undefined,
+  async function fetchPage(
+    { jobId, location, pageRows }: Reading,
     at: { readonly pageToken: string } | { readonly startIndex: string },
     signal: AbortSignal,
   ): Promise<Results> {
     const url = address([project, "queries", jobId], {
       location,
-      maxResults: String(session.pageSize),
+      maxResults: String(pageRows),
       timeoutMs: String(WAIT_MS),
       "formatOptions.useInt64Timestamp": "true",
       ...at,
@@ -222,27 +212,45 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
     return { ...checked(JSON.stringify(body.envelope), resultsSchema, PEER), body };
   }
 
+  async function results(
+    reading: Reading,
+    at: Parameters<typeof fetchPage>[1],
+    signal: AbortSignal,
+  ): Promise<Results> {
+    for (;;) {
+      try {
+        return await fetchPage(reading, at, signal);
+      } catch (error) {
+        const tooMuch = isTooLarge(error) || isOutOfTime(error);
+        if (!tooMuch || signal.aborted || reading.pageRows <= SMALLEST_PAGE) throw error;
+        reading.pageRows = Math.max(SMALLEST_PAGE, Math.floor(reading.pageRows / 2));
+        host.log({ level: "warn", event: "source-page-halved", rows: reading.pageRows });
+      }
+    }
+  }
+
   /** Starts a job, a new one where BigQuery itself failed, and waits for its first page. */
   async function first(
     sql: string,
     signal: AbortSignal,
-  ): Promise<{ readonly jobId: string; readonly location: string | undefined; readonly page: Results }> {
+  ): Promise<{ readonly reading: Reading; readonly page: Results }> {
     const until = host.now() + session.timeoutSeconds * 1000;
     for (let attempt = 1; ; attempt++) {
       const jobId = `quayside_${crypto.randomUUID()}`;
       let location = session.location;
       try {
         location = await start(sql, jobId, signal);
+        const reading = { jobId, location, pageRows: session.pageSize };
         for (;;) {
-          const page = await results(jobId, location, { startIndex: "0" }, signal);
-          if (page.jobComplete) return { jobId, location, page };
+          const page = await results(reading, { startIndex: "0" }, signal);
+          if (page.jobComplete) return { reading, page };
           if (host.now() > until) throw tooLong(session, undefined);
         }
       } catch (error) {
         if (signal.aborted || (error instanceof QuaysideError && error.code === "deadline_exceeded")) {
           await cancel(jobId, location);
         }
-        if (!TRANSIENT.has(reasonIn(error)) || attempt === JOB_TRIES) throw error;
+        if (!isPassing(error) || attempt === JOB_TRIES) throw error;
         host.log({ level: "warn", event: "bigquery-job-restarted", attempt });
       }
     }
@@ -250,7 +258,8 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
 
   async function goOn(from: Place, signal: AbortSignal): ReturnType<typeof first> {
     const { jobId, location, row } = from;
-    return { jobId, location, page: await results(jobId, location, { startIndex: String(row) }, signal) };
+    const reading = { jobId, location, pageRows: session.pageSize };
+    return { reading, page: await results(reading, { startIndex: String(row) }, signal) };
   }
 
   return {
@@ -283,7 +292,8 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
       const both = AbortSignal.any([signal, leaving.signal]);
       try {
         const begun = from ? await goOn(from, both) : await first(sql, signal);
-        const { jobId, location } = begun;
+        const { reading } = begun;
+        const { jobId, location } = reading;
         const fields = begun.page.schema?.fields ?? [];
         const total = Number(begun.page.totalRows ?? "0");
         let page: Results = begun.page;
@@ -291,8 +301,7 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
         for (;;) {
           const { pageToken } = page;
           // Fetched while its reader works on this page; what it fails with is met below.
-          const ahead =
-            pageToken === undefined ? undefined : settled(results(jobId, location, { pageToken }, both));
+          const ahead = pageToken === undefined ? undefined : settled(results(reading, { pageToken }, both));
           let rows = 0;
           const at = { jobId, location, row: sent };
           yield { fields, body: page.body, at, delivered: (count) => (rows += count) };
@@ -303,7 +312,7 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
           else if ([400, 404, 410].includes(statusOf(next.error) ?? 0)) {
             // A page token has an end of its own; the rows behind it are kept for a day.
             host.log({ level: "warn", event: "source-page-restarted", rows: sent });
-            page = await results(jobId, location, { startIndex: String(sent) }, both);
+            page = await results(reading, { startIndex: String(sent) }, both);
           } else throw next.error;
           if (page.pageToken === pageToken || rows === 0) {
             throw new QuaysideError("source_unavailable", "BigQuery sends the same page again and again.");
@@ -319,6 +328,14 @@ export function makeBigQueryApi(host: Host, session: BigQuerySession): BigQueryA
   };
 }
 
+/** A job whose result is read. */
+interface Reading {
+  readonly jobId: string;
+  readonly location: string | undefined;
+  /** Most rows of the next page: half as many after one that was too large, or took too long. */
+  pageRows: number;
+}
+
 type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
 /** What a promise comes to, so that nobody has to wait for it to be told of its failure. */
@@ -328,61 +345,4 @@ async function settled<T>(promise: Promise<T>): Promise<Settled<T>> {
   } catch (error) {
     return { ok: false, error };
   }
-}
-
-function reasonOf(body: string): string {
-  try {
-    return errorSchema.parse(JSON.parse(body)).error.errors?.[0]?.reason ?? "";
-  } catch {
-    return "";
-  }
-}
-
-const causeSchema = z.object({ status: z.number(), body: z.optional(z.string()) });
-
-function causeOf(error: unknown): z.infer<typeof causeSchema> | undefined {
-  const parsed = causeSchema.safeParse(error instanceof QuaysideError ? error.cause : undefined);
-  return parsed.success ? parsed.data : undefined;
-}
-
-function statusOf(error: unknown): number | undefined {
-  return causeOf(error)?.status;
-}
-
-function reasonIn(error: unknown): string {
-  return reasonOf(causeOf(error)?.body ?? "");
-}
-
-function failure(status: number, body: string, session: BigQuerySession): QuaysideError | undefined {
-  const cause = { status, body };
-  const rejected = (message: string): QuaysideError =>
-    new QuaysideError("source_rejected", message, { cause });
-  switch (reasonOf(body)) {
-    case "notFound":
-      return rejected(
-        "it does not exist, or its location is another one (settings project, dataset, location).",
-      );
-    case "accessDenied":
-      return rejected(
-        "the service account may not read it, or run jobs: it needs BigQuery Data Viewer on the dataset and BigQuery Job User on the project.",
-      );
-    case "invalidQuery":
-      return rejected("BigQuery refuses the SQL: check the table's query and column names.");
-    case "bytesBilledLimitExceeded":
-      return rejected(
-        `reading it would bill more than maximumBytesBilled (${session.maximumBytesBilled ?? 0} bytes).`,
-      );
-    case "quotaExceeded":
-      return new QuaysideError("source_unavailable", "a quota of the project is used up.", { cause });
-    case "stopped":
-    case "timeout":
-      return tooLong(session, cause);
-    default:
-      return undefined;
-  }
-}
-
-function tooLong(session: BigQuerySession, cause: unknown): QuaysideError {
-  const message = `The query took longer than ${session.timeoutSeconds} s: raise timeoutSeconds.`;
-  return new QuaysideError("deadline_exceeded", message, { cause });
 }

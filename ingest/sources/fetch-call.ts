@@ -57,7 +57,11 @@ export function makeCaller(host: Outward, options: CallerOptions): Caller {
             { method: input.method, headers, ...body, signal },
             {
               peer,
-              codes: { unavailable: "source_unavailable", rejected: "source_rejected" },
+              codes: {
+                unavailable: "source_unavailable",
+                rejected: "source_rejected",
+                badResponse: "body_too_large",
+              },
               deadlineMs: input.deadlineMs ?? DEADLINE_MS,
               retries: RETRIES,
               ...(input.maxBytes === undefined ? {} : { maxBytes: input.maxBytes }),
@@ -101,11 +105,23 @@ function outward(host: Outward, url: URL, options: CallerOptions): Outward {
   };
 }
 
-/** Throttling that outlasted the retries is, to a source's caller, a source that can't be read now. */
+/**
+ * Throttling that outlasted the retries, or more than may be read at once, is, to a source's caller, a source that can't be read
+ * now.
+ */
 function ofSource(error: unknown): unknown {
-  if (!(error instanceof QuaysideError) || error.code !== "rate_limited") return error;
+  if (!(error instanceof QuaysideError)) return error;
+  if (error.code === "body_too_large")
+    return new QuaysideError("source_unavailable", error.message, { cause: error });
+  if (error.code !== "rate_limited") return error;
   const { cause, retryAfterMs } = error;
   return new QuaysideError("source_unavailable", error.message, { cause, retryAfterMs });
+}
+
+/** Whether a call failed for an answer of more than `maxBytes`: fewer rows may do. */
+export function isTooLarge(error: unknown): boolean {
+  const cause = error instanceof QuaysideError ? error.cause : undefined;
+  return cause instanceof QuaysideError && cause.code === "body_too_large";
 }
 
 /** The body of an answer, checked. @throws QuaysideError `source_unavailable`: a proxy's page, or an API that changed. */

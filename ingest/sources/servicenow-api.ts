@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
-import { checked, makeCaller } from "./fetch-call.ts";
+import { checked, isTooLarge, makeCaller } from "./fetch-call.ts";
 import { splitRows } from "./fetch-rows.ts";
 
 /** ServiceNow's Table API, reading only: GET /api/now/table/{name}. */
@@ -41,7 +41,7 @@ export interface ServiceNowSession {
 
 const PEER = "ServiceNow";
 const PAGE_BYTES = 64 * 1024 * 1024;
-/** A page that takes too long is tried again at half its size, down to this. */
+/** A page that is too large or takes too long is tried again at half its size, down to this. */
 const SMALLEST_PAGE = 10;
 const PAGE_DEADLINE_MS = 90_000;
 /** Of the records with the most of a field, that one of them at least may be seen. */
@@ -116,7 +116,7 @@ export function makeServiceNowApi(host: Host, session: ServiceNowSession): Servi
       try {
         page = await fetchPage(query, { after, offset, limit }, signal);
       } catch (error) {
-        if (!isSlow(error) || signal.aborted || limit <= SMALLEST_PAGE) throw error;
+        if (!(isSlow(error) || isTooLarge(error)) || signal.aborted || limit <= SMALLEST_PAGE) throw error;
         limit = Math.max(SMALLEST_PAGE, Math.floor(limit / 2));
         host.log({ level: "warn", event: "source-page-halved", table: query.table, rows: limit });
         continue;

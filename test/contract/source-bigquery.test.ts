@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { columnOf } from "../../ingest/sources/bigquery-values.ts";
 import { makeBigQuerySource } from "../../ingest/sources/bigquery.ts";
 import type { Host } from "../../shared/ports/host.ts";
@@ -226,6 +226,26 @@ describe("bigquery source", () => {
       expect(error.code).toBe("source_rejected");
       expect(error.message).toContain("BigQuery Data Viewer on the dataset and BigQuery Job User");
     });
+  });
+
+  it("asks for half as many rows where a page is too large to be held", async () => {
+    stub.fault({ mode: "json_huge", fromCall: 5, calls: 1 });
+    const host = hostWith();
+    await using source = open({}, host);
+    expect(numbers(await readRows(source, refs.many, ["n"]))).toEqual(ALL);
+    expect(host.logged).toEqual([{ level: "warn", event: "source-page-halved", rows: 500 }]);
+  });
+
+  it("asks for half as many rows where a page takes too long", async () => {
+    // Two minutes pass within a second.
+    const { setTimeout: real } = globalThis;
+    vi.stubGlobal("setTimeout", (work: () => void, ms: number) => real(work, ms < 120_000 ? ms : 500));
+    onTestFinished(() => void vi.unstubAllGlobals());
+    stub.fault({ mode: "headers_never", fromCall: 4, calls: 1 });
+    const host = hostWith();
+    await using source = open({}, host);
+    expect(numbers(await readRows(source, refs.many, ["n"]))).toEqual(ALL);
+    expect(host.logged[0]).toEqual({ level: "warn", event: "source-page-halved", rows: 500 });
   });
 
   it("waits for a job that still runs", async () => {

@@ -279,6 +279,14 @@ describe("servicenow source", () => {
     expect(numbers(await readRows(source, refs.many, ["n"]))).toEqual(ALL);
   });
 
+  it("asks for half as many records where a page is too large to be held", async () => {
+    stub.fault({ mode: "json_huge", path: "/many", calls: 1 });
+    const host = hostWith();
+    await using source = open({}, host);
+    expect(numbers(await readRows(source, refs.many, ["n"]))).toEqual(ALL);
+    expect(host.logged).toEqual([{ level: "warn", event: "source-page-halved", table: "many", rows: 500 }]);
+  });
+
   it("says how long to wait where the limit is for the hour", async () => {
     await using source = open();
     const shape = await source.describe(refs.many, signal);
