@@ -258,12 +258,18 @@ describe("ask: when a model fails", () => {
     const world = makeWorld({ "a/one": down });
     for (let i = 0; i < 5; i++) await tell(world, { model: "a/one" });
     const calls = down.requests.length;
+    // Second tries of the first two questions; then the budget for them is used up.
+    expect(calls).toBe(7);
     world.now += 10_000;
     expect(await tell(world, { model: "a/one" })).toMatchObject({
       failure: "no_provider_available",
       retryAfterMs: 20_000,
     });
     expect(down.requests).toHaveLength(calls);
+    world.now += 20_000;
+    await tell(world, { model: "a/one" });
+    // A probe is one call.
+    expect(down.requests).toHaveLength(calls + 1);
     expect(world.logs.filter(({ event }) => event === "model-circuit-opened")).toHaveLength(1);
   });
 

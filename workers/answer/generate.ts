@@ -135,7 +135,7 @@ export async function* generate(
         const reaction = REACTIONS[failure.code];
         const again = reaction === "again" || (reaction === "next-or-again" && last);
         const waitMs = failure.retryAfterMs ?? Math.round(deps.random() * RETRY_BASE_MS);
-        const allowed = !retried && gate === "closed" && calls < MAX_CALLS && health.mayRetry(model);
+        const allowed = !retried && calls < MAX_CALLS && health.mayRetry(model);
         if (!again || !allowed || waitMs > LONGEST_WAIT_MS) break;
         await deps.sleep(waitMs, signal);
         continue;

@@ -142,7 +142,8 @@ export async function describeModels(
 /** A model that may receive some of the caller's rows is available: which rows an answer needs is not known before. */
 function classReason(model: ModelConfig, visible: ReadonlySet<Classification>): string | undefined {
   if (visible.size === 0 || model.classes.some((c) => visible.has(c))) return undefined;
-  return `It may receive ${model.classes.join(", ") || "no"} rows only, and you see none of these.`;
+  if (model.classes.length === 0) return "It may receive no rows.";
+  return `It may receive ${model.classes.join(", ")} rows only, and you see none of these.`;
 }
 
 function classificationsOf(admission: Admission): ReadonlySet<Classification> {
