@@ -22,24 +22,25 @@ import { secretHost } from "./secret-host.ts";
 export interface ProviderSubject {
   readonly name: string;
   readonly stub: Stub;
-  /** @param url of the service, default the stub's. @param network default the real one. */
-  provider(url?: string, network?: typeof fetch): ChatProvider;
+  /** @param url of the service, default the stub's. @param network default the real one. @param settings besides its own. */
+  provider(url?: string, network?: typeof fetch, settings?: Settings): ChatProvider;
 }
 
 type Secrets = Readonly<Record<string, string>>;
+type Settings = Readonly<Record<string, unknown>>;
 
 function subject(
   name: string,
   stub: Stub,
-  make: (host: ReturnType<typeof secretHost>, url: string) => ChatProvider,
+  make: (settings: Settings, host: ReturnType<typeof secretHost>, url: string) => ChatProvider,
   secrets: (url: string) => Secrets,
 ): ProviderSubject {
   return {
     name,
     stub,
-    provider(url = stub.url, network = fetch) {
+    provider(url = stub.url, network = fetch, settings = {}) {
       const host = secretHost(secrets(url));
-      return make({ ...host, fetch: (input, init) => network(input, init) }, url);
+      return make(settings, { ...host, fetch: (input, init) => network(input, init) }, url);
     },
   };
 }
@@ -54,67 +55,51 @@ export async function startProviderSubjects(): Promise<readonly ProviderSubject[
   const cortexStub = await startCortex();
   const vertexStub = await startVertex();
   return [
-    subject("openai, chat", await startOpenai(), (host) => openai({ api: "chat" }, host), openaiSecrets),
+    subject(
+      "openai, chat",
+      await startOpenai(),
+      (settings, host) => openai({ api: "chat", ...settings }, host),
+      openaiSecrets,
+    ),
     subject(
       "openai, responses",
       await startOpenai(),
-      (host) => openai({ api: "responses" }, host),
+      (settings, host) => openai({ api: "responses", ...settings }, host),
       openaiSecrets,
     ),
     subject(
       "compatible",
       await startOpenai(),
-      (host, url) => openaiCompatible({ baseUrl: `${url}/v1`, secret: "KEY" }, host),
+      (settings, host, url) => openaiCompatible({ baseUrl: `${url}/v1`, secret: "KEY", ...settings }, host),
       () => ({ KEY: OPENAI_STUB_KEY }),
     ),
-    subject(
-      "anthropic",
-      await startAnthropic(),
-      (host) => anthropic({}, host),
-      (url) => ({ ANTHROPIC_API_KEY: ANTHROPIC_STUB_KEY, ANTHROPIC_BASE_URL: url }),
-    ),
-    subject(
-      "gemini",
-      await startGemini(),
-      (host) => gemini({}, host),
-      (url) => ({ GEMINI_API_KEY: GEMINI_STUB_KEY, GEMINI_BASE_URL: url }),
-    ),
-    subject(
-      "vertex",
-      vertexStub,
-      (host) => vertex({}, host),
-      (url) => ({
-        GOOGLE_APPLICATION_CREDENTIALS_JSON: vertexStub.credentials,
-        VERTEX_LOCATION: VERTEX_STUB.location,
-        VERTEX_BASE_URL: url,
-      }),
-    ),
-    subject(
-      "azure",
-      await startAzure(),
-      (host) => azure({}, host),
-      (url) => ({ AZURE_OPENAI_API_KEY: AZURE_STUB_KEY, AZURE_OPENAI_ENDPOINT: url }),
-    ),
-    subject(
-      "bedrock",
-      await startBedrock(),
-      (host) => bedrock({}, host),
-      (url) => ({
-        AWS_REGION: BEDROCK_STUB.region,
-        AWS_ACCESS_KEY_ID: BEDROCK_STUB.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: BEDROCK_STUB.secretAccessKey,
-        BEDROCK_BASE_URL: url,
-      }),
-    ),
-    subject(
-      "cortex",
-      cortexStub,
-      (host) => cortex({}, host),
-      (url) => ({
-        SNOWFLAKE_ACCOUNT: cortexStub.account,
-        SNOWFLAKE_TOKEN: cortexStub.token,
-        SNOWFLAKE_BASE_URL: url,
-      }),
-    ),
+    subject("anthropic", await startAnthropic(), anthropic, (url) => ({
+      ANTHROPIC_API_KEY: ANTHROPIC_STUB_KEY,
+      ANTHROPIC_BASE_URL: url,
+    })),
+    subject("gemini", await startGemini(), gemini, (url) => ({
+      GEMINI_API_KEY: GEMINI_STUB_KEY,
+      GEMINI_BASE_URL: url,
+    })),
+    subject("vertex", vertexStub, vertex, (url) => ({
+      GOOGLE_APPLICATION_CREDENTIALS_JSON: vertexStub.credentials,
+      VERTEX_LOCATION: VERTEX_STUB.location,
+      VERTEX_BASE_URL: url,
+    })),
+    subject("azure", await startAzure(), azure, (url) => ({
+      AZURE_OPENAI_API_KEY: AZURE_STUB_KEY,
+      AZURE_OPENAI_ENDPOINT: url,
+    })),
+    subject("bedrock", await startBedrock(), bedrock, (url) => ({
+      AWS_REGION: BEDROCK_STUB.region,
+      AWS_ACCESS_KEY_ID: BEDROCK_STUB.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: BEDROCK_STUB.secretAccessKey,
+      BEDROCK_BASE_URL: url,
+    })),
+    subject("cortex", cortexStub, cortex, (url) => ({
+      SNOWFLAKE_ACCOUNT: cortexStub.account,
+      SNOWFLAKE_TOKEN: cortexStub.token,
+      SNOWFLAKE_BASE_URL: url,
+    })),
   ];
 }

@@ -81,6 +81,7 @@ const schema = z.strictObject({
     ]),
   ),
   stream: z.optional(z.boolean()),
+  temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
   output_config: z.optional(z.strictObject({ effort: z.enum(["low", "medium", "high", "xhigh", "max"]) })),
   thinking: z.optional(
     z.union([

@@ -57,6 +57,7 @@ const schema = z.strictObject({
   max_completion_tokens: z.optional(z.number().check(z.int(), z.minimum(1))),
   stream: z.literal(true),
   reasoning_effort: z.optional(z.enum(["minimal", "low", "medium", "high"])),
+  temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
   stream_options: z.optional(z.strictObject({ include_usage: z.boolean() })),
 });
 

@@ -80,6 +80,7 @@ const schema = z.strictObject({
     .check(z.minLength(1)),
   max_tokens: z.optional(z.number().check(z.int(), z.minimum(0), z.maximum(16_384))),
   stream: z.optional(z.boolean()),
+  temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
 });
 
 function complete(call: Call): void | Promise<void> {

@@ -16,6 +16,7 @@ const schema = z.strictObject({
   generationConfig: z.optional(
     z.strictObject({
       maxOutputTokens: z.optional(z.number().check(z.int(), z.minimum(1), z.maximum(65_536))),
+      temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
       thinkingConfig: z.optional(
         z.union([
           z.strictObject({ thinkingLevel: z.enum(["minimal", "low", "medium", "high"]) }),

@@ -68,6 +68,7 @@ const chatSchema = z.strictObject({
   stream: z.optional(z.boolean()),
   stream_options: z.optional(z.strictObject({ include_usage: z.boolean() })),
   reasoning_effort: effort,
+  temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
   prompt_cache_key: z.optional(text),
 });
 
@@ -114,6 +115,7 @@ const responsesSchema = z.strictObject({
   max_output_tokens: z.optional(count),
   store: z.optional(z.boolean()),
   reasoning: z.optional(z.strictObject({ effort })),
+  temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
   prompt_cache_key: z.optional(text),
   stream: z.optional(z.boolean()),
 });

@@ -81,6 +81,7 @@ const chat = z.strictObject({
   max_tokens: z.number().check(z.int(), z.minimum(1)),
   stream: z.literal(true),
   reasoning_effort: z.optional(z.enum(["low", "medium", "high"])),
+  temperature: z.optional(z.number().check(z.minimum(0), z.maximum(2))),
 });
 
 function event(value: unknown): string {

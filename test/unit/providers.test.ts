@@ -8,6 +8,7 @@ import { openaiCompatible } from "../../workers/providers/compatible.ts";
 import { openai } from "../../workers/providers/openai.ts";
 import { makeProviders } from "../../workers/registry.ts";
 import { chatRequest } from "../contract/chat-provider.ts";
+import { startProviderSubjects, type ProviderSubject } from "../fakes/provider-subjects.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { ANTHROPIC_STUB_KEY, startAnthropic } from "../stubs/anthropic.ts";
 import { AZURE_STUB_KEY, startAzure } from "../stubs/azure.ts";
@@ -180,6 +181,38 @@ describe("what a vendor has beyond the prompt is sent as the vendor names it", (
     });
   });
 
+  describe("under modelFields", () => {
+    let subjects: readonly ProviderSubject[] = [];
+    beforeAll(async () => {
+      subjects = await startProviderSubjects();
+    });
+    afterAll(async () => {
+      for (const { stub } of subjects) await stub[Symbol.asyncDispose]();
+    });
+
+    it.each([
+      ["openai, chat", "max_completion_tokens", undefined],
+      ["openai, responses", "max_output_tokens", undefined],
+      ["compatible", "max_tokens", undefined],
+      ["anthropic", "max_tokens", undefined],
+      ["azure", "max_completion_tokens", undefined],
+      ["cortex", "max_tokens", undefined],
+      ["gemini", "maxOutputTokens", "generationConfig"],
+      ["vertex", "maxOutputTokens", "generationConfig"],
+      ["bedrock", undefined, "additionalModelRequestFields"],
+    ])("by %s, and never in the place of what is ours", async (name, limit, part) => {
+      const subject = subjects.find((one) => one.name === name);
+      if (!subject) throw new Error(`no provider ${name}`);
+      const fields = (tokens: number) => ({
+        temperature: 0.5,
+        ...(limit === undefined ? {} : { [limit]: tokens }),
+      });
+      const provider = subject.provider(subject.stub.url, fetch, { modelFields: fields(1) });
+      const sent = await sentBy(provider, subject.stub);
+      expect(part === undefined ? sent : Reflect.get(sent, part)).toMatchObject(fields(200));
+    });
+  });
+
   it("any host of OpenAI's protocol", async () => {
     await using stub = await startOpenai();
     const settings = { baseUrl: `${stub.url}/v1`, secret: "K", reasoningEffort: "none" };
@@ -189,7 +222,7 @@ describe("what a vendor has beyond the prompt is sent as the vendor names it", (
 });
 
 /** What the first call sent; the stub has taken it. */
-async function sentBy(provider: ChatProvider, stub: Stub): Promise<unknown> {
+async function sentBy(provider: ChatProvider, stub: Stub): Promise<object> {
   for await (const event of provider.stream(chatRequest(), new AbortController().signal)) void event;
-  return JSON.parse(stub.exchanges[0]?.body ?? "{}") as unknown;
+  return JSON.parse(stub.exchanges[0]?.body ?? "{}") as object;
 }

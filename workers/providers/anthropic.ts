@@ -4,7 +4,7 @@ import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.t
 import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import type { QuaysideError, ErrorCode } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import { contextTooLong, parseSettings, PROVIDER_CODES, secretOf } from "./settings.ts";
+import { contextTooLong, modelFields, parseSettings, PROVIDER_CODES, secretOf } from "./settings.ts";
 import {
   chatEvents,
   fields,
@@ -34,6 +34,7 @@ const settingsSchema = z.object({
   ),
   /** Marks the instructions for the prompt cache; default true. */
   promptCache: z.optional(z.boolean()),
+  modelFields,
 });
 
 const PEER = "The Anthropic API";
@@ -87,9 +88,10 @@ export const anthropic: Factory<ChatProvider> = (settings, host) => {
 
 function body(
   request: ChatRequest,
-  { effort, thinking, promptCache = true }: z.infer<typeof settingsSchema>,
+  { effort, thinking, promptCache = true, modelFields: more }: z.infer<typeof settingsSchema>,
 ): Anthropic.MessageCreateParamsStreaming {
   return {
+    ...more,
     model: request.model,
     system: [
       {

@@ -3,7 +3,14 @@ import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatEvent, ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader } from "./openai-chat.ts";
-import { baseUrl, parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
+import {
+  baseUrl,
+  modelFields,
+  parseSettings,
+  PROVIDER_CODES,
+  reasoningEffort,
+  secretOf,
+} from "./settings.ts";
 import { chatEvents, fields } from "./stream.ts";
 
 /**
@@ -15,6 +22,7 @@ const settingsSchema = z.object({
   /** A dated API version, for resources without the v1 API, e.g. `2024-10-21`. */
   apiVersion: z.optional(z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}(-preview)?$/, "a dated API version"))),
   reasoningEffort,
+  modelFields,
 });
 
 const PEER = "Azure OpenAI";
@@ -27,8 +35,8 @@ const failure = chatFailure(PEER);
  * @throws QuaysideError `config_invalid` when one is missing or malformed.
  */
 export const azure: Factory<ChatProvider> = (settings, host) => {
-  const { apiVersion, reasoningEffort: effort } = parseSettings(settingsSchema, settings);
-  const more = effort === undefined ? {} : { reasoning_effort: effort };
+  const { apiVersion, reasoningEffort: effort, modelFields: more } = parseSettings(settingsSchema, settings);
+  const thinking = effort === undefined ? {} : { reasoning_effort: effort };
   const headers = {
     accept: "text/event-stream",
     "content-type": "application/json",
@@ -52,7 +60,7 @@ export const azure: Factory<ChatProvider> = (settings, host) => {
           return failure(status, body);
         },
       };
-      const body = JSON.stringify(chatBody(request, "max_completion_tokens", more));
+      const body = JSON.stringify({ ...more, ...chatBody(request, "max_completion_tokens", thinking) });
       const open = (): Promise<Response> =>
         requestStream(host, endpoint(request.model), { method: "POST", headers, body, signal }, options);
       try {

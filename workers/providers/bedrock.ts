@@ -9,6 +9,7 @@ import {
   baseUrl,
   contextTooLong,
   invalidSetting,
+  modelFields,
   parseSettings,
   PROVIDER_CODES,
   secretOf,
@@ -23,8 +24,8 @@ import { chatEvents, fields, parseData, streamError, tokenCount, type ReadEvent 
 const settingsSchema = z.object({
   /** Marks the instructions for the prompt cache; only some models take the mark, and others refuse the request. */
   promptCache: z.optional(z.boolean()),
-  /** Sent as they are, for what each vendor's models alone take (`additionalModelRequestFields`), such as its reasoning effort. */
-  modelFields: z.optional(z.looseObject({})),
+  /** Sent as `additionalModelRequestFields`. */
+  modelFields,
 });
 
 const PEER = "AWS Bedrock";
@@ -79,13 +80,13 @@ export const bedrock: Factory<ChatProvider> = (settings, host) => {
 
 function converseBody(
   request: ChatRequest,
-  { promptCache = false, modelFields }: z.infer<typeof settingsSchema>,
+  { promptCache = false, modelFields: more }: z.infer<typeof settingsSchema>,
 ): string {
   return JSON.stringify({
     system: [{ text: request.system }, ...(promptCache ? [{ cachePoint: { type: "default" } }] : [])],
     messages: request.messages.map(({ role, content }) => ({ role, content: [{ text: content }] })),
     inferenceConfig: { maxTokens: request.maxOutputTokens },
-    ...(modelFields === undefined ? {} : { additionalModelRequestFields: modelFields }),
+    ...(more === undefined ? {} : { additionalModelRequestFields: more }),
   });
 }
 

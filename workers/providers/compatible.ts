@@ -3,7 +3,14 @@ import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, type MaxTokensField } from "./openai-chat.ts";
-import { baseUrl, parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
+import {
+  baseUrl,
+  modelFields,
+  parseSettings,
+  PROVIDER_CODES,
+  reasoningEffort,
+  secretOf,
+} from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
 /** Hosts that speak OpenAI's chat completions: Mistral, xAI, Groq, vLLM, Ollama and many others. One fetch, no SDK. */
@@ -16,10 +23,11 @@ const settingsSchema = z.object({
   /** What this host calls the limit of output tokens; default `max_tokens`. */
   maxTokensField: z.optional(z.enum(["max_completion_tokens", "max_tokens"])),
   reasoningEffort,
+  modelFields,
 });
 
 /** A host of Llama models is named by the environment; only what is sent can be set. */
-const llamaSchema = z.object({ reasoningEffort });
+const llamaSchema = z.object({ reasoningEffort, modelFields });
 
 /**
  * Any such host, by its settings alone.
@@ -28,7 +36,7 @@ const llamaSchema = z.object({ reasoningEffort });
 export const openaiCompatible: Factory<ChatProvider> = (settings, host) => {
   const parsed = parseSettings(settingsSchema, settings);
   const key = parsed.secret === undefined ? undefined : secretOf(host, parsed.secret);
-  return provider(host, parsed.baseUrl, key, parsed.maxTokensField ?? "max_tokens", parsed.reasoningEffort);
+  return provider(host, parsed.baseUrl, key, parsed.maxTokensField ?? "max_tokens", parsed);
 };
 
 /**
@@ -37,9 +45,9 @@ export const openaiCompatible: Factory<ChatProvider> = (settings, host) => {
  * @throws QuaysideError `config_invalid` when the base URL is missing or malformed.
  */
 export const llama: Factory<ChatProvider> = (settings, host) => {
-  const { reasoningEffort: effort } = parseSettings(llamaSchema, settings);
+  const options = parseSettings(llamaSchema, settings);
   const url = secretOf(host, "LLAMA_BASE_URL");
-  return provider(host, url, host.secret("LLAMA_API_KEY"), "max_tokens", effort);
+  return provider(host, url, host.secret("LLAMA_API_KEY"), "max_tokens", options);
 };
 
 function provider(
@@ -47,7 +55,7 @@ function provider(
   url: string,
   key: string | undefined,
   maxTokensField: MaxTokensField,
-  effort: z.infer<typeof reasoningEffort>,
+  { reasoningEffort: effort, modelFields: more }: z.infer<typeof llamaSchema>,
 ): ChatProvider {
   const peer = "The model's host";
   const endpoint = `${baseUrl(url, "baseUrl")}/chat/completions`;
@@ -56,7 +64,7 @@ function provider(
     codes: PROVIDER_CODES,
     failure: chatFailure(peer),
   };
-  const more = effort === undefined ? {} : { reasoning_effort: effort };
+  const thinking = effort === undefined ? {} : { reasoning_effort: effort };
   const headers = {
     accept: "text/event-stream",
     "content-type": "application/json",
@@ -64,7 +72,7 @@ function provider(
   };
   return {
     stream(request, signal) {
-      const body = JSON.stringify(chatBody(request, maxTokensField, more));
+      const body = JSON.stringify({ ...more, ...chatBody(request, maxTokensField, thinking) });
       const open = (): Promise<Response> =>
         requestStream(host, endpoint, { method: "POST", headers, body, signal }, options);
       return chatEvents(peer, open, chatReader(peer), request, signal);

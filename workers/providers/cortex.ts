@@ -1,9 +1,10 @@
+import * as z from "zod/mini";
 import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { snowflakeAccess } from "../../shared/snowflake-auth.ts";
-import { baseUrl, contextTooLong, PROVIDER_CODES } from "./settings.ts";
+import { baseUrl, contextTooLong, modelFields, parseSettings, PROVIDER_CODES } from "./settings.ts";
 import {
   chatEvents,
   fields,
@@ -19,6 +20,8 @@ import {
  * OpenAPI description of Cortex inference (github.com/snowflakedb/snowflake-rest-api-specs) and "Cortex REST API", read
  * 2026-11-23. Calls run with the user's default role; no warehouse takes part.
  */
+
+const settingsSchema = z.object({ modelFields });
 
 const PEER = "Snowflake Cortex";
 
@@ -41,7 +44,8 @@ const OPTIONS: StreamOptions = {
  * `SNOWFLAKE_PRIVATE_KEY`.
  * @throws QuaysideError `config_invalid` when one is missing or malformed.
  */
-export const cortex: Factory<ChatProvider> = (_settings, host) => {
+export const cortex: Factory<ChatProvider> = (settings, host) => {
+  const { modelFields: more } = parseSettings(settingsSchema, settings);
   const access = snowflakeAccess(host);
   const url = `${baseUrl(access.baseUrl, "SNOWFLAKE_BASE_URL")}/api/v2/cortex/inference:complete`;
   return {
@@ -52,7 +56,12 @@ export const cortex: Factory<ChatProvider> = (_settings, host) => {
           "content-type": "application/json",
           ...(await access.headers()),
         };
-        return requestStream(host, url, { method: "POST", headers, body: body(request), signal }, OPTIONS);
+        return requestStream(
+          host,
+          url,
+          { method: "POST", headers, body: body(request, more), signal },
+          OPTIONS,
+        );
       };
       return chatEvents(PEER, open, reader(request.maxOutputTokens), request, signal);
     },
@@ -60,8 +69,9 @@ export const cortex: Factory<ChatProvider> = (_settings, host) => {
 };
 
 /** The system message is first, and a user message last. */
-function body(request: ChatRequest): string {
+function body(request: ChatRequest, more: z.infer<typeof modelFields>): string {
   return JSON.stringify({
+    ...more,
     model: request.model,
     messages: [
       { role: "system", content: request.system },

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
-import { contextTooLong } from "./settings.ts";
+import { contextTooLong, modelFields } from "./settings.ts";
 import { fields, modelName, parseData, streamError, tokenCount, type ReadEvent } from "./stream.ts";
 
 /**
@@ -10,7 +10,7 @@ import { fields, modelName, parseData, streamError, tokenCount, type ReadEvent }
  */
 
 /** How much a model thinks before it answers; thoughts count as output and against its limit. Each model takes one of the two. */
-export const thinkingSchema = z.optional(
+const thinkingSchema = z.optional(
   z.union([
     z.strictObject({ level: z.enum(["minimal", "low", "medium", "high"]) }),
     /** Tokens; 0 is none, where the model allows it. */
@@ -18,7 +18,13 @@ export const thinkingSchema = z.optional(
   ]),
 );
 
-export function contentBody(request: ChatRequest, thinking: z.infer<typeof thinkingSchema>): string {
+/** Settings of both; `modelFields` go into `generationConfig`. */
+export const contentSettings = z.object({ thinking: thinkingSchema, modelFields });
+
+export function contentBody(
+  request: ChatRequest,
+  { thinking, modelFields: more }: z.infer<typeof contentSettings>,
+): string {
   const thinkingConfig =
     thinking &&
     ("level" in thinking ? { thinkingLevel: thinking.level } : { thinkingBudget: thinking.budget });
@@ -29,6 +35,7 @@ export function contentBody(request: ChatRequest, thinking: z.infer<typeof think
       parts: [{ text: content }],
     })),
     generationConfig: {
+      ...more,
       maxOutputTokens: request.maxOutputTokens,
       ...(thinkingConfig ? { thinkingConfig } : {}),
     },

@@ -1,14 +1,11 @@
-import * as z from "zod/mini";
 import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import { contentBody, contentFailure, contentReader, thinkingSchema } from "./gemini-content.ts";
+import { contentBody, contentFailure, contentReader, contentSettings } from "./gemini-content.ts";
 import { PROVIDER_CODES, baseUrl, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
 /** Google's Gemini API, by an API key. */
-
-const settingsSchema = z.object({ thinking: thinkingSchema });
 
 const PEER = "The Gemini API";
 
@@ -23,7 +20,7 @@ const OPTIONS: StreamOptions = {
  * @throws QuaysideError `config_invalid` when the key is missing or a setting is malformed.
  */
 export const gemini: Factory<ChatProvider> = (settings, host) => {
-  const { thinking } = parseSettings(settingsSchema, settings);
+  const content = parseSettings(contentSettings, settings);
   // In a header: URLs end up in logs.
   const headers = {
     "content-type": "application/json",
@@ -38,7 +35,7 @@ export const gemini: Factory<ChatProvider> = (settings, host) => {
     stream(request, signal) {
       const model = encodeURIComponent(request.model);
       const url = `${base}/v1beta/models/${model}:streamGenerateContent?alt=sse`;
-      const body = contentBody(request, thinking);
+      const body = contentBody(request, content);
       const open = (): Promise<Response> =>
         requestStream(host, url, { method: "POST", headers, body, signal }, OPTIONS);
       return chatEvents(PEER, open, read, request, signal);

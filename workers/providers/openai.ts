@@ -4,7 +4,7 @@ import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.t
 import type { ChatProvider, ChatRequest } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, reportedError } from "./openai-chat.ts";
-import { parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
+import { modelFields, parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
 import { chatEvents, fields, modelName, parseData, tokenCount, type ReadEvent } from "./stream.ts";
 
 /** OpenAI. Chat completions by default; the Responses API where the settings say so or the model is served there only. */
@@ -19,6 +19,7 @@ const settingsSchema = z.object({
   reasoningEffort,
   /** Sends requests with the same key to where their common beginning is cached already. */
   promptCacheKey: z.optional(z.string().check(z.maxLength(64))),
+  modelFields,
 });
 
 const PEER = "The OpenAI API";
@@ -42,6 +43,7 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
   const baseURL = host.secret("OPENAI_BASE_URL") ?? parsed.baseUrl ?? "https://api.openai.com/v1";
   const effort = parsed.reasoningEffort;
   const cached = parsed.promptCacheKey === undefined ? {} : { prompt_cache_key: parsed.promptCacheKey };
+  const { modelFields: more } = parsed;
   const chatOptions = { ...cached, ...(effort === undefined ? {} : { reasoning_effort: effort }) };
   const responsesOptions = { ...cached, ...(effort === undefined ? {} : { reasoning: { effort } }) };
   let client: OpenAI | undefined;
@@ -69,9 +71,11 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
         const sdk = await connect();
         // The raw response, because the SDK's own stream does not tell a complete answer from one that was cut.
         return api === "responses"
-          ? sdk.responses.create({ ...responsesBody(request), ...responsesOptions }, { signal }).asResponse()
+          ? sdk.responses
+              .create({ ...more, ...responsesBody(request), ...responsesOptions }, { signal })
+              .asResponse()
           : sdk.chat.completions
-              .create(chatBody(request, "max_completion_tokens", chatOptions), { signal })
+              .create({ ...more, ...chatBody(request, "max_completion_tokens", chatOptions) }, { signal })
               .asResponse();
       };
       return chatEvents(PEER, open, api === "responses" ? readResponses : chatReader(PEER), request, signal);

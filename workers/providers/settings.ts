@@ -19,6 +19,12 @@ export const reasoningEffort = z.optional(
   z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]),
 );
 
+/**
+ * Sent as they are beside what is ours, for what one vendor or model alone takes: temperature, service tier, a structured
+ * format. What is ours goes before them.
+ */
+export const modelFields = z.optional(z.looseObject({}));
+
 /** @throws QuaysideError `config_invalid` for the first thing that is wrong. */
 export function parseSettings<T>(schema: z.ZodMiniType<T>, settings: Readonly<Record<string, unknown>>): T {
   const result = schema.safeParse(settings);

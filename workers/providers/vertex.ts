@@ -1,9 +1,8 @@
-import * as z from "zod/mini";
 import { googleAccount } from "../../shared/google-auth.ts";
 import { requestStream, type StreamOptions } from "../../shared/http.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
-import { contentBody, contentFailure, contentReader, thinkingSchema } from "./gemini-content.ts";
+import { contentBody, contentFailure, contentReader, contentSettings } from "./gemini-content.ts";
 import { PROVIDER_CODES, baseUrl, invalidSetting, parseSettings, secretOf } from "./settings.ts";
 import { chatEvents } from "./stream.ts";
 
@@ -11,8 +10,6 @@ import { chatEvents } from "./stream.ts";
  * Gemini on Google's Vertex AI, by a service account, in a chosen location. Path and hosts: Google Cloud, "Generate content
  * with the Gemini API in Vertex AI" and "Deployments and endpoints", read 2026-11-23.
  */
-
-const settingsSchema = z.object({ thinking: thinkingSchema });
 
 const PEER = "Vertex AI";
 
@@ -23,7 +20,7 @@ const PEER = "Vertex AI";
  * @throws QuaysideError `config_invalid` when one is missing or malformed.
  */
 export const vertex: Factory<ChatProvider> = (settings, host) => {
-  const { thinking } = parseSettings(settingsSchema, settings);
+  const content = parseSettings(contentSettings, settings);
   // Whatever the token endpoint refuses is about the account.
   const codes = { ...PROVIDER_CODES, rejected: "provider_misconfigured" } as const;
   const account = googleAccount(secretOf(host, "GOOGLE_APPLICATION_CREDENTIALS_JSON"), host, codes);
@@ -48,7 +45,7 @@ export const vertex: Factory<ChatProvider> = (settings, host) => {
   return {
     stream(request, signal) {
       const url = `${models}/${encodeURIComponent(request.model)}:streamGenerateContent?alt=sse`;
-      const body = contentBody(request, thinking);
+      const body = contentBody(request, content);
       const open = async (): Promise<Response> => {
         const headers = {
           "content-type": "application/json",

@@ -8,6 +8,7 @@ import {
   baseUrl,
   contextTooLong,
   invalidSetting,
+  modelFields,
   parseSettings,
   PROVIDER_CODES,
   secretOf,
@@ -20,10 +21,7 @@ import { chatEvents, parseData, streamError, type ReadEvent } from "./stream.ts"
  * pages; the types of `@cloudflare/workers-types`; what `run` does with signal and failures: workerd, `ai-api.ts`. Read 2026-11-26.
  */
 
-const settingsSchema = z.object({
-  /** Sent as they are beside the messages, for what one model alone takes, such as its reasoning effort. */
-  modelFields: z.optional(z.looseObject({})),
-});
+const settingsSchema = z.object({ modelFields });
 
 const PEER = "Workers AI";
 
@@ -74,12 +72,12 @@ const OPTIONS: StreamOptions = {
  * @throws QuaysideError `config_invalid` when one is missing or malformed.
  */
 export const workersAi: Factory<ChatProvider> = (settings, host) => {
-  const { modelFields } = parseSettings(settingsSchema, settings);
+  const { modelFields: more } = parseSettings(settingsSchema, settings);
   const binding = host.binding?.("AI");
   const call = isAi(binding) ? viaBinding(binding) : viaRest(host);
   return {
     stream(request, signal) {
-      const input = { ...modelFields, ...inputOf(request) };
+      const input = { ...more, ...inputOf(request) };
       const open = (): Promise<Response> => call(named(request.model), input, signal);
       return chatEvents(PEER, open, reader(request.maxOutputTokens), request, signal);
     },
