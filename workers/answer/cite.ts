@@ -1,6 +1,7 @@
 import { isStopWord } from "../../shared/analysis.ts";
 import type { Citation } from "../../shared/ports/answer.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
+import { ofText } from "./of-text.ts";
 import { foldText, sentencesOf, wordsOf, type Sentence, type Word } from "./understand-text.ts";
 import { cellNumber, datesOf, isoOf, numbersOf } from "./understand-values.ts";
 import { cellText } from "./verify-claims.ts";
@@ -13,6 +14,10 @@ const CELLS_LENGTH = 8000;
 
 /** A longer cell is no date, whatever it begins with. */
 const LONGEST_DATE = 30;
+/** Of a longer cell this much is held against what is claimed, in UTF-16 units. */
+const LONGEST_CELL = 200;
+/** Characters of passages, and of cells, that are taken apart once. */
+const MOST_KNOWN = 500_000;
 
 /** `[2]`, `[2, 5]`, `[2;5]` */
 const MARKER = /\[(\d{1,6}(?:\s*[,;]\s*\d{1,6})*)\]/g;
@@ -145,33 +150,24 @@ export function citationsOf(
 
 /** A sentence of a passage, with the stems of what it says. */
 interface Said extends Sentence {
-  readonly stems: ReadonlySet<string>;
+  readonly stems: readonly string[];
 }
 
 /** A passage is held against the question, and against the answer once it is cited. */
-const passages = new WeakMap<Evidence, readonly Said[]>();
-
-function saidIn(item: Evidence): readonly Said[] {
-  const before = passages.get(item);
-  if (before) return before;
-  const said = sentencesOf(item.text).map((sentence) => ({
-    ...sentence,
-    stems: stemsOf(wordsOf(sentence.text)),
-  }));
-  passages.set(item, said);
-  return said;
-}
+const saidIn = ofText(MOST_KNOWN, (text): readonly Said[] =>
+  sentencesOf(text).map((sentence) => ({ ...sentence, stems: [...stemsOf(wordsOf(sentence.text))] })),
+);
 
 /** The sentence that says most of what is claimed, and its neighbours while they fit. */
 function excerptOf(item: Evidence, wanted: ReadonlySet<string>): string {
-  const sentences = saidIn(item);
+  const sentences = saidIn(item.text);
   let best = 0;
   let bestScore = -1;
   for (const [i, { stems }] of sentences.entries()) {
     let score = 0;
     for (const stem of stems) if (wanted.has(stem)) score += /\d/.test(stem) ? 2 : 1;
     // Among equals the one that says it with fewer words.
-    score -= stems.size / 1000;
+    score -= stems.length / 1000;
     if (score > bestScore) [best, bestScore] = [i, score];
   }
   const first = sentences[best];
@@ -224,17 +220,32 @@ export function claimsOf(text: string): Claims {
   return {
     stems: stemsOf(words),
     says(value) {
-      if (value.trim() === "") return false;
-      const number = cellNumber(value);
-      if (number !== undefined) return numbers.has(Math.abs(number));
-      if (value.length <= LONGEST_DATE) {
-        const [date] = datesOf(foldText(value.slice(0, 10)));
-        if (date) return dates.has(isoOf(date));
-      }
-      const spoken = wordsOf(value.slice(0, 200))
-        .map((word) => word.folded)
-        .join(" ");
-      return spoken !== "" && said.includes(` ${spoken} `);
+      const { number, date, spoken } = value.length > LONGEST_CELL ? takeApart(value) : apart(value);
+      if (number !== undefined) return numbers.has(number);
+      return date === undefined ? spoken !== "" && said.includes(spoken) : dates.has(date);
     },
   };
+}
+
+/** How a cell's value is said: as a number, else as a date, else in its words. */
+interface Saying {
+  /** Without its sign. */
+  readonly number?: number;
+  /** As ISO text. */
+  readonly date?: string;
+  /** Folded, with a space around each; empty for no words. */
+  readonly spoken: string;
+}
+
+const apart = ofText(MOST_KNOWN, takeApart);
+
+function takeApart(value: string): Saying {
+  const number = cellNumber(value);
+  if (number !== undefined) return { number: Math.abs(number), spoken: "" };
+  if (value.length <= LONGEST_DATE) {
+    const [date] = datesOf(foldText(value.slice(0, 10)));
+    if (date) return { date: isoOf(date), spoken: "" };
+  }
+  const words = wordsOf(value.slice(0, LONGEST_CELL)).map((word) => word.folded);
+  return { spoken: words.length === 0 ? "" : ` ${words.join(" ")} ` };
 }

@@ -1,5 +1,6 @@
 import { lazily } from "../../shared/lazily.ts";
 import { fold, stem } from "../../shared/analysis.ts";
+import { ofText } from "./of-text.ts";
 
 /** Words, stems and sentences for questions and rows alike, in English and French. */
 
@@ -22,20 +23,14 @@ export function foldText(text: string): string {
 
 const word = lazily(() => /[\p{L}\p{N}\p{M}]+/gu);
 
-/** Rows and questions are made of the same words: each is folded and stemmed once, as long as no more than these are known. */
-const MOST_KNOWN = 4096;
-const LONGEST_KNOWN = 32;
-const known = new Map<string, Pick<Word, "folded" | "stem">>();
+/** Characters of the words that are known. */
+const MOST_KNOWN = 40_000;
 
-function formsOf(raw: string): Pick<Word, "folded" | "stem"> {
-  const before = known.get(raw);
-  if (before) return before;
+/** Rows and questions are made of the same words: each is folded and stemmed once. */
+const formsOf = ofText(MOST_KNOWN, (raw): Pick<Word, "folded" | "stem"> => {
   const folded = foldText(raw);
-  const forms = { folded, stem: stem(folded, "en") };
-  if (known.size >= MOST_KNOWN) known.clear();
-  if (raw.length <= LONGEST_KNOWN) known.set(raw, forms);
-  return forms;
-}
+  return { folded, stem: stem(folded, "en") };
+});
 
 /** Every run of letters and digits, in order. */
 export function wordsOf(text: string): Word[] {

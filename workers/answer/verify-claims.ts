@@ -1,5 +1,7 @@
+import { lazily } from "../../shared/lazily.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import type { Cell } from "../../shared/ports/source.ts";
+import { ofText } from "./of-text.ts";
 import { conceptsOf, isLight, isStopWord } from "./understand-lexicon.ts";
 import { foldText, stemsOf, wordsOf } from "./understand-text.ts";
 import { type DateMention, datesOf, isoOf, monthOf, numbersOf } from "./understand-values.ts";
@@ -152,24 +154,43 @@ function rowTextsOf(evidence: readonly Evidence[]): readonly RowText[] {
 }
 
 function makeRowText(said: () => string): RowText {
-  let text: string | undefined;
-  let codes: ReadonlySet<string> | undefined;
-  let values: Pick<RowText, "numbers" | "dates"> | undefined;
+  const read = lazily(() => rowTextOf(said()));
   return {
     get text() {
-      return (text ??= foldText(said()));
+      return read().text;
     },
     get codes() {
-      return (codes ??= new Set(this.text.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, ""))));
+      return read().codes;
     },
     get numbers() {
-      return (values ??= valuesOf(this.text)).numbers;
+      return read().numbers;
     },
     get dates() {
-      return (values ??= valuesOf(this.text)).dates;
+      return read().dates;
     },
   };
 }
+
+/** Characters of rows that are taken apart once. */
+const MOST_KNOWN = 500_000;
+
+const rowTextOf = ofText(MOST_KNOWN, (said): RowText => {
+  const text = foldText(said);
+  const codes = lazily(() => new Set(text.split(/\s+/).map((word) => word.replace(/[^\p{L}\p{N}]/gu, ""))));
+  const values = lazily(() => valuesOf(text));
+  return {
+    text,
+    get codes() {
+      return codes();
+    },
+    get numbers() {
+      return values().numbers;
+    },
+    get dates() {
+      return values().dates;
+    },
+  };
+});
 
 function saidBy(item: Evidence): string {
   const parts = [
