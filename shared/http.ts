@@ -93,11 +93,12 @@ export async function request(
   return whole(await requestBytes(host, url, input, options));
 }
 
-/** What was read as the Response that an SDK reads. Its JSON comes from memory: from a body it would cost a turn of the runtime's loop. */
+/** What was read as the Response that an SDK reads. Its text comes from memory: from a body it would cost a turn of the runtime's loop. */
 export function whole({ status, headers, bytes }: WholeAnswer): Response {
   const empty = status === 204 || status === 205;
   const response = new Response(empty ? null : bytes, { status, headers });
-  response.json = async () => JSON.parse(new TextDecoder().decode(bytes));
+  response.text = async () => new TextDecoder().decode(bytes);
+  response.json = async () => JSON.parse(await response.text());
   return response;
 }
 

@@ -8,6 +8,11 @@ export interface SseEvent {
   readonly data: string;
 }
 
+/** A body that is read piece by piece: a ReadableStream of bytes, or what does as much of it. */
+export interface Pieces {
+  getReader(): Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+}
+
 /**
  * Reads a stream of server-sent events, handing over together what arrived together: one turn of the loop a network read,
  * not one an event. Line ends of all three kinds, comments, a byte order mark, and events or characters split anywhere
@@ -18,7 +23,7 @@ export interface SseEvent {
  * (even when the body itself would not notice); whatever the body's own reader throws.
  */
 export async function* readEvents(
-  body: ReadableStream<Uint8Array>,
+  body: Pieces,
   maxBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<readonly SseEvent[], void, undefined> {

@@ -17,21 +17,25 @@ interface Sdk {
   readonly keep: RegExp;
   /** In the generated classes of one method a call: the methods that are called. */
   readonly methods?: RegExp;
+  /** The file that writes its log, for an SDK that puts a line together before it looks whether lines are wanted. */
+  readonly log?: string;
 }
 
 const SDKS: readonly Sdk[] = [
   {
     name: "openai",
-    // Besides products: credentials of other kinds than a key, bodies that are forms, several pages of a list.
+    // Besides products: credentials of other kinds than a key, bodies that are forms, several pages of a list, and the headers
+    // that tell the vendor what it runs on.
     products:
-      /^(resources|lib|helpers|realtime|azure|bedrock|auth|internal\/(responses|auth\/x509-workload|uploads|to-file)|core\/pagination)/,
+      /^(resources|lib|helpers|realtime|azure|bedrock|auth|internal\/(responses|auth\/x509-workload|uploads|to-file|detect-platform)|core\/pagination)/,
     keep: /^(lib\/embeddings|resources\/(index|chat|chat\/(index|chat)|chat\/completions\/(index|completions)|embeddings|responses\/(index|responses)))\.mjs$/,
+    log: "internal/utils/log.mjs",
   },
   {
     name: "@anthropic-ai/sdk",
-    // Besides products: its tracing, since the Worker traces by itself.
+    // Besides products: its tracing, since the Worker traces by itself, and what it tells of the platform.
     products:
-      /^(resources|lib|tools|helpers|internal\/(file-store|node|tracing|uploads|to-file)|core\/pagination|_vendor)/,
+      /^(resources|lib|tools|helpers|internal\/(file-store|node|tracing|uploads|to-file|detect-platform)|core\/pagination|_vendor)/,
     keep: /^(resources\/(index|shared|messages\/(index|messages))|lib\/(parser|internal\/messages-request))\.mjs$/,
   },
   { name: "@opentelemetry/api", products: /^dist\//, keep: /^$/ },
@@ -52,11 +56,12 @@ export function slimSdks(): Plugin {
     load: {
       filter: { id: new RegExp(`node_modules/(${SDKS.map((sdk) => sdk.name).join("|")})/.*\\.m?js$`) },
       async handler(path) {
-        for (const { name, products, keep, methods } of SDKS) {
+        for (const { name, products, keep, methods, log } of SDKS) {
           const at = path.indexOf(`node_modules/${name}/`);
           if (at === -1) continue;
           const file = path.slice(at + `node_modules/${name}/`.length);
           if (products.test(file) && !keep.test(file)) return hollow(path);
+          if (file === log) return silent(path);
           if (methods && file.includes("/apis/")) return shorten(await readFile(path, "utf8"), methods);
         }
         return undefined;
@@ -74,6 +79,19 @@ async function hollow(path: string): Promise<string> {
   return Array.from(exportedNames(source), (name) =>
     name === "default" ? "export default function () {}" : `export function ${name}() {}`,
   ).join("\n");
+}
+
+/** A log that nobody reads: whatever it exports gives a logger that writes nothing. */
+async function silent(path: string): Promise<string> {
+  const names = Array.from(
+    exportedNames(await readFile(path, "utf8")),
+    (name) => `export const ${name} = () => none;`,
+  );
+  return [
+    "const quiet = () => {};",
+    "const none = { error: quiet, warn: quiet, info: quiet, debug: quiet };",
+    ...names,
+  ].join("\n");
 }
 
 /** The packages write exports as declarations, or in braces. */

@@ -1,6 +1,6 @@
 import { aborted } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { SseEvent } from "../../shared/sse.ts";
+import type { Pieces, SseEvent } from "../../shared/sse.ts";
 
 /**
  * The binary framing of AWS's streams (`application/vnd.amazon.eventstream`). A message, all numbers big-endian: 4 bytes
@@ -32,7 +32,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
  * `maxBytes`, `cancelled` or `deadline_exceeded` once `signal` aborts; whatever the body's own reader throws.
  */
 export async function* readMessages(
-  body: ReadableStream<Uint8Array>,
+  body: Pieces,
   maxBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<readonly SseEvent[], void, undefined> {

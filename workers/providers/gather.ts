@@ -1,16 +1,16 @@
+import type { Pieces } from "../../shared/sse.ts";
+
 /** Most that is read ahead of whoever reads, in bytes. */
 const READ_AHEAD = 64 * 1024;
 
 /**
  * A body whose pieces come together: what arrives within `spacingMs` of the piece handed over last is one piece. A model that
  * is slower than that is not delayed, one that is faster costs a turn for each spacing rather than one for each token. The
- * body's end is handed over at once, an error after what came before it; cancelling cancels the body.
+ * body's end is handed over at once, an error after what came before it; cancelling cancels the body. Not a stream of its own: one in
+ * JavaScript costs as much as reading the answer does. Read one piece after the other.
  * @param spacingMs asked before each piece; 0 for none.
  */
-export function gathered(
-  body: ReadableStream<Uint8Array>,
-  spacingMs: () => number,
-): ReadableStream<Uint8Array> {
+export function gathered(body: Pieces, spacingMs: () => number): Pieces {
   const reader = body.getReader();
   let waiting: Uint8Array[] = [];
   let length = 0;
@@ -57,34 +57,37 @@ export function gathered(
     return whole;
   };
 
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        if (!pumping) {
-          pumping = true;
-          void pump();
-        }
-        if (length === 0 && !ended) await new Promise<void>((resolve) => (arrived = resolve));
-        const leftMs = handedAt + spacingMs() - performance.now();
-        if (leftMs > 0 && !ended && length <= READ_AHEAD) {
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, leftMs);
-            over = () => {
-              clearTimeout(timer);
-              resolve();
-            };
-          });
-        }
-        handedAt = performance.now();
-        if (length > 0) controller.enqueue(take());
-        else if (failure) controller.error(failure.error);
-        else controller.close();
-      },
-      async cancel(reason) {
-        drained?.();
-        await reader.cancel(reason);
-      },
-    },
-    { highWaterMark: 0 },
-  );
+  const read = async (): Promise<ReadableStreamReadResult<Uint8Array>> => {
+    if (!pumping) {
+      pumping = true;
+      void pump();
+    }
+    if (length === 0 && !ended) await new Promise<void>((resolve) => (arrived = resolve));
+    const leftMs = handedAt + spacingMs() - performance.now();
+    if (leftMs > 0 && !ended && length <= READ_AHEAD) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        over = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    handedAt = performance.now();
+    if (length > 0) return { done: false, value: take() };
+    if (failure) throw failure.error;
+    return { done: true, value: undefined };
+  };
+
+  const cancel = async (reason?: unknown): Promise<void> => {
+    waiting = [];
+    length = 0;
+    ended = true;
+    arrived?.();
+    over?.();
+    drained?.();
+    await reader.cancel(reason);
+  };
+
+  return { getReader: () => ({ read, cancel }) };
 }
