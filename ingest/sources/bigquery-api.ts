@@ -51,6 +51,10 @@ const tableSchema = z.object({
   description: z.optional(z.string()),
   numRows: z.optional(digits),
   creationTime: z.optional(digits),
+  lastModifiedTime: z.optional(digits),
+  etag: z.optional(z.string()),
+  timePartitioning: z.optional(z.object({ expirationMs: z.optional(z.unknown()) })),
+  maxStaleness: z.optional(z.unknown()),
   streamingBuffer: z.optional(z.unknown()),
   tableConstraints: z.optional(
     z.object({ primaryKey: z.optional(z.object({ columns: z.array(z.string()) })) }),

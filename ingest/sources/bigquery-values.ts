@@ -19,6 +19,9 @@ export interface BigQueryField {
   readonly mode?: string | undefined;
   readonly description?: string | undefined;
   readonly fields?: readonly BigQueryField[] | undefined;
+  /** Present where some readers see the column masked, or not at all. */
+  readonly policyTags?: unknown;
+  readonly dataPolicies?: unknown;
 }
 
 export const fieldSchema: z.ZodMiniType<BigQueryField> = z.object({
@@ -26,6 +29,8 @@ export const fieldSchema: z.ZodMiniType<BigQueryField> = z.object({
   type: z.string(),
   mode: z.optional(z.string()),
   description: z.optional(z.string()),
+  policyTags: z.optional(z.unknown()),
+  dataPolicies: z.optional(z.unknown()),
   get fields() {
     return z.optional(z.array(fieldSchema));
   },

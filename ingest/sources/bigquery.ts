@@ -4,7 +4,13 @@ import { aborted } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Factory, Host } from "../../shared/ports/host.ts";
 import type { Cell, ReadOptions, Row, Source, Table, TableRef } from "../../shared/ports/source.ts";
-import { makeBigQueryApi, type BigQueryApi, type BigQuerySession, type Place } from "./bigquery-api.ts";
+import {
+  makeBigQueryApi,
+  type BigQueryApi,
+  type BigQuerySession,
+  type Place,
+  type TableResource,
+} from "./bigquery-api.ts";
 import { cellOf, columnOf, literalOf, valuesOf, type BigQueryField } from "./bigquery-values.ts";
 import { changedSince, keyedBy, selectSince, textOf } from "./fetch-cursor.ts";
 import { baseUrl, forTable, parseSettings } from "./fetch-call.ts";
@@ -23,6 +29,7 @@ const settingsSchema = z.strictObject({
   timeoutSeconds: z.optional(positive.check(z.maximum(86_400))),
   pageSize: z.optional(positive.check(z.maximum(100_000))),
   snapshot: z.optional(z.boolean()),
+  revisions: z.optional(z.boolean()),
 });
 
 const DIALECT: Dialect = {
@@ -52,7 +59,7 @@ interface Located {
  *
  * Settings: `project`, `dataset` (of tables named without one), `location`, `baseUrl`, `maximumBytesBilled` (of one query),
  * `timeoutSeconds` (default 1800), `pageSize` (rows; default 10,000), `snapshot` (default true: the tables of a run as at one
- * moment). Environment, over the settings: `BIGQUERY_PROJECT`, `BIGQUERY_BASE_URL`; `GOOGLE_APPLICATION_CREDENTIALS_JSON`, the
+ * moment), `revisions` (default false: whether the time at which a table was last modified is believed). Environment, over the settings: `BIGQUERY_PROJECT`, `BIGQUERY_BASE_URL`; `GOOGLE_APPLICATION_CREDENTIALS_JSON`, the
  * service account's key file.
  */
 export const makeBigQuerySource: Factory<Source> = (input, host) => {
@@ -63,14 +70,17 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
   /** When tables are read as at, in milliseconds of BigQuery's clock, and when that was decided, of ours. */
   let moment: { readonly at: number; readonly decided: number } | undefined;
 
-  const locate = async (ref: TableRef, signal: AbortSignal): Promise<Located> => {
-    if (ref.query !== undefined) return fromQuery(api, ref.query, signal);
-    const parts = ref.name ?? [];
+  const tableOf = (parts: readonly string[], signal: AbortSignal): Promise<TableResource> => {
     const dataset = parts.at(-2) ?? settings.dataset;
     if (dataset === undefined || parts.length === 0 || parts.length > 3) {
       throw new QuaysideError("source_rejected", "write dataset and table, or set the source's dataset.");
     }
-    const table = await api.table([parts.at(-3) ?? "", dataset, parts.at(-1) ?? ""], signal);
+    return api.table([parts.at(-3) ?? "", dataset, parts.at(-1) ?? ""], signal);
+  };
+
+  const locate = async (ref: TableRef, signal: AbortSignal): Promise<Located> => {
+    if (ref.query !== undefined) return fromQuery(api, ref.query, signal);
+    const table = await tableOf(ref.name ?? [], signal);
     const real = table.type === "TABLE" && table.creationTime !== undefined;
     if (moment === undefined || host.now() - moment.decided > SNAPSHOT_MS) {
       // Without the server's clock, ours; a second earlier, for the future can't be read.
@@ -124,6 +134,14 @@ export const makeBigQuerySource: Factory<Source> = (input, host) => {
   return {
     ordered: false,
     origin: `bigquery:${session.project}`,
+
+    async revision(ref, signal) {
+      const { name } = ref;
+      if (settings.revisions !== true || !name) return undefined;
+      // What is read from here on is read as at a later moment, at which the revision has been.
+      moment = undefined;
+      return forTable(ref, signal, async () => revisionOf(await tableOf(name, signal)));
+    },
 
     describe(ref, signal) {
       return forTable(ref, signal, async () => {
@@ -232,6 +250,32 @@ async function fromQuery(api: BigQueryApi, query: string, signal: AbortSignal): 
     );
   }
   return { from, fields, since: undefined, rows: undefined, description: undefined, primaryKey: [] };
+}
+
+/** A table that was modified this shortly ago tells no revision: moments are whole seconds, and of two clocks. */
+const SETTLED_MS = 60_000;
+
+/**
+ * By the table's metadata (https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#Table). Undefined for what changes
+ * without being modified: views and external tables, rows in the streaming buffer or still to be merged, partitions that expire,
+ * columns that policies mask. Policies on rows do not show here: see the setting `revisions`.
+ */
+function revisionOf(table: TableResource): string | undefined {
+  const { tableReference, etag, creationTime, lastModifiedTime, numRows, serverTime } = table;
+  if (table.type !== "TABLE" || table.streamingBuffer !== undefined || table.maxStaleness !== undefined)
+    return undefined;
+  if (table.timePartitioning?.expirationMs !== undefined || hasPolicies(table.schema?.fields ?? []))
+    return undefined;
+  if (etag === undefined || lastModifiedTime === undefined || serverTime === undefined) return undefined;
+  if (Number(lastModifiedTime) > serverTime - SETTLED_MS) return undefined;
+  return JSON.stringify([tableReference, creationTime, lastModifiedTime, etag, numRows]);
+}
+
+function hasPolicies(fields: readonly BigQueryField[]): boolean {
+  return fields.some(
+    ({ policyTags, dataPolicies, fields: inner }) =>
+      policyTags !== undefined || dataPolicies !== undefined || hasPolicies(inner ?? []),
+  );
 }
 
 /** @param shown of each field, whether rows have it that come by their key alone, as a value behind the others tells. */

@@ -16,6 +16,8 @@ const DIALECT: Dialect = {
 export interface Located {
   /** Quoted parts, or the query in parentheses. */
   readonly from: string;
+  /** Database, schema and name; empty for a query. */
+  readonly path: readonly string[];
   readonly database: string | undefined;
   readonly columns: readonly Column[];
   readonly description: string | undefined;
@@ -80,6 +82,7 @@ export async function fromCatalogue(
   );
   return {
     from: parts.map(quoted).join("."),
+    path: parts,
     database,
     columns: columns.map((column) => {
       const { type } = snowflakeType(column["DATA_TYPE"] ?? "", Number(column["NUMERIC_SCALE"] ?? 0));
@@ -108,6 +111,7 @@ export async function fromQuery(
   const { columns } = await api.execute({ sql: `SELECT * FROM ${from} AS t LIMIT 0`, database }, signal);
   return {
     from,
+    path: [],
     database,
     columns: columns.map((column) => ({
       name: column.name,
@@ -131,6 +135,29 @@ export async function primaryKeyOf(
   return keys
     .toSorted((a, b) => Number(a["key_sequence"]) - Number(b["key_sequence"]))
     .flatMap((key) => key["column_name"] ?? []);
+}
+
+/**
+ * Another after every change of a base table: its rows move the token
+ * (https://docs.snowflake.com/en/sql-reference/functions/system_last_change_commit_time), its definition moves LAST_ALTERED
+ * (https://docs.snowflake.com/en/sql-reference/info-schema/tables). Undefined for what is no base table.
+ */
+export async function changeOf(
+  api: SnowflakeApi,
+  { from, path, database }: Located,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const name = from.replaceAll("\\", "\\\\").replaceAll("'", "''");
+  const [found] = await records(
+    api,
+    `SELECT SYSTEM$LAST_CHANGE_COMMIT_TIME('${name}') AS CHANGED, LAST_ALTERED, CREATED FROM INFORMATION_SCHEMA.TABLES
+     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'`,
+    path.slice(1),
+    database,
+    signal,
+  );
+  const told = [found?.["CREATED"], found?.["LAST_ALTERED"], found?.["CHANGED"]];
+  return told.every((value) => typeof value === "string") ? JSON.stringify([...path, ...told]) : undefined;
 }
 
 function count(value: string | null | undefined): number | undefined {

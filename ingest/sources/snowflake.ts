@@ -16,7 +16,14 @@ import {
   type SnowflakeApi,
   type SnowflakeSession,
 } from "./snowflake-api.ts";
-import { fold, fromCatalogue, fromQuery, primaryKeyOf, type Located } from "./snowflake-catalogue.ts";
+import {
+  changeOf,
+  fold,
+  fromCatalogue,
+  fromQuery,
+  primaryKeyOf,
+  type Located,
+} from "./snowflake-catalogue.ts";
 import { snowflakeType } from "./snowflake-values.ts";
 
 const text = z.string().check(z.minLength(1));
@@ -31,6 +38,7 @@ const settingsSchema = z.strictObject({
   baseUrl: z.optional(text),
   timeoutSeconds: z.optional(z.number().check(z.int(), z.minimum(1), z.maximum(86_400))),
   snapshot: z.optional(z.boolean()),
+  revisions: z.optional(z.boolean()),
   queryTag: z.optional(z.string().check(z.maxLength(2000))),
 });
 
@@ -46,7 +54,7 @@ const AHEAD_BYTES = 16 * 1024 * 1024;
  *
  * Settings: `account`, `user`, `role`, `warehouse`, `database`, `schema`, `baseUrl`,
  * `timeoutSeconds` (of one statement; default 1800), `snapshot` (default true: the tables of a run as at one moment),
- * `queryTag`. Environment, over the settings: `SNOWFLAKE_ACCOUNT`, `SNOWFLAKE_USER`, `SNOWFLAKE_ROLE`,
+ * `revisions` (default false: whether a base table is taken for unchanged that Snowflake calls so), `queryTag`. Environment, over the settings: `SNOWFLAKE_ACCOUNT`, `SNOWFLAKE_USER`, `SNOWFLAKE_ROLE`,
  * `SNOWFLAKE_WAREHOUSE`, `SNOWFLAKE_BASE_URL`; `SNOWFLAKE_TOKEN` or `SNOWFLAKE_PRIVATE_KEY` (PKCS #8 in PEM).
  *
  * Plain names are folded to upper case, as Snowflake does; write others as they are, `"in quotes"` if they look plain.
@@ -81,6 +89,13 @@ export const makeSnowflakeSource: Factory<Source> = (input, host) => {
   return {
     ordered: true,
     origin: `${session.base.origin}/${settings.database ?? ""}`,
+
+    async revision(ref, signal) {
+      if (settings.revisions !== true || !ref.name) return undefined;
+      // What is read from here on is read as at a later moment, at which the revision has been.
+      moment = undefined;
+      return forTable(ref, signal, async () => changeOf(api, await locate(ref, signal), signal));
+    },
 
     describe(ref, signal) {
       return forTable(ref, signal, async () => {

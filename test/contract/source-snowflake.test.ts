@@ -414,3 +414,45 @@ describe("snowflake source", () => {
     );
   });
 });
+
+async function revisionOf(name: string, settings = { revisions: true }): Promise<string | undefined> {
+  await using source = open(settings);
+  return source.revision?.({ name: [name] }, signal);
+}
+
+describe("a table's revision, where it is believed", () => {
+  it("is the same until a row or the definition changes", async () => {
+    await stub.warehouse.run(`CREATE OR REPLACE TABLE "ACME"."PUBLIC"."it's \\ a" AS SELECT 1 AS n`);
+    const seen = [await revisionOf("it's \\ a")];
+    expect(await revisionOf("it's \\ a")).toBe(seen[0]);
+    for (const change of [
+      `UPDATE "ACME"."PUBLIC"."it's \\ a" SET n = 2`,
+      `UPDATE "ACME"."PUBLIC"."it's \\ a" SET n = 1`,
+      `ALTER TABLE "ACME"."PUBLIC"."it's \\ a" RENAME n TO m`,
+    ]) {
+      await stub.warehouse.run(change);
+      seen.push(await revisionOf("it's \\ a"));
+    }
+    expect(seen).not.toContain(undefined);
+    expect(new Set(seen).size).toBe(4);
+  });
+
+  it("is told only where the setting says so, and of base tables", async () => {
+    expect(await revisionOf("people")).toContain("PUBLIC");
+    expect(await revisionOf("people", { revisions: false })).toBeUndefined();
+    await stub.warehouse.run(`CREATE OR REPLACE VIEW "ACME"."PUBLIC"."SEEN" AS SELECT 1 AS n`);
+    expect(await revisionOf("seen")).toBeUndefined();
+    await using source = open({ revisions: true });
+    expect(await source.revision?.({ query: "SELECT 1 AS n" }, signal)).toBeUndefined();
+  });
+
+  it("is never later than what is read after it", async () => {
+    await stub.warehouse.run(`CREATE OR REPLACE TABLE "ACME"."PUBLIC"."MOVES" AS SELECT 1 AS n`);
+    const ref = { name: ["moves"] };
+    await using source = open({ revisions: true });
+    await source.describe(ref, signal);
+    await stub.warehouse.run(`UPDATE "ACME"."PUBLIC"."MOVES" SET n = 2`);
+    await source.revision?.(ref, signal);
+    expect(await readRows(source, ref, ["n"])).toEqual([{ n: 2 }]);
+  });
+});

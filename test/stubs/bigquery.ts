@@ -40,6 +40,10 @@ export interface BigQueryStub extends Stub {
   pending(times: number): void;
   /** Lets the service account do only what these roles on the project and on tables of `shop` say, until the next reset. */
   grant(roles: Roles): void;
+  /** Every change of a table so far was made an hour ago. */
+  settle(): void;
+  /** What the metadata of a table of `shop` say besides, or instead, until the next reset. */
+  describe(table: string, metadata: Readonly<Record<string, unknown>>): void;
   /** Every access token so far is refused from now on. */
   revoke(): void;
   readonly cancelled: readonly string[];
@@ -108,6 +112,9 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
   let configurations: Configuration[] = [];
   let self = "";
   let roles: Roles | undefined;
+  let described = new Map<string, Readonly<Record<string, unknown>>>();
+  /** When each table was last found to be another, in milliseconds, and what it was then. */
+  const modified = new Map<string, { at: number; readonly contents: string }>();
 
   const stub = await startStub(
     {
@@ -188,8 +195,14 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
       [dataset, name],
     );
     const { rows: count } = await warehouse.select(`SELECT count(*) FROM ${path}`);
+    const { rows: all } = await warehouse.select(
+      `SELECT md5(coalesce(string_agg(md5(t::VARCHAR), '' ORDER BY t::VARCHAR), '')) FROM ${path} AS t`,
+    );
+    const contents = `${names.join(" ")} ${String(all[0]?.[0])}`;
+    if (modified.get(path)?.contents !== contents) modified.set(path, { at: Date.now(), contents });
     moments.push({ at: Math.floor(Date.now() / 1000) * 1000, moment: await warehouse.moment() });
     const comment = String(row[0] ?? "");
+    call.response.setHeader("date", new Date().toUTCString());
     sendJson(call, 200, {
       kind: "bigquery#table",
       tableReference: { projectId: BIGQUERY_STUB.project, datasetId: dataset, tableId: name },
@@ -210,11 +223,14 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
         ? {
             numRows: String(count[0]?.[0]),
             creationTime: comment === "made later" ? String(Date.now() + 60_000) : "1",
+            lastModifiedTime: String(modified.get(path)?.at),
+            etag: String(modified.get(path)?.at),
           }
         : {}),
       ...(keys.length > 0
         ? { tableConstraints: { primaryKey: { columns: keys.map((k) => String(k[0])) } } }
         : {}),
+      ...described.get(name),
     });
   }
 
@@ -362,12 +378,17 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
     grant(given) {
       roles = given;
     },
+    settle() {
+      for (const table of modified.values()) table.at -= 3_600_000;
+    },
+    describe: (table, metadata) => void described.set(table, metadata),
     revoke() {
       tokens = new Set();
     },
     reset() {
       stub.reset();
       roles = undefined;
+      described = new Map();
       jobs = new Map();
       moments = [];
       tokens = new Set();

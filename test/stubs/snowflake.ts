@@ -112,6 +112,7 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
   let cancelled: string[] = [];
   let statements: Submitted[] = [];
   let grants: Grants | undefined;
+  const changes = new Map<string, { readonly rows: string; readonly token: bigint }>();
 
   const stub = await startStub(
     {
@@ -197,9 +198,14 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
     const at = / AT\(STATEMENT => '([\w-]+)'\)/.exec(submitted.statement);
     const moment = at ? moments.get(at[1] ?? "") : undefined;
     if (at && !moment) return withoutPast;
+    const change = /SYSTEM\$LAST_CHANGE_COMMIT_TIME\('((?:[^'\\]|\\.|'')*)'\)/s.exec(submitted.statement);
     const sql = show
       ? `SELECT column_name, key_sequence FROM "ACME"."STUB"."KEYS" WHERE schema_name = ? AND table_name = ?`
-      : adapted(submitted.statement.replaceAll(at?.[0] ?? "\u0000", ""));
+      : adapted(
+          submitted.statement
+            .replaceAll(at?.[0] ?? "\u0000", "")
+            .replaceAll(change?.[0] ?? "\u0000", change ? String(await tokenOf(change[1] ?? "")) : ""),
+        );
     try {
       const all = await warehouse.select(sql, show ? [unquote(show[1]), unquote(show[2])] : values, moment);
       const listed =
@@ -222,6 +228,19 @@ export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): 
       }
       return { status: 422, code: "001003", message: `SQL compilation error: ${message}` };
     }
+  }
+
+  /** Rises with every change of a table's rows; NULL for one that is not there. */
+  async function tokenOf(literal: string): Promise<bigint | "NULL"> {
+    const name = literal.replaceAll("''", "'").replaceAll(/\\(.)/gs, "$1");
+    const all = `SELECT md5(coalesce(string_agg(md5(t::VARCHAR), '' ORDER BY t::VARCHAR), '')) FROM ${name} AS t`;
+    const found = await warehouse.select(all).catch(() => undefined);
+    if (!found) return "NULL";
+    const rows = String(found.rows[0]?.[0]);
+    const before = changes.get(name);
+    const token = before?.rows === rows ? before.token : (before?.token ?? 1_700_000_000_000_000_000n) + 1n;
+    changes.set(name, { rows, token });
+    return token;
   }
 
   function cut(found: Result): readonly (readonly unknown[])[] {
@@ -333,9 +352,11 @@ const withoutPast: Outcome = {
 const TABLES_VIEW = `CREATE VIEW "ACME"."STUB"."TABLES" AS
   SELECT database_name AS "TABLE_CATALOG", schema_name AS "TABLE_SCHEMA", table_name AS "TABLE_NAME",
     'BASE TABLE' AS "TABLE_TYPE", estimated_size AS "ROW_COUNT", estimated_size * 8 AS "BYTES",
-    CASE WHEN comment = 'no past' THEN 0 ELSE 1 END AS "RETENTION_TIME", comment AS "COMMENT"
+    CASE WHEN comment = 'no past' THEN 0 ELSE 1 END AS "RETENTION_TIME", comment AS "COMMENT",
+    to_timestamp(1700000000) AS "CREATED",
+    to_timestamp(1700000000 + hash(sql || coalesce(comment, '')) % 10000000) AS "LAST_ALTERED"
   FROM duckdb_tables() WHERE database_name = 'ACME' AND schema_name <> 'STUB'
-  UNION ALL SELECT database_name, schema_name, view_name, 'VIEW', NULL, NULL, NULL, comment
+  UNION ALL SELECT database_name, schema_name, view_name, 'VIEW', NULL, NULL, NULL, comment, NULL, NULL
   FROM duckdb_views() WHERE database_name = 'ACME' AND schema_name <> 'STUB' AND NOT internal`;
 
 const COLUMNS_VIEW = `CREATE VIEW "ACME"."STUB"."COLUMNS" AS
