@@ -22,7 +22,7 @@ const NUMBER = /^(-?)(\d+)(\.\d+)?$/;
 export function markOf(highest: string | undefined, type: Column["type"], asOf: string): string | undefined {
   if (highest === undefined) return undefined;
   const time = timeOf(highest);
-  if (time !== undefined) return time > Date.parse(asOf) ? written(highest, Date.parse(asOf)) : highest;
+  if (time !== undefined) return time >= Date.parse(asOf) ? written(highest, Date.parse(asOf)) : highest;
   if (type === "string") return highest;
   if (type === "number") return Number.isFinite(Number(highest)) ? highest : undefined;
   // A year beyond four digits, or infinity.

@@ -67,6 +67,11 @@ function titles({ registry }: Bench): Record<string, string> {
   return Object.fromEntries(registry.served("tickets").map(({ row, title }) => [row, title]));
 }
 
+/** Row, version and class of all that is served. */
+function classesOf({ registry }: Bench): unknown {
+  return registry.served("tickets").map(({ row, version, accessClass }) => [row, version, accessClass]);
+}
+
 describe("a table with a cursor", () => {
   it("is read whole the first time, then by it: rows at the mark less the overlap, and all keys", async () => {
     const world = desk();
@@ -319,23 +324,31 @@ describe("a table with a cursor is read whole", () => {
     expect(counts(await world.run(), "tickets")).toHaveProperty("keys");
   });
 
-  it("after a run under other rules was killed: nothing that it staged is published", async () => {
+  it.each([
+    ["before it", false],
+    ["after it had looked, and before it had its lease", true],
+  ])("when a run under other rules was killed %s: nothing that it staged is published", async (_, late) => {
     const world = desk();
     await world.run();
-    const open = configWith({ access: { allowAny: ["public"] } });
+    const before = classesOf(world);
+    const intrude = async (): Promise<void> => {
+      const killed = { value: () => Promise.reject(new QuaysideError("internal", "killed")) };
+      const registry: Bench["registry"] = Object.create(world.registry, { publish: killed, abandon: killed });
+      const config = configWith({ access: { allowAny: ["public"] } });
+      await world.run({ config }, { registry }).catch(() => undefined);
+      world.registry.expireLease();
+    };
+    if (!late) await intrude();
     const registry: Bench["registry"] = Object.create(world.registry, {
-      publish: { value: () => Promise.reject(new QuaysideError("internal", "killed")) },
-      abandon: { value: () => Promise.reject(new QuaysideError("internal", "killed")) },
+      begin: {
+        value: async (...args: Parameters<Bench["registry"]["begin"]>) => {
+          if (late) await intrude();
+          return world.registry.begin(...args);
+        },
+      },
     });
-    await world.run({ config: open }, { registry }).catch(() => undefined);
-    world.registry.expireLease();
-    const before = world.registry
-      .served("tickets")
-      .map(({ row, version, accessClass }) => [row, version, accessClass]);
-    expect(counts(await world.run(), "tickets")).not.toHaveProperty("keys");
-    expect(
-      world.registry.served("tickets").map(({ row, version, accessClass }) => [row, version, accessClass]),
-    ).toEqual(before);
+    expect(counts(await world.run({}, { registry }), "tickets")).not.toHaveProperty("keys");
+    expect(classesOf(world)).toEqual(before);
   });
 
   it("while its source says that nothing has changed it is not read at all, and the whole reading stays due", async () => {

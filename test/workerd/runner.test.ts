@@ -38,16 +38,18 @@ const sql = (statement: string): Promise<void> =>
   runInDurableObject(stub(), (_, state) => void state.storage.sql.exec(statement));
 
 /** Records of the table `incident`, in the order of their ids. */
-let incidents: { sys_id: string; short: string }[] = [];
+let incidents: { sys_id: string; short: string; sys_updated_on?: string }[] = [];
 let calls = 0;
+/** Incidents sent whole. */
+let whole = 0;
 /** Called before each answer, with the number of the call. */
 let onCall: (n: number) => Promise<void> | void = () => undefined;
 
-const field = (element: string) => ({
+const field = (element: string, internal_type = "string") => ({
   sys_id: element,
   name: "incident",
   element,
-  internal_type: "string",
+  internal_type,
 });
 
 /** ServiceNow's Table API, as far as the source uses it: signed in, paged behind an id. */
@@ -68,11 +70,19 @@ async function serviceNow(input: RequestInfo | URL, init?: RequestInit): Promise
     table === "sys_db_object"
       ? [{ sys_id: "1", name: "incident", label: "Incident" } as { sys_id: string }]
       : table === "sys_dictionary"
-        ? [field("short"), field("sys_id")]
+        ? [field("short"), field("sys_id"), field("sys_updated_on", "glide_date_time")]
         : incidents;
-  const found = all.filter(({ sys_id }) => sys_id > after);
+  const ids = /sys_idIN([^^]*)/.exec(query)?.[1]?.split(",");
+  const found = all.filter(({ sys_id }) => sys_id > after && (ids?.includes(sys_id) ?? true));
+  if (query.includes("ORDERBYDESCsys_updated_on")) {
+    found.sort((a, b) => updatedOf(b).localeCompare(updatedOf(a)));
+  }
+  const fields = url.searchParams.get("sysparm_fields")?.split(",") ?? [];
   const from = Number(url.searchParams.get("sysparm_offset"));
-  const page = found.slice(from, from + Number(url.searchParams.get("sysparm_limit")));
+  const page = found
+    .slice(from, from + Number(url.searchParams.get("sysparm_limit")))
+    .map((record) => Object.fromEntries(Object.entries(record).filter(([name]) => fields.includes(name))));
+  if (table === "incident" && fields.includes("short")) whole += page.length;
   const shown =
     url.searchParams.get("sysparm_display_value") === "all"
       ? page.map((record) =>
@@ -82,6 +92,10 @@ async function serviceNow(input: RequestInfo | URL, init?: RequestInit): Promise
         )
       : page;
   return Response.json({ result: shown }, { headers: { "x-total-count": String(found.length) } });
+}
+
+function updatedOf(record: object): string {
+  return "sys_updated_on" in record ? String(record.sys_updated_on) : "";
 }
 
 function records(count: number): typeof incidents {
@@ -295,5 +309,66 @@ describe("a Worker that is killed", () => {
       expect(killed).toBe(true);
       expect(await indexed()).toEqual(wanted?.index);
     }
+  }, 60_000);
+});
+
+function clock(minute: number): string {
+  return `2026-03-01 10:${String(minute).padStart(2, "0")}:00`;
+}
+
+describe("a table with a cursor", () => {
+  const table = CONFIG.tables["incident"];
+
+  it("is read by it inside the Worker, slice by slice, killed at six points", async () => {
+    const fields = ["sys_id", "short", "sys_updated_on"];
+    const desk = { kind: "servicenow", pageSize: 10, tables: { incident: { fields } } };
+    const cursor = { cursor: "sys_updated_on", overlap: 0 };
+    const columns = { sys_updated_on: { exclude: true } };
+    await ledger.publishConfig({
+      ...CONFIG,
+      limits: { ...CONFIG.limits, sliceRows: 10 },
+      sources: { desk },
+      tables: table ? { incident: { ...table, columns, incremental: cursor } } : {},
+    });
+    incidents = records(55).map((record, i) => ({ ...record, sys_updated_on: clock(i % 50) }));
+    await untilEnded(await ask());
+    for (let point = 2; point <= 12; point += 2) {
+      incidents.splice(point, 1);
+      const burst = {
+        sys_id: "id0000",
+        short: `hose burst ${point} times`,
+        sys_updated_on: clock(50 + point / 2),
+      };
+      incidents = incidents.map((record) => (record.sys_id === "id0000" ? burst : record));
+      // Committed late: new, and far below the mark.
+      incidents.unshift({ sys_id: `ia${point}`, short: `late ${point}`, sys_updated_on: clock(0) });
+      incidents.sort((a, b) => (a.sys_id < b.sys_id ? -1 : 1));
+      const id = await ask();
+      let killed = false;
+      const from = calls;
+      onCall = async (n) => {
+        if (killed || n - from < point) return;
+        killed = true;
+        await runInDurableObject(runner(), (_, state) => state.abort("killed"));
+      };
+      const run = await untilEnded(id);
+      onCall = () => undefined;
+      expect(run).toMatchObject({ state: "published", tables: [{ read: 55 }] });
+      const rows = new Set((await indexed()).map((row) => Object(row).row));
+      expect(rows).toEqual(new Set(incidents.map(({ sys_id }) => `incident:${sys_id}`)));
+      expect(await search(`hose burst ${point} times`)).toEqual(["incident:id0000"]);
+    }
+    // Undisturbed: the one that has changed, and the one that stands at the mark.
+    incidents[20] = {
+      ...incidents[20],
+      sys_id: incidents[20]?.sys_id ?? "",
+      short: "again",
+      sys_updated_on: clock(59),
+    };
+    whole = 0;
+    expect(await untilEnded(await ask())).toMatchObject({
+      tables: [{ read: 55, keys: 53, changed: 1, added: 0, deleted: 0 }],
+    });
+    expect(whole).toBe(2);
   }, 60_000);
 });
