@@ -7,15 +7,16 @@ import { performance } from "node:perf_hooks";
 import { runIngest, type IngestDeps } from "../../ingest/pipeline/run.ts";
 import { makeDuckDbSource } from "../../ingest/sources/duckdb.ts";
 import { encodeBatch } from "../../shared/batch.ts";
-import { parseConfig } from "../../shared/config.ts";
+import { parseConfig, type Config } from "../../shared/config.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
-import type { KnownRow, Registry } from "../../shared/ports/registry.ts";
+import type { KnownRow, PublishedTable, Registry } from "../../shared/ports/registry.ts";
 
 /**
  * The ingest client alone: DuckDB over CSV, render, chunk, diff, an embedder that costs nothing, batches encoded as they go
  * over the wire, a registry that remembers hashes only. What the Worker does with them is measured by itself.
  *   npm run bench -- ingest --rows=20000 --dimensions=384
- * Prints a JSON line for a full run, an unchanged one, and one with 1 % changed and 1 % deleted rows.
+ * Prints a JSON line for a full run, an unchanged one, and ones with 1 % changed and 1 % deleted rows: read whole, and by a
+ * cursor that is a second later from row to row.
  */
 
 const option = (name: string, preset: number): number => {
@@ -32,13 +33,15 @@ const SENTENCES = `(
                ['repaired','delayed','inspected','replaced','found leaking'][1 + (hash(i * 13 + s) % 5)::INT] AS verb
         FROM range(2 + (hash(i) % 6)::INT) AS r(s)))`;
 
-async function writeTable(path: string, where: string, suffix: string): Promise<void> {
+/** @param changed rows whose text ends otherwise, and whose cursor has moved. */
+async function writeTable(path: string, where: string, changed: string): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run(
-    `COPY (SELECT i AS id, 'Ticket ' || i AS subject, ${SENTENCES} || ${suffix} AS body,
+    `COPY (SELECT i AS id, 'Ticket ' || i AS subject, ${SENTENCES} || CASE WHEN ${changed} THEN ' again' ELSE '' END AS body,
        ['open','closed','waiting'][1 + (hash(i) % 3)::INT] AS status, 'team-' || (hash(i * 3) % 20) AS team,
-       DATE '2024-01-01' + (hash(i * 5) % 900)::INT AS opened
+       DATE '2024-01-01' + (hash(i * 5) % 900)::INT AS opened,
+       TIMESTAMP '2024-01-01 00:00:00' + INTERVAL 1 SECOND * (i + ${rows} * (${changed})::INT) AS updated
      FROM range(${rows}) AS t(i) WHERE ${where}) TO '${path}'`,
   );
   connection.closeSync();
@@ -55,6 +58,7 @@ function hashRegistry(): Registry & { bytes: number; commits: number } {
   let base: Buffer[] = [];
   const changes = new Map<string, KnownRow | undefined>();
   let fence = 0;
+  let published: readonly PublishedTable[] = [];
   const current = function* (): Generator<readonly KnownRow[]> {
     for (const buffer of base) {
       const page: readonly KnownRow[] = JSON.parse(buffer.toString());
@@ -80,7 +84,13 @@ function hashRegistry(): Registry & { bytes: number; commits: number } {
     async *known() {
       yield* current();
     },
-    shapes: async () => new Map(),
+    shapes: async () =>
+      new Map(
+        published.map(({ counts, shape, cursor }) => [
+          counts.table,
+          { origin: undefined, columns: {}, ...shape, served: { cursor, rows: 0, chunks: 0 } },
+        ]),
+      ),
     probe: async (_run, vectors) => vectors,
     erased: async () => new Set(),
     async commit(run, batch) {
@@ -92,7 +102,10 @@ function hashRegistry(): Registry & { bytes: number; commits: number } {
       for (const { row } of batch.gone) changes.set(row, undefined);
       if (changes.size > 4 * PAGE) settle();
     },
-    publish: async ({ generation }) => ({ generation }),
+    async publish({ generation }, tables) {
+      published = tables;
+      return { generation };
+    },
     report: async () => {},
     abandon: async () => {},
   };
@@ -134,10 +147,16 @@ const config = parseConfig({
       text: ["body"],
       description: "Support tickets of the fleet",
       classification: "internal",
+      columns: { updated: { exclude: true } },
       access: { allowAny: ["group:{team}"] },
     },
   },
 });
+const { tickets } = config.tables;
+const byCursor: Config = {
+  ...config,
+  tables: tickets ? { tickets: { ...tickets, incremental: { cursor: "updated" } } } : {},
+};
 
 const directory = await mkdtemp(join(tmpdir(), "quayside-bench-"));
 const folder = join(directory, "tables");
@@ -146,7 +165,7 @@ const file = join(folder, "tickets.csv");
 const registry = hashRegistry();
 const host = { fetch, secret: () => undefined, now: Date.now, log: () => {} };
 
-async function measure(scenario: string): Promise<void> {
+async function measure(scenario: string, config: Config): Promise<void> {
   const source = makeDuckDbSource({ kind: "duckdb", path: folder }, host);
   const deps: IngestDeps = {
     tenant: "bench",
@@ -156,6 +175,7 @@ async function measure(scenario: string): Promise<void> {
     indexKind: "embedded",
     registry,
     maskKey: undefined,
+    code: "bench",
     now: Date.now,
     wait: async () => {},
     log: () => {},
@@ -174,6 +194,7 @@ async function measure(scenario: string): Promise<void> {
       bench: "ingest",
       scenario,
       rows: counts?.read,
+      rows_whole: (counts?.read ?? 0) - (counts?.keys ?? 0),
       changed: (counts?.added ?? 0) + (counts?.changed ?? 0),
       deleted: counts?.deleted,
       dimensions,
@@ -193,22 +214,27 @@ function round(value: number): number {
 }
 
 /** In a process of its own, so that its memory is not counted here. */
-function write(where: string, suffix: string): void {
-  const args = [import.meta.filename, `--rows=${rows}`, "--write", file, where, suffix];
+function write(where: string, changed: string): void {
+  const args = [import.meta.filename, `--rows=${rows}`, "--write", file, where, changed];
   const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
   if (status !== 0) throw new Error("the table could not be written");
 }
 
 try {
-  const [path, where, suffix] = process.argv.includes("--write") ? process.argv.slice(-3) : [];
-  if (path !== undefined && where !== undefined && suffix !== undefined)
-    await writeTable(path, where, suffix);
-  else {
-    write("true", "''");
-    await measure("full");
-    await measure("unchanged");
-    write("i % 100 <> 7", "CASE WHEN i % 100 = 3 THEN ' again' ELSE '' END");
-    await measure("one percent changed, one percent deleted");
+  const [path, where, changed] = process.argv.includes("--write") ? process.argv.slice(-3) : [];
+  if (path !== undefined && where !== undefined && changed !== undefined) {
+    await writeTable(path, where, changed);
+  } else {
+    write("true", "false");
+    await measure("full", config);
+    await measure("unchanged", config);
+    write("i % 100 <> 7", "i % 100 = 3");
+    await measure("one percent changed, one percent deleted", config);
+    write("true", "false");
+    await measure("all as it was, read whole with a cursor", byCursor);
+    await measure("unchanged, by the cursor", byCursor);
+    write("i % 100 <> 7", "i % 100 = 3");
+    await measure("one percent changed, one percent deleted, by the cursor", byCursor);
   }
 } finally {
   await rm(directory, { recursive: true, force: true });
