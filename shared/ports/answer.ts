@@ -78,8 +78,20 @@ export interface Answer {
   readonly generation: number;
   /** The oldest `asOf` of the cited tables; of all visible tables when nothing is cited. */
   readonly asOf: string;
+  /** How far these tables lay behind the warehouse. */
+  readonly tables: readonly Freshness[];
   readonly usage: Usage & { readonly costUsd: number; readonly estimated: boolean };
   readonly timings: { readonly totalMs: number; readonly retrieveMs: number; readonly firstTokenMs: number };
+}
+
+/** How far a table lies behind the warehouse. */
+export interface Freshness {
+  readonly table: string;
+  /** Up to when it is known to match the warehouse. */
+  readonly asOf: string;
+  readonly lagMs: number;
+  /** How far it may lie behind; undefined where the configuration says nothing. */
+  readonly targetLagMs: number | undefined;
 }
 
 export type AnswerEvent =

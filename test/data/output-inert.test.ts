@@ -51,6 +51,7 @@ const ANSWER: Answer = {
   cache: "miss",
   generation: 1,
   asOf: "",
+  tables: [],
   usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
   timings: { totalMs: 0, retrieveMs: 0, firstTokenMs: 0 },
 };

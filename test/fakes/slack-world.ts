@@ -82,6 +82,7 @@ export function answerOf(text: string, more: Partial<Answer> = {}): Answer {
     cache: "miss",
     generation: 4,
     asOf: "2026-11-20T00:00:00.000Z",
+    tables: [],
     usage: { inputTokens: 1, outputTokens: 1, costUsd: 0, estimated: false },
     truncated: false,
     timings: { totalMs: 1, retrieveMs: 1, firstTokenMs: 1 },

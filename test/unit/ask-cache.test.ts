@@ -35,8 +35,12 @@ describe("ask: the exact cache", () => {
     const first = await tell(world);
     const tables = ADMISSION.tables.map((table) => ({ ...table, asOf: "2026-11-23T00:00:00.000Z" }));
     world.admission = { ...ADMISSION, tables };
+    world.now = Date.parse("2026-11-23T00:10:00.000Z");
     const second = await tell(world);
     expect(second.answer?.cache).toBe("exact");
+    expect(second.answer?.tables).toEqual([
+      { table: "notices", asOf: "2026-11-23T00:00:00.000Z", lagMs: 600_000, targetLagMs: undefined },
+    ]);
     expect(second.answer?.id).not.toBe(first.answer?.id);
     expect(second.answer?.asOf).toBe("2026-11-23T00:00:00.000Z");
     expect(second.answer?.citations[0]?.asOf).toBe("2026-11-23T00:00:00.000Z");

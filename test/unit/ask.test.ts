@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Answer } from "../../shared/ports/answer.ts";
 import {
   ADMISSION,
   BERTH,
@@ -13,6 +14,10 @@ import {
 import { saying, scriptedProvider } from "../fakes/scripted-provider.ts";
 
 const GOOD = "The east berth is closed until 14 March 2026 [1].";
+
+function behind(answer: Answer | undefined): unknown {
+  return answer?.tables.map(({ table, lagMs, targetLagMs }) => [table, lagMs, targetLagMs]);
+}
 
 describe("ask", () => {
   it("answers with the rows that the text cites, and only these", async () => {
@@ -50,6 +55,19 @@ describe("ask", () => {
       [0, 1],
     ]);
     expect(events[0]?.type).toBe("evidence");
+  });
+
+  it("tells how far each cited table lay behind, and each visible one when nothing is cited", async () => {
+    const world = makeWorld({ "a/one": saying(GOOD) });
+    const [notices, pay] = ADMISSION.tables.map((table) => ({ ...table, targetLagMs: 3_600_000 }));
+    world.admission = { ...ADMISSION, tables: [notices, pay].flatMap((table) => table ?? []) };
+    world.now = Date.parse("2026-11-20T02:00:00.000Z");
+    expect(behind((await tell(world)).answer)).toEqual([["notices", 7_200_000, 3_600_000]]);
+    world.evidence = [];
+    expect(behind((await tell(world, { text: "And the café?" })).answer)).toEqual([
+      ["notices", 7_200_000, 3_600_000],
+      ["pay", 93_600_000, 3_600_000],
+    ]);
   });
 
   it("asks no model when no row is found", async () => {

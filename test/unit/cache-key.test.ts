@@ -208,6 +208,7 @@ const ANSWER: CachedAnswer["answer"] = {
   cache: "miss",
   generation: 1,
   asOf: "2026-11-23T00:00:00.000Z",
+  tables: [],
   usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
   timings: { totalMs: 1, retrieveMs: 1, firstTokenMs: 1 },
 };

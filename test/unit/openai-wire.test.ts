@@ -41,6 +41,7 @@ const ANSWER: Answer = {
   cache: "miss",
   generation: 3,
   asOf: "2026-11-20T06:00:00.000Z",
+  tables: [],
   usage: { inputTokens: 12, outputTokens: 5, costUsd: 0, estimated: false },
   timings: { totalMs: 1, retrieveMs: 1, firstTokenMs: 1 },
 };

@@ -1,10 +1,14 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { call, post, seed } from "./seed.ts";
+import { CONFIG, seedRows } from "../fakes/seed-rows.ts";
+import { call, ownRegistry, post } from "./seed.ts";
 
 type Json = Record<string, unknown>;
 
 beforeAll(async () => {
-  await seed();
+  const { notices } = CONFIG.tables;
+  if (!notices) throw new Error("no notices");
+  const tables = { ...CONFIG.tables, notices: { ...notices, targetLag: "1h" } };
+  await seedRows(ownRegistry(), { ...CONFIG, tables });
 });
 
 /** The events of a stream, in order. */
@@ -19,6 +23,15 @@ async function eventsOf(response: Response): Promise<{ event: string; data: Json
       return { event: event.replace("event: ", ""), data: parsed };
     });
 }
+
+/** How the table with a target lag of an hour is told of: it was read days ago. */
+const LATE = {
+  table: "notices",
+  as_of: "2026-11-20T06:00:00.000Z",
+  lag_seconds: expect.any(Number),
+  target_lag_seconds: 3600,
+  late: true,
+};
 
 describe("POST /v1/ask", () => {
   it("answers with the cited row, in the contract's shape", async () => {
@@ -35,6 +48,7 @@ describe("POST /v1/ask", () => {
       cache: "miss",
       generation: 1,
       as_of: "2026-11-20T06:00:00.000Z",
+      tables: [LATE],
     });
     expect(answer["id"]).toMatch(/^ans_[A-Za-z0-9_-]{16}$/);
     expect(answer.text).toContain("14 March 2026");
@@ -157,6 +171,7 @@ describe("what a caller may use and see", () => {
     const guest = await (await call("/v1/tables", { as: "guest" })).json<{ tables: Json[] }>();
     const hr = await (await call("/v1/tables", { as: "hr" })).json<{ tables: Json[] }>();
     expect(guest.tables).toMatchObject([{ table: "notices", rows: null, filters: ["port"] }]);
+    expect(guest.tables).toMatchObject([LATE]);
     expect(hr.tables.map((table) => table["table"])).toEqual(["notices", "pay"]);
   });
 
@@ -167,7 +182,11 @@ describe("what a caller may use and see", () => {
       embedder: "local/lexical-v1/384",
       as_of: "2026-11-20T06:00:00.000Z",
       caller: { subject: "guest", scopes: ["ask"] },
+      tables: [LATE],
     });
+    const [table] = body["tables"] as readonly { readonly lag_seconds: number }[];
+    const lag = (Date.now() - Date.parse("2026-11-20T06:00:00.000Z")) / 1000;
+    expect(Math.abs((table?.lag_seconds ?? 0) - lag)).toBeLessThan(60);
   });
 
   it("is alive and ready", async () => {

@@ -3,7 +3,7 @@ import type { ChatMessage } from "../../shared/ports/chat-provider.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 
 /** Rises with every change to `Answer` or `CachedAnswer`: entries of another shape are never found. */
-const SCHEMA = "answer-3";
+const SCHEMA = "answer-4";
 
 /**
  * Everything that a finished answer depends on, beside the rows themselves (which the registry confirms on a hit).

@@ -1,5 +1,5 @@
 import { base64url } from "../../shared/ids.ts";
-import type { Answer, Citation } from "../../shared/ports/answer.ts";
+import type { Answer, Citation, Freshness } from "../../shared/ports/answer.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { Admission } from "../tenant/api.ts";
 import type { Asked } from "./asked.ts";
@@ -44,6 +44,7 @@ export function finished(asked: Asked, written: Written, made: Made, now: number
     cache: asked.question.cache === "bypass" ? "bypass" : "miss",
     generation: asked.admission.generation,
     asOf: asOfOf(citations, asked.admission),
+    tables: freshnessOf(citations, asked.admission, now),
     usage: { ...usage, costUsd: costOf(asked.config, made.model, usage) },
     timings: {
       totalMs: now - asked.startedAt,
@@ -74,6 +75,7 @@ export function anew(
     cache,
     generation: asked.admission.generation,
     asOf: asOfOf(citations, asked.admission),
+    tables: freshnessOf(citations, asked.admission, now),
     usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
     timings: { totalMs, retrieveMs, firstTokenMs: totalMs },
   };
@@ -83,6 +85,20 @@ export function anew(
 function asOfOf(citations: readonly Citation[], admission: Admission): string {
   const times = citations.length > 0 ? citations : admission.tables;
   return times.map((entry) => entry.asOf).reduce((a, b) => (a < b ? a : b), times[0]?.asOf ?? "");
+}
+
+/** Of the same tables, in the order of the admission's. */
+function freshnessOf(
+  citations: readonly Citation[],
+  { tables }: Admission,
+  now: number,
+): readonly Freshness[] {
+  const cited = new Set(citations.map(({ table }) => table));
+  return tables
+    .filter(({ table }) => cited.size === 0 || cited.has(table))
+    .map(({ table, asOf, targetLagMs }) => {
+      return { table, asOf, lagMs: Math.max(0, now - Date.parse(asOf)), targetLagMs };
+    });
 }
 
 export function logAnswer(host: Pick<Host, "log">, answer: Answer): void {

@@ -6,6 +6,7 @@ import type { Classification } from "../../shared/ports/evidence.ts";
 import { embedderOf } from "../../shared/space.ts";
 import { modelConfig, modelsOfRule, presetOf } from "../answer/route.ts";
 import type { Admission, AdmittedTable } from "../tenant/api.ts";
+import { freshnessFields, freshnessJson } from "./freshness.ts";
 
 /** What a caller may use and see, for the routes that say so. Nothing here tells of a table that the caller sees nothing of. */
 
@@ -52,28 +53,17 @@ export const modelsSchema = lazily(() =>
   }),
 );
 
-const freshness = () => ({
-  /** The moment up to which the table is known to match the warehouse. */
-  as_of: z.string(),
-  lag_seconds: z.number(),
-  /** Null where the configuration says nothing. */
-  target_lag_seconds: z.nullable(z.number()),
-  /** Whether it lies further behind than it may. */
-  late: z.boolean(),
-});
-
 export const tablesSchema = lazily(() =>
   z.object({
     tables: z.array(
       z.object({
-        table: z.string(),
+        ...freshnessFields(),
         description: z.nullable(z.string()),
         key: z.array(z.string()),
         /** Columns that a search may be narrowed to. */
         filters: z.array(z.string()),
         classification: classification(),
         rollup: z.boolean(),
-        ...freshness(),
         /** Rows served in all; null unless the caller is an administrator. */
         rows: z.nullable(z.number()),
       }),
@@ -92,7 +82,7 @@ export const statusSchema = lazily(() =>
     as_of: z.nullable(z.string()),
     /** Whom the credential stands for, and what it may do. */
     caller: z.object({ subject: z.string(), scopes: z.array(z.string()) }),
-    tables: z.array(z.object({ table: z.string(), ...freshness(), rows: z.nullable(z.number()) })),
+    tables: z.array(z.object({ ...freshnessFields(), rows: z.nullable(z.number()) })),
   }),
 );
 
@@ -166,13 +156,12 @@ export function describeTables(
       const configured = tableOf(config, table);
       if (!configured) return [];
       return {
-        table,
+        ...freshnessOf(admitted, now),
         description: configured.description ?? null,
         key: [...configured.key],
         filters: [...(configured.filters ?? [])],
         classification: configured.classification,
         rollup: configured.rollup ?? false,
-        ...freshnessOf(admitted, now),
         rows: rowsFor(principal, rows),
       };
     }),
@@ -185,7 +174,6 @@ export function describeStatus(
   now: number,
 ): z.infer<ReturnType<typeof statusSchema>> {
   const tables = admission.tables.map((admitted) => ({
-    table: admitted.table,
     ...freshnessOf(admitted, now),
     rows: rowsFor(principal, admitted.rows),
   }));
@@ -201,17 +189,12 @@ export function describeStatus(
   };
 }
 
+/** As it lies behind now. */
 function freshnessOf(
-  { asOf, targetLagMs }: AdmittedTable,
+  { table, asOf, targetLagMs }: AdmittedTable,
   now: number,
-): { as_of: string; lag_seconds: number; target_lag_seconds: number | null; late: boolean } {
-  const lagMs = Math.max(0, now - Date.parse(asOf));
-  return {
-    as_of: asOf,
-    lag_seconds: Math.round(lagMs / 1000),
-    target_lag_seconds: targetLagMs === undefined ? null : targetLagMs / 1000,
-    late: targetLagMs !== undefined && lagMs > targetLagMs,
-  };
+): ReturnType<typeof freshnessJson> {
+  return freshnessJson({ table, asOf, lagMs: Math.max(0, now - Date.parse(asOf)), targetLagMs });
 }
 
 /** How many rows there are in all tells of rows that the caller may not see. */

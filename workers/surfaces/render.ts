@@ -1,6 +1,7 @@
 import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
 import { problemBody } from "../problem.ts";
+import { freshnessFields, freshnessJson } from "./freshness.ts";
 import type { Wire } from "./sse.ts";
 import type { Answer, Citation } from "../../shared/ports/answer.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
@@ -53,6 +54,8 @@ const schemas = lazily(() => {
     cache: z.enum(["miss", "exact", "evidence", "bypass"]),
     generation: z.number(),
     as_of: z.nullable(z.string()),
+    /** Those cited; all that the caller sees when nothing is cited. */
+    tables: z.array(z.object(freshnessFields())),
     usage: z.object({
       input_tokens: tokens,
       output_tokens: tokens,
@@ -152,6 +155,7 @@ export function answerJson(answer: Answer): z.infer<Schemas["answer"]> {
     generation: answer.generation,
     // Empty where the caller sees no table at all: then nothing is known of any time.
     as_of: answer.asOf === "" ? null : answer.asOf,
+    tables: answer.tables.map(freshnessJson),
     usage: {
       input_tokens: usage.inputTokens ?? null,
       output_tokens: usage.outputTokens ?? null,
