@@ -40,6 +40,13 @@ function post(path: string, body: unknown, signal: AbortSignal): Promise<Respons
 
 const ask = (signal: AbortSignal) => post("/v1/ask", { ...ASKED, cache: "bypass", stream: true }, signal);
 
+const compare = (signal: AbortSignal) =>
+  post(
+    "/v1/compare",
+    { question: ASKED.question, models: [ASKED.model, "local/quote"], stream: true },
+    signal,
+  );
+
 function askByMcp(signal: AbortSignal): Promise<Response> {
   const params = { name: "ask", arguments: ASKED };
   return post("/mcp", { jsonrpc: "2.0", id: 1, method: "tools/call", params }, signal);
@@ -57,6 +64,7 @@ async function noticedAfterMs(leave: () => void): Promise<number> {
 it.each([
   ["a stream", ask],
   ["a tool's answer", askByMcp],
+  ["a comparison", compare],
 ])("stops the model within a second when the reader of %s leaves", async (_, by) => {
   openai.fault({ mode: "stream_idle_mid" });
   const gone = new AbortController();
@@ -64,6 +72,26 @@ it.each([
   await response.body?.getReader().read();
   await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
   expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);
+});
+
+/** The status of a comparison whose reader leaves at once. */
+async function askedAndLeft(): Promise<number> {
+  const gone = new AbortController();
+  const { status } = await compare(gone.signal);
+  gone.abort();
+  return status;
+}
+
+it("counts a comparison out when its reader leaves: a caller may have four at once", async () => {
+  openai.fault({ mode: "stream_idle_mid" });
+  for (let i = 0; i < 4; i++) {
+    const gone = new AbortController();
+    const response = await compare(gone.signal);
+    await response.body?.getReader().read();
+    await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(i + 1);
+    gone.abort();
+  }
+  await expect.poll(askedAndLeft, { timeout: 5000 }).toBe(200);
 });
 
 it("ends a stream that the provider cut with an error event, and nothing that looks complete", async () => {

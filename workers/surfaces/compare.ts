@@ -8,6 +8,7 @@ import { coded, problemBody, type ProblemBody } from "../problem.ts";
 import { parseBody, readJson, text, visibleText } from "./body.ts";
 import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
 import { answerJson, answerSchema } from "./render.ts";
+import { eventStream, type Wire } from "./sse.ts";
 import type { Call, Surface } from "./surface.ts";
 
 export interface CompareDeps extends EnterDeps {
@@ -115,7 +116,7 @@ async function handleCompare(deps: CompareDeps, call: Call): Promise<Response> {
     };
     const about = { generation: admission.generation, retrieve_ms: retrieveMs };
     if (body.stream === true) {
-      const work = async (tell: Tell): Promise<void> => {
+      const events = told(async (tell) => {
         await Promise.all(
           body.models.map(async (model) => {
             const compared = await one(model, tell);
@@ -123,9 +124,13 @@ async function handleCompare(deps: CompareDeps, call: Call): Promise<Response> {
           }),
         );
         tell("end", about);
-        leave();
-      };
-      return streamed(work, () => gone.abort());
+      });
+      return await eventStream(undefined, events, {
+        wire: wireOf(call.requestId),
+        cancel: () => gone.abort(),
+        failed: () => undefined,
+        closed: leave,
+      });
     }
     const answers = await Promise.all(body.models.map((model) => one(model, () => undefined)));
     leave();
@@ -138,17 +143,41 @@ async function handleCompare(deps: CompareDeps, call: Call): Promise<Response> {
 
 type Tell = (event: string, data: unknown) => void;
 
-/** Every model's events as they come, each with its model; `end` last. */
-function streamed(work: (tell: Tell) => Promise<void>, cancel: () => void): Response {
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    async start(controller) {
-      await work((event, data) => {
-        controller.enqueue(encoder.encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
-      });
-      controller.close();
-    },
-    cancel,
+interface Told {
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** What is told while the work goes on, from several sides, in the order in which it is told. Ends with the work. */
+async function* told(work: (tell: Tell) => Promise<void>): AsyncGenerator<Told, void> {
+  let waiting: Told[] = [];
+  let over = false;
+  let wake: (() => void) | undefined;
+  const done = work((event, data) => {
+    waiting.push({ event, data });
+    wake?.();
+  }).finally(() => {
+    over = true;
+    wake?.();
   });
-  return new Response(body, { headers: { "content-type": "text/event-stream", "x-accel-buffering": "no" } });
+  // Whoever reads hears of a failure at the end.
+  done.catch(() => undefined);
+  for (;;) {
+    const next = waiting;
+    waiting = [];
+    yield* next;
+    if (waiting.length > 0) continue;
+    if (over) return done;
+    await new Promise<void>((resolve) => (wake = resolve));
+  }
+}
+
+/** Every model's events as they come, each with its model; `end` last. */
+function wireOf(requestId: string): Wire<Told> {
+  const frame = ({ event, data }: Told): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  return {
+    frame,
+    failure: (error) =>
+      frame({ event: "error", data: { model: null, answer: null, problem: problemBody(error, requestId) } }),
+  };
 }

@@ -11,16 +11,16 @@ import type { Call } from "./surface.ts";
  */
 export const BEAT_MS = 300;
 
-/** How a surface writes an answer's events. */
-export interface Wire {
+/** How a surface writes events, an answer's for most. */
+export interface Wire<Event = AnswerEvent> {
   /** One event; empty for nothing. */
-  frame(event: AnswerEvent): string;
+  frame(event: Event): string;
   /** The failure that ended the stream. */
   failure(error: QuaysideError): string;
 }
 
-export interface StreamOptions {
-  readonly wire: Wire;
+export interface StreamOptions<Event> {
+  readonly wire: Wire<Event>;
   /** The reader has left: stop the work. */
   cancel(): void;
   /** Told of the failure that ended the stream. */
@@ -33,17 +33,18 @@ export interface StreamOptions {
 const TURNS = 50;
 
 /**
- * An answer as server-sent events. Whatever has come together while the last write was under way goes out in one write; what
+ * Server-sent events. Whatever has come together while the last write was under way goes out in one write; what
  * has come to its end at once is no stream, but a body.
- * A failure after the first event is told, and then the end: nothing that was cut short looks complete.
+ * A failure is told, and then the end: nothing that was cut short looks complete.
+ * @param first what is there already; undefined for nothing.
  */
-async function eventStream(
-  first: AnswerEvent,
-  rest: AsyncIterator<AnswerEvent>,
-  { wire, ...options }: StreamOptions,
+export async function eventStream<Event>(
+  first: Event | undefined,
+  rest: AsyncIterator<Event>,
+  { wire, ...options }: StreamOptions<Event>,
 ): Promise<Response> {
   const encoder = new TextEncoder();
-  let pending = wire.frame(first);
+  let pending = first === undefined ? "" : wire.frame(first);
   let ended = false;
   let wake: (() => void) | undefined;
   let beat: ReturnType<typeof setInterval> | undefined;
