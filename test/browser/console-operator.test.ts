@@ -113,6 +113,24 @@ describe.skipIf(!haveChromium())("console's pages for operators", () => {
       expect(await page.locator(".menu.who strong").textContent()).toBe("qk_ingest (key)");
     });
 
+    test("say of a table that was not read that its source knew of nothing new", async () => {
+      const skipped = {
+        table: "vessels",
+        read: 0,
+        added: 0,
+        changed: 0,
+        deleted: 0,
+        unchanged: 9,
+        failed: 0,
+        skipped: true,
+      };
+      pages.api.says.set("/v1/ingest/runs", { runs: [run("run_8", { tables: [skipped] })] });
+      const page = await asOperator("/#/runs");
+      await page.locator("#tables-run_8 summary").click();
+      const cells = page.locator("#tables-run_8 tbody tr").locator("th, td");
+      expect(await cells.allTextContents()).toEqual(["vessels", "nothing new", "0", "0", "0", "0"]);
+    });
+
     test("tell why one failed", async () => {
       const page = await asOperator("/#/runs");
       expect(await page.locator(".run.failed .why").textContent()).toBe("The source is away.");

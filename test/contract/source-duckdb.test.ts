@@ -1,7 +1,9 @@
 import { DuckDBInstance } from "@duckdb/node-api";
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeDuckDbSource } from "../../ingest/sources/duckdb.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
@@ -287,6 +289,20 @@ describe("duckdb source", () => {
       expect(await source.revision?.(ref, signal)).toBeUndefined();
     },
   );
+
+  it("tells a revision without DuckDB, whose loading would cost more than the digest", async () => {
+    const url = new URL("../../ingest/sources/duckdb.ts", import.meta.url).href;
+    const program = `import { makeDuckDbSource } from ${JSON.stringify(url)};
+      const loaded = () => process.report.getReport().sharedObjects.some((path) => path.includes("duckdb"));
+      const source = makeDuckDbSource({ kind: "duckdb", path: process.argv[1] }, {});
+      const { signal } = new AbortController();
+      const told = [await source.revision({ name: ["people"] }, signal) !== undefined, loaded()];
+      await source.describe({ name: ["people"] }, signal);
+      console.log(JSON.stringify([...told, loaded()]));`;
+    const argv = ["--input-type=module", "-e", program, join(directory, "csv")];
+    const { stdout } = await promisify(execFile)(process.execPath, argv);
+    expect(JSON.parse(stdout)).toEqual([true, false, true]);
+  });
 
   it("tells no revision of a query, nor of a database file", async () => {
     await using files = open(join(directory, "csv"));

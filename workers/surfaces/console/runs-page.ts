@@ -154,7 +154,9 @@ function perTable(run: Run, context: Context): HTMLElement {
               "tr",
               {},
               h("th", { scope: "row" }, h("code", {}, c.table)),
-              ...[c.read, c.added, c.changed, c.deleted, c.failed].map(number),
+              // Its source said so, and it was not read.
+              c.skipped ? h("td", { class: "soft" }, texts.skipped) : number(c.read),
+              ...[c.added, c.changed, c.deleted, c.failed].map(number),
             ),
           ),
         ),

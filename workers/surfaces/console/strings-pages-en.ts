@@ -194,6 +194,7 @@ export const pagesEn = {
     since: "Running for",
     generation: "Generation",
     read: "Read",
+    skipped: "nothing new",
     changes: "Added, changed, deleted",
     heldBack: "Held back",
     reason: "Why",

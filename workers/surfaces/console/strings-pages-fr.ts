@@ -199,6 +199,7 @@ export const pagesFr: PageStrings = {
     since: "Tourne depuis",
     generation: "Génération",
     read: "Lues",
+    skipped: "rien de neuf",
     changes: "Ajoutées, changées, supprimées",
     heldBack: "Retenues",
     reason: "Pourquoi",

@@ -136,6 +136,7 @@ function readRun(input: unknown): Run {
         deleted: number(counts["deleted"]),
         unchanged: number(counts["unchanged"]),
         failed: number(counts["failed"]),
+        ...(counts["skipped"] === true ? { skipped: true } : {}),
       };
     }),
     reason: text(run["reason"]),
