@@ -220,8 +220,16 @@ function backoff(attempt: number, random: () => number): number {
   return Math.round(random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt));
 }
 
-/** Like AbortSignal.any with AbortSignal.timeout, but the timer goes when the call is over. */
-function deadlineSignal(outer: AbortSignal, ms: number): { readonly signal: AbortSignal; clear(): void } {
+export interface Deadline {
+  /** Aborts with the outer signal, with a TimeoutError once the time is up, and by `abort`. */
+  readonly signal: AbortSignal;
+  readonly abort: () => void;
+  /** The call is over. */
+  readonly clear: () => void;
+}
+
+/** Like AbortSignal.any with AbortSignal.timeout, but the timer goes when the call is over, and it costs a third. */
+export function deadlineSignal(outer: AbortSignal, ms: number): Deadline {
   const controller = new AbortController();
   const forward = (): void => controller.abort(outer.reason);
   if (outer.aborted) forward();
@@ -231,7 +239,7 @@ function deadlineSignal(outer: AbortSignal, ms: number): { readonly signal: Abor
     clearTimeout(timer);
     outer.removeEventListener("abort", forward);
   };
-  return { signal: controller.signal, clear };
+  return { signal: controller.signal, abort: () => controller.abort(), clear };
 }
 
 async function attemptWhole(

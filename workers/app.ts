@@ -1,10 +1,12 @@
 import type { Context } from "hono";
 import { HonoBase } from "hono/hono-base";
+import type { Result, Router } from "hono/router";
 import { TrieRouter } from "hono/router/trie-router";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Host } from "../shared/ports/host.ts";
 import { coded, problemResponse } from "./problem.ts";
 import type { LaterSurface, Route, Surface } from "./surfaces/surface.ts";
+import { urlOf } from "./url.ts";
 
 export interface AppDeps {
   readonly surfaces: readonly (Surface | LaterSurface)[];
@@ -18,6 +20,8 @@ export interface AppDeps {
 interface AppEnv {
   Variables: { requestId: string };
 }
+
+const METHODS = ["GET", "POST", "PUT", "DELETE"];
 
 const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, POST, PUT, DELETE",
@@ -77,7 +81,7 @@ function pathOf(url: string): string {
 
 function mount(surfaces: readonly Surface[], deps: AppDeps): HonoBase<AppEnv> {
   // The one of its routers that takes all our paths: `Hono` would try another first, and bring it along.
-  const app = new HonoBase<AppEnv>({ router: new TrieRouter() });
+  const app = new HonoBase<AppEnv>({ router: onceMatched(new TrieRouter()) });
 
   app.use(async (c, next) => {
     const id = crypto.randomUUID();
@@ -91,7 +95,7 @@ function mount(surfaces: readonly Surface[], deps: AppDeps): HonoBase<AppEnv> {
   app.use(async (c, next) => {
     deps.guard?.(c.req.raw);
     const origin = c.req.header("origin");
-    if (origin === undefined || origin === new URL(c.req.url).origin) return next();
+    if (origin === undefined || origin === urlOf(c.req.raw).origin) return next();
     if (!(await deps.allowedOrigins()).includes(origin)) {
       throw new QuaysideError("origin_not_allowed", "This origin is not in surfaces.allowedOrigins.");
     }
@@ -132,10 +136,31 @@ function mount(surfaces: readonly Surface[], deps: AppDeps): HonoBase<AppEnv> {
   return app;
 }
 
+/** Paths without parameters match alike each time, and most requests are for one of them: the trie is searched once for each. */
+function onceMatched<T>(router: Router<T>): Router<T> {
+  const plain = new Set<string>();
+  const matched = new Map<string, Result<T>>();
+  return {
+    name: router.name,
+    add(method, path, handler) {
+      if (!/[:*{?]/.test(path)) plain.add(path);
+      router.add(method, path, handler);
+    },
+    match(method, path) {
+      if (!plain.has(path)) return router.match(method, path);
+      const key = `${method} ${path}`;
+      const result = matched.get(key) ?? router.match(method, path);
+      // Methods that no route names are not remembered: a caller may make them up.
+      if (METHODS.includes(method)) matched.set(key, result);
+      return result;
+    },
+  };
+}
+
 function call(route: Route, c: Context<AppEnv>): Promise<Response> | Response {
   return route.handle({
     request: c.req.raw,
-    url: new URL(c.req.url),
+    url: urlOf(c.req.raw),
     params: c.req.param(),
     requestId: c.get("requestId"),
   });

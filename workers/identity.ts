@@ -34,8 +34,6 @@ export interface IdentitySettings {
   readonly config: (signal: AbortSignal) => Promise<Config | undefined>;
 }
 
-const CONFIG_TIMEOUT_MS = 5000;
-
 export function makeIdentity({ host, tenant, ledger, config }: IdentitySettings): Identity {
   const now = (): number => host.now();
   const keyring = makeKeyring((id) => ledger.key(id), now);
@@ -60,7 +58,7 @@ export function makeIdentity({ host, tenant, ledger, config }: IdentitySettings)
     kinds.push(accessAssertion({ ...tokens, teamDomain, audience: host.secret("ACCESS_AUD") }));
   }
   if (QUAYSIDE_DEMO) {
-    kinds.push(demoUser({ tenant, config: () => config(AbortSignal.timeout(CONFIG_TIMEOUT_MS)) }));
+    kinds.push(demoUser({ tenant, config }));
   }
   return {
     principal: (request) => authenticate(request, kinds, () => directory.anonymous(request.signal)),

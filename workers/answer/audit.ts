@@ -9,6 +9,7 @@ import type { Host } from "../../shared/ports/host.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import type { Admission } from "../tenant/api.ts";
 import type { Aftermath } from "./aftermath.ts";
+import { ofText } from "./of-text.ts";
 import { within } from "./retrieve.ts";
 
 /**
@@ -46,6 +47,9 @@ export interface AuditDeps {
 }
 
 const hasher = lazily(makeHasher);
+/** Characters of what was hashed a moment ago: rows are read, and callers ask, more than once. */
+const MOST_HASHED = 200_000;
+const hashOf = ofText(MOST_HASHED, (text) => ({ hash: hasher().hash128(text) }));
 
 /** Questions that leave a record each. */
 export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {
@@ -124,7 +128,7 @@ interface RowRead {
 }
 
 function rowRead(row: string, version: string, classification?: Classification): RowRead {
-  return { row: hasher().hash128(row), version, class: classification };
+  return { row: hashOf(row).hash, version, class: classification };
 }
 
 function policyOf({ epoch, generation, configVersion, permitted, config }: Admission) {
@@ -133,7 +137,7 @@ function policyOf({ epoch, generation, configVersion, permitted, config }: Admis
     epoch,
     generation,
     index: kindOf(config),
-    fingerprint: hasher().hash128(permitted.join(" ")).slice(0, 12),
+    fingerprint: hashOf(permitted.join(" ")).hash.slice(0, 12),
   };
 }
 

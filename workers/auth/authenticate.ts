@@ -1,5 +1,6 @@
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
+import { urlOf } from "../url.ts";
 
 /** One kind of credential, told by its header. One file each. */
 export interface Authenticator<Caller = Principal> {
@@ -53,8 +54,8 @@ export async function authenticate<Caller>(
   kinds: readonly Authenticator<Caller>[],
   anonymous?: () => Promise<Caller | undefined>,
 ): Promise<Caller> {
-  const query = new URL(request.url).searchParams;
-  for (const name of query.keys()) {
+  const { search, searchParams } = urlOf(request);
+  for (const name of search === "" ? [] : searchParams.keys()) {
     if (QUERY_CREDENTIALS.includes(name.toLowerCase())) {
       throw unauthenticated("A credential in the URL is not accepted: send it in a header.");
     }

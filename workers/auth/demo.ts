@@ -1,12 +1,13 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
+import { urlOf } from "../url.ts";
 import { unauthenticated, type Authenticator } from "./authenticate.ts";
 import { principalOf } from "./claims.ts";
 
 export interface DemoSettings {
   readonly tenant: string;
   /** The published configuration; undefined before the first. */
-  config(): Promise<Config | undefined>;
+  config(signal: AbortSignal): Promise<Config | undefined>;
 }
 
 export const DEMO_USER_HEADER = "x-quayside-demo-user";
@@ -23,7 +24,7 @@ export function demoUser(settings: DemoSettings): Authenticator {
     claims: (request) => !request.headers.has("authorization") || request.headers.has(DEMO_USER_HEADER),
     async verify(request) {
       requireLocal(request);
-      const config = await settings.config();
+      const config = await settings.config(request.signal);
       if (!config) {
         throw new QuaysideError(
           "not_configured",
@@ -50,7 +51,7 @@ export function demoUser(settings: DemoSettings): Authenticator {
  * to resolve to loopback. @throws QuaysideError `origin_not_allowed`.
  */
 export function requireLoopback(request: Request): void {
-  const url = new URL(request.url);
+  const url = urlOf(request);
   if (LOOPBACK.test(request.headers.get("host") ?? url.host) && LOOPBACK.test(url.host)) return;
   throw new QuaysideError("origin_not_allowed", "Demo mode answers under this machine's own names only.");
 }
@@ -58,7 +59,7 @@ export function requireLoopback(request: Request): void {
 /** @throws QuaysideError `origin_not_allowed`. */
 export function requireLocal(request: Request): void {
   requireLoopback(request);
-  const url = new URL(request.url);
+  const url = urlOf(request);
   const host = request.headers.get("host") ?? url.host;
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");

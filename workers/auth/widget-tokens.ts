@@ -7,6 +7,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Keyring, KeyBound } from "./api-keys.ts";
 import { unauthenticated } from "./authenticate.ts";
 import { principalOf } from "./claims.ts";
+import { urlOf } from "../url.ts";
 
 /**
  * Widget tokens, `qw_<claims>.<HMAC-SHA-256>`: one person, on one portal's pages, asking this deployment, for minutes. They are
@@ -81,7 +82,7 @@ export function widgetTokens({ secret, keyring, now }: WidgetTokenSettings): Wid
     async verify(token, request) {
       const claims = await read(token, signingKey);
       if (!claims || claims.exp * 1000 <= now()) throw unauthenticated("The token is not valid.");
-      if (claims.aud !== new URL(request.url).origin) throw unauthenticated("The token is not for us.");
+      if (claims.aud !== urlOf(request).origin) throw unauthenticated("The token is not for us.");
       if (request.headers.get("origin") !== claims.origin) {
         throw new QuaysideError("origin_not_allowed", "The token belongs to another page.");
       }

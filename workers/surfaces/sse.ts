@@ -1,4 +1,5 @@
 import type { Answer, AnswerEvent } from "../../shared/ports/answer.ts";
+import { deadlineSignal } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import { coded } from "../problem.ts";
@@ -132,30 +133,42 @@ export async function streamAnswer(
   wire: Wire,
   host: Pick<Host, "log">,
 ): Promise<Response> {
-  const gone = new AbortController();
-  const signal = AbortSignal.any([left, gone.signal, AbortSignal.timeout(timeoutMs)]);
+  const { signal, abort, clear } = deadlineSignal(left, timeoutMs);
   const events = ask(signal)[Symbol.asyncIterator]();
-  const first = await events.next();
-  if (first.done === true) throw new QuaysideError("internal", "An answer without events.");
+  let first: IteratorResult<AnswerEvent>;
+  try {
+    first = await events.next();
+    if (first.done === true) throw new QuaysideError("internal", "An answer without events.");
+  } catch (error) {
+    clear();
+    throw error;
+  }
   return eventStream(first.value, events, {
     wire,
-    cancel: () => gone.abort(),
+    cancel: abort,
     failed({ code }) {
       // A reader who leaves is no failure of ours.
       const level = code === "cancelled" ? "info" : "warn";
       host.log({ level, event: "stream-failed", requestId: call.requestId, code });
     },
-    closed,
+    closed() {
+      clear();
+      closed();
+    },
   });
 }
 
 /** The same, whole. @throws what `ask` throws. */
 export async function wholeAnswer({ ask, signal: left, timeoutMs, closed }: Asking): Promise<Answer> {
-  const signal = AbortSignal.any([left, AbortSignal.timeout(timeoutMs)]);
-  for await (const event of ask(signal)) {
-    if (event.type !== "done") continue;
-    closed();
-    return event.answer;
+  const { signal, clear } = deadlineSignal(left, timeoutMs);
+  try {
+    for await (const event of ask(signal)) {
+      if (event.type !== "done") continue;
+      closed();
+      return event.answer;
+    }
+  } finally {
+    clear();
   }
   throw new QuaysideError("internal", "An answer without an end.");
 }

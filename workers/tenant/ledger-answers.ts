@@ -46,6 +46,7 @@ export function storeAnswers(
   now: number,
 ): void {
   const keepMs = (retention?.keepDays ?? KEEP_DAYS) * DAY_MS;
+  const totals = new Map<string, Total>();
   for (const record of records) {
     const { rowsWritten } = sql.exec(
       "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
@@ -54,20 +55,49 @@ export function storeAnswers(
       record.subject,
       JSON.stringify(record),
     );
-    if (rowsWritten > 0) count(sql, record);
+    if (rowsWritten > 0) add(totals, record);
   }
+  for (const total of totals.values()) count(sql, total);
   sql.exec("DELETE FROM answers WHERE at <= ?", now - keepMs);
   sql.exec("DELETE FROM ratings WHERE at <= ?", now - (retention?.ratingsDays ?? KEEP_RATINGS_DAYS) * DAY_MS);
 }
 
-function count(sql: SqlStorage, { model, cache, outcome, usage, saved }: AnswerRecord): void {
-  sql.exec(
-    `INSERT INTO answer_totals VALUES (?, ?, ?, 1, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens, usd = usd + excluded.usd,
-       saved_tokens = saved_tokens + excluded.saved_tokens, saved_usd = saved_usd + excluded.saved_usd`,
+/** Answers of one model, cache level and outcome. */
+interface Total extends Pick<AnswerRecord, "model" | "cache" | "outcome"> {
+  answers: number;
+  readonly usage: { tokens: number; usd: number };
+  readonly saved: { tokens: number; usd: number };
+}
+
+function add(totals: Map<string, Total>, { model, cache, outcome, usage, saved }: AnswerRecord): void {
+  const key = JSON.stringify([model, cache, outcome]);
+  const none = { tokens: 0, usd: 0 };
+  const total = totals.get(key) ?? {
     model,
     cache,
     outcome,
+    answers: 0,
+    usage: { ...none },
+    saved: { ...none },
+  };
+  totals.set(key, total);
+  total.answers += 1;
+  total.usage.tokens += usage.tokens;
+  total.usage.usd += usage.usd;
+  total.saved.tokens += saved.tokens;
+  total.saved.usd += saved.usd;
+}
+
+function count(sql: SqlStorage, { model, cache, outcome, answers, usage, saved }: Total): void {
+  sql.exec(
+    `INSERT INTO answer_totals VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET answers = answers + excluded.answers, tokens = tokens + excluded.tokens,
+       usd = usd + excluded.usd, saved_tokens = saved_tokens + excluded.saved_tokens,
+       saved_usd = saved_usd + excluded.saved_usd`,
+    model,
+    cache,
+    outcome,
+    answers,
     usage.tokens,
     usage.usd,
     saved.tokens,
