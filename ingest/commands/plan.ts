@@ -99,8 +99,8 @@ function describe(plan: IngestPlan, embedder: string): string {
   return [
     layout(heading, rows),
     "",
-    `${whole(plan.texts)} texts to embed with ${embedder}: about ${whole(plan.tokens)} tokens, ${money(plan.costUsd)}.`,
-    `${whole(unitsOf(plan))} write units in the index. ${scanned(plan)}`,
+    `Texts to embed with ${embedder}: ${whole(plan.texts)}, about ${whole(plan.tokens)} tokens, ${money(plan.costUsd)}.`,
+    `Write units of the index: ${whole(unitsOf(plan))}. Bytes of the warehouse: ${scanned(plan)}.`,
     ...skippedLines(plan.tables.map(({ counts }) => counts)),
     ...cursorLines(plan.tables.map(({ counts, wholeAt }) => ({ ...counts, whole_at: wholeAt }))),
     ...plan.tables.flatMap(({ counts, why }) =>
@@ -136,9 +136,9 @@ function bytesOf(plan: IngestPlan): number | undefined {
 
 function scanned(plan: IngestPlan): string {
   const bytes = bytesOf(plan);
-  if (bytes === undefined) return "The warehouse can't say what it would scan.";
+  if (bytes === undefined) return "it can't say";
   const silent = plan.tables.filter((table) => table.bytes === undefined).map(({ counts }) => counts.table);
-  const besides = silent.length === 0 ? "" : `, and more for ${silent.join(", ")}, which can't say`;
-  const size = bytes < 1e5 ? "under 0.1" : (bytes / 1e6).toFixed(1);
-  return `The warehouse scans ${size} MB${besides}.`;
+  const which = silent.length > 3 ? `${silent.length} tables` : silent.join(", ");
+  const besides = silent.length === 0 ? "" : `, and those of ${which}, which can't say`;
+  return `${whole(bytes)}${besides}`;
 }

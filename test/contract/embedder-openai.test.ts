@@ -62,6 +62,26 @@ describe("openai embedder", () => {
     );
   });
 
+  it.each([
+    ["as long as the headers say once no request is left", { requests: ["0", "6m0s"] }, 360_000],
+    ["for what lasts longer", { requests: ["0", "250ms"], tokens: ["0", "1.5s"] }, 1500],
+    ["for nothing while there is some", { requests: ["1", "6m0s"], tokens: ["149984", "20ms"] }, undefined],
+    ["for nothing that it can't read", { requests: ["0", "soon"] }, 0],
+  ])("rests %s", async (_, limits, restMs) => {
+    const { host } = subject;
+    const fetch: typeof host.fetch = async (input, init) => {
+      const answer = await host.fetch(input, init);
+      const response = new Response(answer.body, answer);
+      for (const [what, [left = "", reset = ""]] of Object.entries(limits)) {
+        response.headers.set(`x-ratelimit-remaining-${what}`, left);
+        response.headers.set(`x-ratelimit-reset-${what}`, reset);
+      }
+      return response;
+    };
+    const embedder = openaiEmbedder({}, { ...host, fetch });
+    expect((await embedder.embed(["one"], "document", signal)).restMs).toBe(restMs);
+  });
+
   it("waits for no quota that is used up", async () => {
     subject.stub.fault({ mode: "status_429_quota" });
     expect(await failureCode(subject.embedder.embed(["one"], "document", signal))).toBe("rate_limited");
