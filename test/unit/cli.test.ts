@@ -367,6 +367,50 @@ it("an error that nobody expected is told as internal, without its text in the J
   expect(JSON.stringify(last(ran))).not.toContain("not json");
 });
 
+describe("status", () => {
+  // The clock stands at 2023-11-14T22:13:20Z.
+  const served = {
+    config_version: 3,
+    epoch: 1,
+    generation: 4,
+    space: "local/lexical-v1/384 chunk-1 embedded",
+    tables: [
+      { table: "orders", rows: 1200, as_of: "2023-11-14T20:13:20Z", target_lag_seconds: 3600 },
+      { table: "ports", rows: 5, as_of: "2023-11-14T22:12:20Z", target_lag_seconds: 3600 },
+      { table: "terms", rows: 1, as_of: "2023-11-12T22:13:20Z", target_lag_seconds: null },
+    ],
+    runs: [],
+  };
+  const world = {
+    token: "t",
+    respond: (request: Request) => Response.json(request.url.endsWith("/shapes") ? { tables: {} } : served),
+  };
+
+  it("tells how far each table lies behind, and whether that is more than it may", async () => {
+    const ran = await quayside(["status"], world);
+    expect(ran.printed.split("\n").slice(0, 6)).toEqual([
+      "Generation 4 · configuration 3 · embedder local/lexical-v1/384",
+      "",
+      "table    rows  as of                 lag             target",
+      "orders  1,200  2023-11-14T20:13:20Z  2 h 0 min ago   1 h 0 min, late",
+      "ports       5  2023-11-14T22:12:20Z  1 min 0 s ago   1 h 0 min",
+      "terms       1  2023-11-12T22:13:20Z  48 h 0 min ago",
+    ]);
+  });
+
+  it("tells the same as JSON", async () => {
+    expect(last(await quayside(["status", "--json"], world))).toMatchObject({
+      generation: 4,
+      embedder: "local/lexical-v1/384",
+      tables: [
+        { table: "orders", lag_seconds: 7200, target_lag_seconds: 3600, late: true },
+        { table: "ports", lag_seconds: 60, target_lag_seconds: 3600, late: false },
+        { table: "terms", lag_seconds: 172_800, target_lag_seconds: null, late: false },
+      ],
+    });
+  });
+});
+
 describe("keys", () => {
   const made = {
     key: "qk_id_secret",
