@@ -240,6 +240,14 @@ export function sourceContract(name: string, make: () => Promise<SourceFixture>)
         }));
     });
 
+    it("tells the same revision of a table that stays as it is, and none of one that is not there", async () => {
+      await using fixture = await opened(make);
+      const revisionOf = async (ref: TableRef): Promise<string | undefined> =>
+        fixture.source.revision?.(ref, signal).catch(() => undefined);
+      expect(await revisionOf(fixture.people)).toBe(await revisionOf(fixture.people));
+      expect(await revisionOf(fixture.missing)).toBeUndefined();
+    });
+
     it("estimates no more rows than there are, where it can tell", async () => {
       await using fixture = await opened(make);
       const table = await fixture.source.describe(fixture.many, signal);
