@@ -168,6 +168,23 @@ describe("bigquery source", () => {
     expect(rows).toEqual([{ n: 1 }, { n: 1 }]);
   });
 
+  it("takes the highest value of a cursor, and rows since it, as at the run's moment, in one job each", async () => {
+    const ref = await table("moving", "SELECT range AS id, range AS n, 'x' AS word FROM range(3)");
+    await using source = open();
+    const shape = await source.describe(ref, signal);
+    await stub.warehouse.run(`UPDATE "acme-prod".shop.moving SET n = 9, word = 'later' WHERE id = 0`);
+    expect(await source.highest?.(shape, "n", signal)).toBe("2");
+    const rows: Row[] = [];
+    const reading = { key: ["id"], since: { column: "n", value: "2" } };
+    for await (const batch of source.read(shape, { ...reading, batchSize: 10, signal })) rows.push(...batch);
+    expect(rows).toEqual([{ id: 2, n: 2, word: "x" }, { id: 0 }, { id: 1 }]);
+    expect(stub.jobs).toHaveLength(2);
+    await source.estimate(shape, signal, reading);
+    expect(stub.exchanges.at(-1)?.body).toContain(
+      "SELECT `id`, NULL, NULL, 0 FROM `acme-prod`.`shop`.`moving` FOR SYSTEM_TIME",
+    );
+  });
+
   it.each([
     ["snapshot is off", { snapshot: false }, "plain"],
     ["the table was made after that moment", {}, "made later"],

@@ -71,7 +71,11 @@ sourceContract("postgres, queries", async () => ({
   missing: { query: "SELECT * FROM missing" },
   stamped: { ref: { query: "SELECT * FROM stamped" }, cursors: ["changed at"] },
 }));
-sourceContract("redshift", async () => ({ source: redshift(), ...refs }));
+sourceContract("redshift", async () => ({
+  source: redshift(),
+  ...refs,
+  stamped: { ...refs.stamped, cursors: ["word"] },
+}));
 
 const DESCRIBED_EMPTY = {
   description: "nothing yet",

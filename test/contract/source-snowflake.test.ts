@@ -168,6 +168,25 @@ describe("snowflake source", () => {
     expect(rows).toEqual([{ N: 1 }, { N: 1 }]);
   });
 
+  it("takes the highest value of a cursor, and rows since it, as at the run's moment, in key order", async () => {
+    const ref = await table("MOVING", "SELECT range AS ID, 5 - range AS N, 'x' AS WORD FROM range(3)");
+    await using source = open();
+    const shape = await source.describe(ref, signal);
+    await stub.warehouse.run(`UPDATE "ACME"."PUBLIC"."MOVING" SET N = 9, WORD = 'later' WHERE ID = 2`);
+    expect(await source.highest?.(shape, "N", signal)).toBe("5");
+    const rows = [];
+    const reading = { key: ["ID"], since: { column: "N", value: "5" } };
+    for await (const batch of source.read(shape, { ...reading, batchSize: 10, signal })) rows.push(...batch);
+    expect(rows).toEqual([{ ID: 0, N: 5, WORD: "x" }, { ID: 1 }, { ID: 2 }]);
+  });
+
+  it("takes the highest value of a table that was replaced meanwhile as it is now", async () => {
+    await using source = open();
+    await source.describe(await table("OLD", "SELECT 1 AS N"), signal);
+    const late = await source.describe(await table("REPLACED", "SELECT 7 AS N"), signal);
+    expect(await source.highest?.(late, "N", signal)).toBe("7");
+  });
+
   it("reads a table that was replaced meanwhile as it is now, and says so", async () => {
     const early = await table("EARLY", "SELECT 1 AS N");
     const host = hostWith();

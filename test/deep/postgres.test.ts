@@ -6,7 +6,7 @@ import { parseConfig } from "../../shared/config.ts";
 import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { connectorPage, documentedSql, takeIn } from "../contract/grants.ts";
 import { failureOf, readRows } from "../contract/source-sql.ts";
-import { sourceContract } from "../contract/source.ts";
+import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "../contract/source.ts";
 import { serve } from "../e2e/harness.ts";
 import { memoryRegistry, type MemoryRegistry } from "../fakes/memory-registry.ts";
 import { findPostgres, startPostgres, type PostgresServer } from "../fakes/postgres-server.ts";
@@ -82,9 +82,10 @@ beforeAll(async () => {
     `CREATE TABLE people AS SELECT * FROM (VALUES (1, 'Ada', NULL), (2, 'Zoë, "the" O''Brien', E'two\\nlines'),
        (10, '007', 'x')) AS t(id, name, note)`,
     "CREATE TABLE many AS SELECT n FROM generate_series(0, 4999) AS g(n)",
+    `CREATE TABLE stamped AS ${STAMPED_SQL}`,
     "CREATE TABLE empty (id integer PRIMARY KEY)",
     "ANALYZE many",
-    "GRANT SELECT ON people, many, empty TO reader",
+    "GRANT SELECT ON people, many, empty, stamped TO reader",
   );
 });
 afterAll(() => server?.[Symbol.asyncDispose]());
@@ -96,6 +97,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
     many: { name: ["many"] },
     empty: { name: ["empty"] },
     missing: { name: ["missing"] },
+    stamped: { ref: { name: ["stamped"] }, cursors: STAMPED_CURSORS },
   }));
 
   it("is read in read-only sessions that carry a name, with limits, in UTC", async () => {

@@ -239,7 +239,7 @@ describe("reading by a cursor, whatever happens", () => {
         await world.run(undefined, false);
         expect(served(world.bench)).toEqual(await fresh(world.bench.tables));
       }),
-      { numRuns: Number(process.env["INCREMENTAL_RUNS"] ?? 60) },
+      { numRuns: Number(process.env["INCREMENTAL_RUNS"] ?? 30) },
     );
   });
 

@@ -135,6 +135,39 @@ describe("a table with a cursor", () => {
     });
   });
 
+  it("is read whole in the same run when one that it asks for does not come", async () => {
+    const world = desk();
+    await world.run();
+    world.rows().unshift(ticket(77, "2020-01-01T00:00:00Z"));
+    const source = world.deps.sourceOf("w");
+    const forgetful: Source = {
+      ...source,
+      read: (table, options) => source.read(table, options.only ? { ...options, only: [] } : options),
+    };
+    const report = await world.run({}, { sourceOf: () => forgetful });
+    expect(counts(report, "tickets")).toMatchObject({ read: 21, added: 1, unchanged: 20 });
+    expect(counts(report, "tickets")).not.toHaveProperty("keys");
+  });
+
+  it("leaves out what it did not ask for, of a source that takes letters for equal", async () => {
+    const world = desk();
+    await world.run();
+    world.rows().unshift(ticket(77, "2020-01-01T00:00:00Z"));
+    const source = world.deps.sourceOf("w");
+    const generous: Source = {
+      ...source,
+      read: (table, options) => source.read(table, { ...options, only: undefined }),
+    };
+    const report = await world.run({}, { sourceOf: () => generous });
+    expect(counts(report, "tickets")).toMatchObject({
+      read: 21,
+      keys: 9,
+      added: 1,
+      unchanged: 20,
+      failed: 0,
+    });
+  });
+
   it("reads rows without a cursor each time", async () => {
     const world = desk();
     world.rows().push(ticket(50, null));
