@@ -4,6 +4,7 @@ import { makeHasher } from "../../shared/sha256.ts";
 import { spaceOf } from "../../shared/space.ts";
 import type { TableRead } from "./checkpoint.ts";
 import type { IngestDeps, IngestOptions } from "./run.ts";
+import { isDue } from "./reading.ts";
 import { newScan } from "./scan.ts";
 import { refOf } from "./table.ts";
 
@@ -12,6 +13,9 @@ import { refOf } from "./table.ts";
  * the revision that its source tells, those of the tables that it looks names up in, their configuration, the masks' key, the
  * space, and the code. Whatever is in doubt is read.
  */
+
+/** Follows the basis of rows that were read by the table's cursor: they are believed until the table is to be read whole. */
+const BY_CURSOR = " by cursor";
 
 /** What a table's rows would be made of now. */
 export interface Basis {
@@ -83,29 +87,31 @@ export async function basesOf(names: readonly string[], basisOf: BasisOf): Promi
  * where every table is to be read.
  */
 export function unchangedTables(
-  { full = false, readAll = false }: Pick<IngestOptions, "full" | "readAll">,
+  { config, full = false, readAll = false }: Pick<IngestOptions, "config" | "full" | "readAll">,
   bases: ReadonlyMap<string, Basis>,
   before: ReadonlyMap<string, TableBefore>,
 ): ReadonlyMap<string, TableRead> {
   const unchanged = new Map<string, TableRead>();
   if (full || readAll) return unchanged;
   for (const [name, { digest, asOf }] of bases) {
+    const table = config.tables[name];
     const served = before.get(name)?.served;
-    if (served?.basis !== digest) continue;
-    const { rows, chunks } = served;
+    if (!table || !served?.basis?.startsWith(digest)) continue;
+    const { basis, rows, chunks, cursor } = served;
+    const byCursor = basis === digest + BY_CURSOR;
+    if (byCursor ? !cursor || isDue(table, cursor, asOf) : basis !== digest) continue;
     const scan = newScan(name, new Set());
     scan.counts.unchanged = rows;
     scan.counts.skipped = true;
     scan.kept = chunks;
-    const cursor = served.cursor;
-    unchanged.set(name, { asOf, rowsKnown: rows, scan, shape: undefined, basis: digest, cursor });
+    unchanged.set(name, { asOf, rowsKnown: rows, scan, shape: undefined, basis, cursor });
   }
   return unchanged;
 }
 
 /**
- * What a run publishes. A table's basis goes with it only if it is still the same now that the table is read whole, and every row
- * was taken: rows that were held back, or have lost their label, are to be told of again.
+ * What a run publishes. A table's basis goes with it only if it is still the same now that the table is read, and every row was
+ * taken: rows that were held back, or have lost their label, are to be told of again.
  */
 export async function publishedTables(
   config: Config,
@@ -116,10 +122,11 @@ export async function publishedTables(
   for (const [name, { asOf, scan, shape, basis, cursor }] of tables) {
     const { key = [], rollup = false } = config.tables[name] ?? {};
     const { counts, ambiguous, unlabelled, since } = scan;
-    const whole = !since && counts.failed === 0 && ambiguous.size === 0 && unlabelled === 0;
+    const clean = counts.failed === 0 && ambiguous.size === 0 && unlabelled === 0;
     const same =
-      counts.skipped === true || (basis !== undefined && whole && (await basisOf(name))?.digest === basis);
-    published.push({ counts, asOf, key, rollup, shape, basis: same ? basis : undefined, cursor });
+      counts.skipped === true || (basis !== undefined && clean && (await basisOf(name))?.digest === basis);
+    const kept = same && basis !== undefined ? basis + (since ? BY_CURSOR : "") : undefined;
+    published.push({ counts, asOf, key, rollup, shape, basis: kept, cursor });
   }
   return published;
 }

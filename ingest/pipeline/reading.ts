@@ -1,3 +1,4 @@
+import type { TableConfig } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { TableBefore, TableCursor } from "../../shared/ports/registry.ts";
 import type { Column, Since } from "../../shared/ports/source.ts";
@@ -101,11 +102,16 @@ function whyWhole(
 ): Why | undefined {
   if (full || readAll) return "asked";
   if (last.made !== made) return "made_anew";
-  const every = parseDuration(table.config.incremental?.fullEvery ?? FULL_EVERY) ?? 0;
-  const since = Date.parse(asOf) - Date.parse(last.wholeAt);
-  // A clock that was set back tells nothing.
-  if (since < 0 || since >= every) return "due";
+  if (isDue(table.config, last, asOf)) return "due";
   return table.config.key.every((name) => KEYS.includes(typeOf(table, name))) ? undefined : "key_type";
+}
+
+/** Whether it is time that a table is read whole again. */
+export function isDue({ incremental }: TableConfig, { wholeAt }: TableCursor, asOf: string): boolean {
+  const every = parseDuration(incremental?.fullEvery ?? FULL_EVERY) ?? 0;
+  const since = Date.parse(asOf) - Date.parse(wholeAt);
+  // A clock that was set back tells nothing.
+  return since < 0 || since >= every;
 }
 
 /** Digest of everything that the table's rows are made of beside their own cells; undefined where the code is not known. */

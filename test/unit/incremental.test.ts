@@ -386,12 +386,34 @@ describe("a table with a cursor is read whole", () => {
 
   it("while its source says that nothing has changed it is not read at all, and the whole reading stays due", async () => {
     const world = desk(20, { revisions: true });
+    const day = 25 * 60 * MINUTE;
     await world.run();
     expect(counts(await world.run(), "tickets")).toMatchObject({ skipped: true });
+    // What was read whole is the whole, however long nothing changes.
+    world.clock += day;
+    expect(counts(await world.run(), "tickets")).toMatchObject({ skipped: true });
+    await world.run({ readAll: true });
     edit(world, 3, { subject: "silent" });
     expect(counts(await world.run(), "tickets")).toMatchObject({ keys: 9 });
+    expect(counts(await world.run(), "tickets")).toMatchObject({ skipped: true, unchanged: 20 });
     // What was read by the cursor alone does not pass for the whole.
-    world.clock += 25 * 60 * MINUTE;
+    world.clock += day;
+    expect(counts(await world.run(), "tickets")).toMatchObject({ changed: 1 });
+    world.clock += day;
+    expect(counts(await world.run(), "tickets")).toMatchObject({ skipped: true });
+  });
+
+  it("that was read by its cursor is not skipped under another clock, or once it has no cursor", async () => {
+    const world = desk(20, { revisions: true });
+    await world.run();
+    edit(world, 3, { subject: "silent" });
+    expect(counts(await world.run(), "tickets")).toMatchObject({ keys: 9 });
+    const config = configWith({ incremental: undefined });
+    const asked = await planIngest({ config, signal: new AbortController().signal }, world.deps);
+    expect(asked.tables.find(({ counts: { table } }) => table === "tickets")?.counts).toMatchObject({
+      changed: 1,
+    });
+    world.clock -= 5 * 60 * MINUTE;
     expect(counts(await world.run(), "tickets")).toMatchObject({ changed: 1 });
   });
 });
