@@ -327,7 +327,7 @@ export function checkFaults(
     it("in a way for which there is no check", () => {
       expect(modes.filter(({ mode }) => !CHECKS[mode]).map(({ id }) => id)).toEqual([]);
       expect(modes.length).toBeGreaterThanOrEqual(55);
-      expect(all.length).toBe(9);
+      expect(all.length).toBe(10);
     });
 
     it.each(modes)("$id $mode: $expect", async ({ mode }) => {

@@ -7,6 +7,7 @@ import { cortex } from "../../workers/providers/cortex.ts";
 import { gemini } from "../../workers/providers/gemini.ts";
 import { openai } from "../../workers/providers/openai.ts";
 import { vertex } from "../../workers/providers/vertex.ts";
+import { workersAi } from "../../workers/providers/workers-ai.ts";
 import { ANTHROPIC_STUB_KEY, startAnthropic } from "../stubs/anthropic.ts";
 import { AZURE_STUB_KEY, startAzure } from "../stubs/azure.ts";
 import { BEDROCK_STUB, startBedrock } from "../stubs/bedrock.ts";
@@ -15,6 +16,7 @@ import { GEMINI_STUB_KEY, startGemini } from "../stubs/gemini.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import type { Stub } from "../stubs/stub.ts";
 import { startVertex, VERTEX_STUB } from "../stubs/vertex.ts";
+import { startWorkersAi, WORKERS_AI_STUB } from "../stubs/workers-ai.ts";
 import { secretHost } from "./secret-host.ts";
 
 /** Every provider that calls a service, each before a stub of its own. */
@@ -25,6 +27,9 @@ export interface ProviderSubject {
   /** @param url of the service, default the stub's. @param network default the real one. @param settings besides its own. */
   provider(url?: string, network?: typeof fetch, settings?: Settings): ChatProvider;
 }
+
+/** It speaks of itself by name; the contract suite is over one that does not. */
+const WORKERS_AI_MODEL = "@cf/qwen/qwen3-30b-a3b-fp8";
 
 type Secrets = Readonly<Record<string, string>>;
 type Settings = Readonly<Record<string, unknown>>;
@@ -96,6 +101,22 @@ export async function startProviderSubjects(): Promise<readonly ProviderSubject[
       AWS_SECRET_ACCESS_KEY: BEDROCK_STUB.secretAccessKey,
       BEDROCK_BASE_URL: url,
     })),
+    subject(
+      "workers-ai",
+      await startWorkersAi(),
+      (settings, host) => {
+        const provider = workersAi(settings, host);
+        // Its models have names of a form of their own.
+        return {
+          stream: (request, signal) => provider.stream({ ...request, model: WORKERS_AI_MODEL }, signal),
+        };
+      },
+      (url) => ({
+        CLOUDFLARE_ACCOUNT_ID: WORKERS_AI_STUB.account,
+        CLOUDFLARE_API_TOKEN: WORKERS_AI_STUB.token,
+        CLOUDFLARE_BASE_URL: url,
+      }),
+    ),
     subject("cortex", cortexStub, cortex, (url) => ({
       SNOWFLAKE_ACCOUNT: cortexStub.account,
       SNOWFLAKE_TOKEN: cortexStub.token,

@@ -197,6 +197,7 @@ describe("what a vendor has beyond the prompt is sent as the vendor names it", (
       ["anthropic", "max_tokens", undefined],
       ["azure", "max_completion_tokens", undefined],
       ["cortex", "max_tokens", undefined],
+      ["workers-ai", "max_tokens", undefined],
       ["gemini", "maxOutputTokens", "generationConfig"],
       ["vertex", "maxOutputTokens", "generationConfig"],
       ["bedrock", undefined, "additionalModelRequestFields"],
