@@ -16,7 +16,15 @@ import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { driftLines, money, cursorLines, skippedLines, table as layout, whole } from "./text.ts";
+import {
+  driftLines,
+  heldBackLines,
+  money,
+  cursorLines,
+  skippedLines,
+  table as layout,
+  whole,
+} from "./text.ts";
 
 export interface IngestOnceOptions {
   readonly config: Config;
@@ -239,9 +247,6 @@ function summary(result: IngestResult): string {
     t.table,
     ...[t.read, t.added, t.changed, t.deleted, t.unchanged, t.failed].map(whole),
   ]);
-  const failures = result.failures
-    .slice(0, 20)
-    .map((failure) => `  ${failure.table} ${failure.key}: ${failure.reason.replaceAll("_", " ")}`);
   return [
     layout(["table", "read", "added", "changed", "deleted", "unchanged", "failed"], rows),
     "",
@@ -259,7 +264,7 @@ function summary(result: IngestResult): string {
             .join(", ")}.`,
         ]
       : []),
-    ...(failures.length > 0 ? ["Held back:", ...failures] : []),
+    ...heldBackLines(result.failures),
     "",
   ].join("\n");
 }

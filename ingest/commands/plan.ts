@@ -9,7 +9,15 @@ import { nodeHasher } from "../node-hasher.ts";
 import { string, strings, type Command } from "./command.ts";
 import { amount, requireToken } from "./inputs.ts";
 import { makeProgressLine } from "./progress.ts";
-import { driftLines, money, cursorLines, skippedLines, table as layout, whole } from "./text.ts";
+import {
+  driftLines,
+  heldBackLines,
+  money,
+  cursorLines,
+  skippedLines,
+  table as layout,
+  whole,
+} from "./text.ts";
 
 export const command: Command = {
   name: "plan",
@@ -107,9 +115,7 @@ function describe(plan: IngestPlan, embedder: string): string {
       why === undefined ? [] : [`${counts.table} is read whole: ${REASONS[why]}.`],
     ),
     ...driftLines(plan.drift),
-    ...plan.failures
-      .slice(0, 20)
-      .map((failure) => `Held back: ${failure.table} ${failure.key}: ${failure.reason.replaceAll("_", " ")}`),
+    ...heldBackLines(plan.failures),
     ...plan.stops.map((stop) => `Would stop (${stop.guard.replaceAll("_", " ")}): ${stop.message}`),
     "",
   ].join("\n");

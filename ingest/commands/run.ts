@@ -5,6 +5,7 @@ import { makeRegistryClient } from "../../shared/registry-client.ts";
 import type { Command } from "./command.ts";
 import { ingestOnce, type IngestResult } from "./ingest.ts";
 import { requireToken } from "./inputs.ts";
+import { heldBackLines } from "./text.ts";
 
 /** How often is asked whether something waits; while somebody asks, what is due comes to wait by itself. */
 const POLL_MS = 2000;
@@ -114,11 +115,12 @@ export const command: Command = {
   },
 };
 
-/** One line for people: what a run did. */
+/** For people: what a run did in a line, and the rows that it held back. */
 export function describeRun({ id, trigger, result, failed }: Leased): string {
   if (!result) return `${id} (${trigger}) failed: ${failed ?? ""}`;
   const sum = (pick: (table: IngestResult["tables"][number]) => number): number =>
     result.tables.reduce((total, table) => total + pick(table), 0);
   const rows = `${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
-  return `${id} (${trigger}): ${rows}; generation ${result.generation}, ${result.seconds.toFixed(1)} s`;
+  const line = `${id} (${trigger}): ${rows}; generation ${result.generation}, ${result.seconds.toFixed(1)} s`;
+  return [line, ...heldBackLines(result.failures)].join("\n");
 }

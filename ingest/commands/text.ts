@@ -1,4 +1,5 @@
 import type { ColumnDrift } from "../pipeline/drift.ts";
+import type { Failure } from "../pipeline/rows.ts";
 
 /** Text for people: numbers, money, times and columns that line up. */
 
@@ -92,4 +93,13 @@ export function driftLines(drift: readonly ColumnDrift[]): string[] {
     const types = [from, to].filter((type) => type !== undefined).join(" to ");
     return `Schema: ${table}.${column} ${change}${change === "retyped" ? ` from ${types}` : ` (${types})`}${ignored ? "; left out until the configuration names it" : ""}.`;
   });
+}
+
+const HELD_BACK_SHOWN = 20;
+
+/** Rows that were held back, a line each; the first of them. */
+export function heldBackLines(failures: readonly Failure[]): string[] {
+  return failures
+    .slice(0, HELD_BACK_SHOWN)
+    .map(({ table, key, reason }) => `Held back: ${table} ${key}: ${reason.replaceAll("_", " ")}`);
 }

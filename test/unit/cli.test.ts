@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { describeRun } from "../../ingest/commands/run.ts";
 import * as z from "zod/mini";
 import { runCommandLine, type Globals, type Program } from "../../ingest/command-line.ts";
 import type { ExitStatus, Terminal } from "../../ingest/commands/command.ts";
@@ -365,6 +366,32 @@ it("an error that nobody expected is told as internal, without its text in the J
   });
   expect(ran.status).toBe(1);
   expect(JSON.stringify(last(ran))).not.toContain("not json");
+});
+
+describe("run", () => {
+  it("tells what a run did, and the rows that it held back", () => {
+    const counts = { table: "orders", read: 9, added: 4, changed: 2, deleted: 1, unchanged: 1, failed: 2 };
+    const result = {
+      run_id: "run_1",
+      generation: 5,
+      tables: [counts],
+      embedded_texts: 6,
+      embed_requests: 1,
+      upsert_requests: 1,
+      delete_requests: 1,
+      tokens: 90,
+      cost_usd: 0,
+      seconds: 0.42,
+      replaced_characters: 0,
+      drift: [],
+      redacted: {},
+      failures: [{ table: "orders", key: "4711", reason: "label_not_computable" }],
+    } as const;
+    expect(describeRun({ id: "run_1", trigger: "cron", result, failed: undefined }).split("\n")).toEqual([
+      "run_1 (cron): 4 added, 2 changed, 1 deleted; generation 5, 0.4 s",
+      "Held back: orders 4711: label not computable",
+    ]);
+  });
 });
 
 describe("status", () => {

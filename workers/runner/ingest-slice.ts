@@ -1,4 +1,5 @@
 import { firstCheckpoint, type Checkpoint } from "../../ingest/pipeline/checkpoint.ts";
+import type { Failure } from "../../ingest/pipeline/rows.ts";
 import { runSlice } from "../../ingest/pipeline/run.ts";
 import { limitsOf } from "../../shared/config.ts";
 import { sleep } from "../../shared/http.ts";
@@ -90,10 +91,24 @@ export async function ingestSlice(
       slice: task.slice,
       ms: Date.now() - started,
     });
+    for (const held of heldBack(slice.report?.failures ?? [])) {
+      host.log({ level: "warn", event: "rows-held-back", run: task.run.id, ...held });
+    }
     return slice.paused;
   } finally {
     for (const source of sources.values()) await source[Symbol.asyncDispose]();
   }
+}
+
+/** How many rows of each table, and why; their keys are values of rows, which no log tells. */
+function heldBack(failures: readonly Failure[]): Iterable<{ table: string; reason: string; rows: number }> {
+  const found = new Map<string, { table: string; reason: string; rows: number }>();
+  for (const { table, reason } of failures) {
+    const held = found.get(JSON.stringify([table, reason])) ?? { table, reason, rows: 0 };
+    held.rows += 1;
+    found.set(JSON.stringify([table, reason]), held);
+  }
+  return found.values();
 }
 
 function rowsOf(checkpoint: Checkpoint | undefined): ReadonlyMap<string, number> {
