@@ -4,6 +4,8 @@ import { plainTime, textOf } from "./fetch-cursor.ts";
 import type { ServiceNowRecord } from "./servicenow-api.ts";
 import { cellOf, type ServiceNowColumn } from "./servicenow-fields.ts";
 
+/** ServiceNow runs what follows in a condition's value; a configured filter may not have it either. */
+const SCRIPT = /javascript:/i;
 /** Values of one condition, so that an address stays below 4 KB: an id has 32 characters. */
 const VALUES = 100;
 
@@ -37,14 +39,17 @@ export function idsIn(ids: readonly string[]): readonly string[] {
   return groups(ids).map((part) => `sys_idIN${part.join(",")}`);
 }
 
-/** Conditions that find the records with these keys: many at a time where no value holds what separates them. */
+/**
+ * Conditions that find the records with these keys: many at a time where no value holds what separates them. None for a key that
+ * ServiceNow would run as a script.
+ */
 export function keyFilters(
   columns: readonly ServiceNowColumn[],
   keys: readonly (readonly Cell[])[],
 ): readonly string[] {
   const text = (cell: Cell, i: number): string =>
     columns[i]?.column.type === "timestamp" ? plainTime(textOf(cell)) : textOf(cell);
-  const texts = keys.map((key) => key.map(text));
+  const texts = keys.map((key) => key.map(text)).filter((key) => !key.some((value) => SCRIPT.test(value)));
   const [only] = columns;
   if (only && columns.length === 1 && texts.every(([value = ""]) => /^[\w.: -]+$/.test(value))) {
     return groups(texts.flat()).map((part) => `${only.element}IN${part.join(",")}`);

@@ -126,6 +126,23 @@ async function takeIncidents(): Promise<readonly Row[]> {
 }
 
 describe("servicenow source", () => {
+  it.each(["number", "word"])(
+    "asks for no key that ServiceNow would run as a script (%s)",
+    async (column) => {
+      await stub.define({
+        name: "scripts",
+        fields: { number: { type: "string" }, word: { type: "string" } },
+        records: "SELECT 'javascript:gs.sleep(1)' AS number, 'JavaScript:' AS word",
+      });
+      await using source = open({ tables: { scripts: { fields: ["number", "word"] } } });
+      const table = await source.describe({ name: ["scripts"] }, signal);
+      const only = [[column === "number" ? "javascript:gs.sleep(1)" : "JavaScript:"]];
+      const before = asked("scripts");
+      for await (const _ of source.read(table, { key: [column], batchSize: 10, only, signal }));
+      expect(asked("scripts")).toBe(before);
+    },
+  );
+
   it("reads each row at most once by a cursor, though rows change and go between its calls", async () => {
     const { fetch, ...host } = hostWith();
     const meddling: Host = {

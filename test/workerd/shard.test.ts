@@ -147,6 +147,19 @@ describe("staging and publishing", () => {
     expect(await shard.api.bases()).toEqual([]);
   });
 
+  it.each([
+    ["2026-03-01T10:00:00.123Z", 1],
+    ["-12.5e3", 1],
+    ["Imogen", 0],
+  ])("keeps the mark %s when a row is erased, unless it may be a text of the row", async (mark, kept) => {
+    const shard = openShard();
+    const cursor = { mark, wholeAt: "2026-03-01T09:00:00.000Z", made: "m1" };
+    await shard.api.stage(run(1), batch(0, [await row({ id: "1", text: "engine" })]));
+    await shard.api.publish(run(1), [{ ...published({ added: 1 }), cursor }], 1);
+    await shard.api.erase("notes:1", 2);
+    expect(await shard.api.bases()).toHaveLength(kept);
+  });
+
   it("counts without erased rows what it tells of a basis", async () => {
     const shard = openShard();
     const rows = [await row({ id: "1", text: "engine" }), await row({ id: "2", text: "pump" })];

@@ -359,6 +359,8 @@ export function eraseRow(sql: SqlStorage, row: string, epoch: number): Erased {
   }
   dropVersions(sql, recs);
   sql.exec("DELETE FROM gone WHERE row = ?", row);
+  // A mark that is text, and no time or number, may be a value of this row.
+  sql.exec("UPDATE tbl SET cursor = NULL WHERE json_extract(cursor, '$.mark') GLOB '*[^+0-9.:TZeE -]*'");
   // A delete only marks a term as gone until its segment is merged; an erasure must not leave the words behind.
   if (entries.length > 0) sql.exec("INSERT INTO fts (fts) VALUES ('optimize')");
   writeMeta(sql, { epoch: Math.max(meta.epoch, epoch) });

@@ -242,7 +242,9 @@ export function publishRun(
 
   const state = generation > meta.generation ? "published" : "unchanged";
   finish(sql, run, state, null, now);
-  sql.exec("UPDATE runs SET served = ?, tables = ? WHERE id = ?", generation, JSON.stringify(tables), run.id);
+  // The mark of a cursor is a value of some row: it is kept beside what is served, and nowhere else.
+  const told = tables.map((table) => ({ ...table, cursor: undefined }));
+  sql.exec("UPDATE runs SET served = ?, tables = ? WHERE id = ?", generation, JSON.stringify(told), run.id);
   sql.exec("DELETE FROM withheld");
   const read = tables.map(({ counts }) => counts.table);
   const details = { run: run.id, state, generation, tables: read };
