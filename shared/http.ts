@@ -1,3 +1,4 @@
+import type { BufferPool } from "./buffers.ts";
 import { QuaysideError, type ErrorCode } from "./ports/errors.ts";
 import type { Host } from "./ports/host.ts";
 
@@ -45,6 +46,8 @@ export interface RequestOptions extends StreamOptions {
   readonly throwLimits?: boolean;
   /** Most bytes of a body that are read, after content decoding; default 8 MiB. */
   readonly maxBytes?: number;
+  /** Where the memory for `WholeAnswer.bytes` comes from; whoever read them gives it back. Default: new memory for each. */
+  readonly buffers?: BufferPool;
   /** 0 to 1, for the jitter; default `Math.random`. */
   readonly random?: () => number;
   /** Waits, and rejects once the signal aborts; default: a timer. */
@@ -253,7 +256,7 @@ async function attemptWhole(
   const { status, headers } = outcome.response;
   const max = options.maxBytes ?? DEFAULT_MAX_BYTES;
   try {
-    const body = await readUpTo(outcome.response, max);
+    const body = await readUpTo(outcome.response, max, options.buffers);
     if (body.truncated) {
       const code = options.codes.badResponse ?? options.codes.unavailable;
       const failure = new QuaysideError(code, `${options.peer} sent more than ${max} bytes.`);
@@ -339,17 +342,19 @@ function rejection(peer: string, status: number): string {
 async function readUpTo(
   response: Response,
   max: number,
+  buffers?: BufferPool,
 ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly truncated: boolean }> {
   const announced = Math.max(0, Number(response.headers.get("content-length") ?? 0) || 0);
   // Announced to be small enough, and as it is: in one piece, since each piece costs a turn of the runtime's loop.
-  if (announced > 0 && announced <= max && !response.headers.has("content-encoding")) {
+  if (!buffers && announced > 0 && announced <= max && !response.headers.has("content-encoding")) {
     const bytes = new Uint8Array(await response.arrayBuffer());
     return { bytes: bytes.subarray(0, max), truncated: bytes.byteLength > max };
   }
   const reader = response.body?.getReader();
   if (!reader) return { bytes: new Uint8Array(), truncated: false };
   // As long as the header says, or doubled as it fills: a list of chunks would hold a large body twice.
-  let bytes = new Uint8Array(Math.min(announced, max));
+  const first = Math.min(announced, max);
+  let bytes = buffers?.take(first) ?? new Uint8Array(first);
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();

@@ -1,4 +1,5 @@
 import type OpenAI from "openai";
+import { makeBufferPool } from "../buffers.ts";
 import { requestBytes, sdkInput, whole, type RequestOptions } from "../http.ts";
 import type { Host } from "../ports/host.ts";
 import { takeVectors } from "./openai-body.ts";
@@ -22,6 +23,9 @@ export interface OpenaiApi {
   readonly sendDimensions: boolean;
 }
 
+/** Answers that are read at the same time; more take new memory. */
+const MOST_BUFFERS = 3;
+
 /** What went past the SDK. */
 interface Taken {
   vectors: readonly Float32Array[];
@@ -31,6 +35,7 @@ interface Taken {
 /** @returns the call, and the reading of errors, of a `RemoteSpec`. */
 export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> {
   const { host, peer, baseURL, apiKey, model } = api;
+  const buffers = makeBufferPool(MOST_BUFFERS);
   let sdk: typeof OpenAI | undefined;
   /** Vectors go past the SDK, into `taken`. */
   async function client(options: RequestOptions, most: number, taken: Taken): Promise<OpenAI> {
@@ -47,6 +52,7 @@ export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> 
       fetch: async (url, init) => {
         const { status, headers, bytes } = await requestBytes(host, url, sdkInput(init), options);
         const { rest, vectors } = takeVectors(bytes, api.dimensions, most);
+        options.buffers?.give(bytes);
         taken.vectors = vectors;
         taken.restMs = restMs(headers);
         return whole({ status, headers, bytes: rest });
@@ -60,9 +66,11 @@ export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> 
       }
       return status === 429 && body.includes("insufficient_quota") ? usedUp(peer) : undefined;
     },
-    async call(texts, _purpose, options, signal) {
+    async call(texts, purpose, options, signal) {
       const taken: Taken = { vectors: [], restMs: undefined };
-      const sdk = await client(options, texts.length, taken);
+      // A question's answer is a few kilobytes.
+      const reading = purpose === "document" ? { ...options, buffers } : options;
+      const sdk = await client(reading, texts.length, taken);
       const created: Created = await sdk.embeddings.create(
         {
           model,

@@ -1,3 +1,4 @@
+import type { BufferPool } from "../buffers.ts";
 import type { IndexEntry } from "../ports/vector-index.ts";
 
 /**
@@ -22,28 +23,17 @@ interface Encoded {
 
 /** One upsert request. */
 export interface UpsertBody {
+  /** Of the pool, to be given back once the request was answered, and not when it failed on the way. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** How many records it holds: what Pinecone says that it took. */
   readonly records: number;
-  /** Gives the memory back for another request: once this one was answered, and not when it failed on the way. */
-  release(): void;
-}
-
-/**
- * Memory for requests that are written and sent. Megabytes taken anew for each are most of what they cost: pages to be cleared,
- * and a garbage collection for every few.
- */
-export interface BodyPool {
-  /** Pieces kept while no request needs them. */
-  readonly most: number;
-  readonly free: Uint8Array<ArrayBuffer>[];
 }
 
 /** The entries' requests, in order. Of each record, 4 bytes a dimension, the id and the metadata's JSON count as size. */
 export function* upsertBodies(
   entries: readonly IndexEntry[],
   namespace: string,
-  pool: BodyPool,
+  pool: BufferPool,
 ): Generator<UpsertBody, void, undefined> {
   let batch: Encoded[] = [];
   let bytes = 0;
@@ -104,14 +94,13 @@ const ZERO = 48;
 /** `-0.1234567,` is the longest number of a unit vector. */
 const NUMBER_BYTES = 11;
 
-function write(batch: readonly Encoded[], namespace: string, pool: BodyPool): UpsertBody {
+function write(batch: readonly Encoded[], namespace: string, pool: BufferPool): UpsertBody {
   const tail = encoder.encode(`],"namespace":${JSON.stringify(namespace)}}`);
   let capacity = HEAD.byteLength + tail.byteLength;
   for (const { entry, id, metadata } of batch) {
     capacity += 32 + id.byteLength + metadata.byteLength + entry.vector.length * NUMBER_BYTES;
   }
-  const pooled = pool.free.pop();
-  const out = pooled && pooled.byteLength >= capacity ? pooled : new Uint8Array(capacity);
+  const out = pool.take(capacity);
   const view = new DataView(out.buffer);
   let at = 0;
   const put = (bytes: Uint8Array): void => {
@@ -130,10 +119,7 @@ function write(batch: readonly Encoded[], namespace: string, pool: BodyPool): Up
     out[at++] = 125;
   }
   put(tail);
-  const release = (): void => {
-    if (pool.free.length < pool.most) pool.free.push(out);
-  };
-  return { bytes: out.subarray(0, at), records: batch.length, release };
+  return { bytes: out.subarray(0, at), records: batch.length };
 }
 
 /** Four characters as one little-endian word: written at once, they cost a third less than one by one. */

@@ -1,5 +1,6 @@
 import type { Index } from "@pinecone-database/pinecone";
 import * as z from "zod/mini";
+import { makeBufferPool } from "../buffers.ts";
 import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
 import { hash128 } from "../ids.ts";
 import { inParallel, slices } from "./parallel.ts";
@@ -7,7 +8,7 @@ import type * as PineconeSdk from "./pinecone-sdk.ts";
 import { QuaysideError } from "../ports/errors.ts";
 import type { Factory } from "../ports/host.ts";
 import type { Filter, Match, VectorIndex } from "../ports/vector-index.ts";
-import { cellField, queryBody, upsertBodies, type BodyPool, type UpsertBody } from "./pinecone-body.ts";
+import { cellField, queryBody, upsertBodies, type UpsertBody } from "./pinecone-body.ts";
 
 /**
  * Pinecone, dense vectors, through its SDK. Each tenant's space is a namespace of its own; the access class and the table
@@ -66,7 +67,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
   const controllerHostUrl = host.secret("PINECONE_CONTROLLER_HOST");
   let target: Target | undefined;
   let sdk: typeof PineconeSdk | undefined;
-  const pool: BodyPool = { most: concurrency, free: [] };
+  const pool = makeBufferPool(concurrency);
 
   /** Where the index is, asked once. A wrong key or name fails here, before anything else is tried. */
   async function locate(signal: AbortSignal): Promise<Target> {
@@ -166,7 +167,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       const records = [{ id: "in the body", values: [1] }];
       await inParallel(upsertBodies(entries, namespace, pool), concurrency, async (body) => {
         await call((index) => index.upsert({ records }), WRITE, signal, body);
-        body.release();
+        pool.give(body.bytes);
       });
     },
 
