@@ -105,7 +105,11 @@ function complete(call: Call, model: string): void | Promise<void> {
   const usage = call.is("usage_missing")
     ? {}
     : { usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output } };
-  const reason = call.is("finish_content_filter") ? "content_filter" : "stop";
+  const reason = call.is("finish_content_filter")
+    ? "content_filter"
+    : call.is("finish_length")
+      ? "length"
+      : "stop";
   const older = model.includes("/meta/") && !call.is("finish_content_filter");
   const said = (piece: string, finish: string | null): unknown =>
     older
