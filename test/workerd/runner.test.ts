@@ -229,6 +229,12 @@ describe("a run inside the Worker", () => {
     incidents.pop();
   });
 
+  it("fails with the code of what stopped it, and serves what was served", async () => {
+    incidents = [];
+    expect(await untilEnded(await ask())).toMatchObject({ state: "failed", reason: "guard_stopped" });
+    expect(await search("hose burst on the quay")).toEqual(["incident:id0000"]);
+  });
+
   it("logs how many rows of a table it held back, and why, without their keys", async () => {
     incidents = records(25);
     for (const i of [3, 7]) incidents[i] = { sys_id: `id000${i}`, short: "x".repeat(600_000) };
@@ -241,12 +247,6 @@ describe("a run inside the Worker", () => {
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       { level: "warn", event: "rows-held-back", run: id, table: "incident", reason: "too_large", rows: 2 },
     ]);
-  });
-
-  it("fails with the code of what stopped it, and serves what was served", async () => {
-    incidents = [];
-    expect(await untilEnded(await ask())).toMatchObject({ state: "failed", reason: "guard_stopped" });
-    expect(await search("hose burst on the quay")).toEqual(["incident:id0000"]);
   });
 });
 
