@@ -4,7 +4,9 @@ import { MAX_TOP_K, type SearchingShard } from "./embedded.ts";
 /** The dense leg of a question as an outside index answered it. */
 export interface Near {
   /** Stored ids, best first; nothing about them is trusted. */
-  readonly hits: readonly { readonly id: string; readonly score: number }[];
+  readonly ids: readonly string[];
+  /** How near each is. Two lists, and not one of pairs: they go to another object, and hundreds of pairs cost as much as an answer. */
+  readonly scores: Float64Array;
   /** Whether these are all that the index has within the filter: what is missing is then not there, rather than far away. */
   readonly whole: boolean;
 }
@@ -27,8 +29,11 @@ export function outsideIndex(outside: SearchIndex, shard: SearchingShard): Searc
     async query(query, signal) {
       const topK = Math.min(outside.maxTopK, Math.max(DEPTH, query.topK));
       const matches = await outside.query({ ...query, topK }, signal);
-      const hits = matches.map(({ id, score }) => ({ id, score }));
-      const near = { hits, whole: hits.length < topK };
+      const near: Near = {
+        ids: matches.map(({ id }) => id),
+        scores: Float64Array.from(matches, ({ score }) => score),
+        whole: matches.length < topK,
+      };
       const { evidence } = await shard.query({ ...query, vector: NO_VECTOR, near });
       return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
     },

@@ -1,7 +1,7 @@
 import type { Index } from "@pinecone-database/pinecone";
 import * as z from "zod/mini";
 import { makeBufferPool } from "../buffers.ts";
-import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
+import { aborted, failureIn, request, sdkInput, whole, type RequestOptions } from "../http.ts";
 import { hash128 } from "../ids.ts";
 import { inParallel, slices } from "./parallel.ts";
 import type * as PineconeSdk from "./pinecone-sdk.ts";
@@ -98,7 +98,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
     work: (index: Index) => Promise<T>,
     options: RequestOptions,
     signal: AbortSignal,
-    body?: Partial<UpsertBody> & Pick<UpsertBody, "bytes">,
+    body?: Partial<UpsertBody> & Pick<UpsertBody, "bytes"> & { readonly matches?: unknown[] },
   ): Promise<T> {
     const { host: url, namespace } = await locate(signal);
     const { Index } = (sdk ??= await import("./pinecone-sdk.ts"));
@@ -112,6 +112,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
           if (!body) return request(host, input, { ...sdkInput(init), signal }, options);
           const sent = { ...sdkInput(init), body: body.bytes, signal };
           const response = await request(host, input, sent, options);
+          if (body.matches) return takeMatches(response, body.matches);
           if (body.records === undefined) return response;
           const { upsertedCount }: { readonly upsertedCount?: number } = await response.clone().json();
           if (upsertedCount === undefined || upsertedCount === body.records) return response;
@@ -144,16 +145,14 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       if (filters.length === 0) return [];
       await checkLengths([vector], signal);
       const { namespace } = await locate(signal);
-      // As with an upsert: the SDK checks and prints a query of its own, the bytes sent are ours.
-      const answers = await inParallel(filters, concurrency, (part) =>
-        call((index) => index.query({ vector: [1], topK, filter: part }), READ, signal, {
-          bytes: queryBody(vector, topK, part, namespace),
-        }),
-      );
-      return best(
-        answers.flatMap(({ matches }) => matches),
-        topK,
-      );
+      // As with an upsert: the SDK checks and prints a query of its own, the bytes sent are ours; and so are the matches read.
+      const found = await inParallel(filters, concurrency, async (part) => {
+        const matches: unknown[] = [];
+        const body = { bytes: queryBody(vector, topK, part, namespace), matches };
+        await call((index) => index.query({ vector: [1], topK, filter: part }), READ, signal, body);
+        return matches;
+      });
+      return best(found.flat(), topK);
     },
 
     async upsert(entries, signal) {
@@ -240,13 +239,28 @@ function filtersOf(filter: Filter): Record<string, unknown>[] {
   return [...slices(filter.classes, MAX_IN)].map((part) => ({ class: { $in: [...part] }, ...narrowed }));
 }
 
-/** The best of several results: each id once, scores that are no numbers left out. */
-function best(matches: readonly { readonly id: string; readonly score?: number }[], topK: number): Match[] {
+/** Takes the matches out of an answer: the SDK would make another object of each of hundreds. */
+async function takeMatches(response: Response, taken: unknown[]): Promise<Response> {
+  const answer: { readonly matches?: unknown } = await response.json();
+  if (!Array.isArray(answer.matches)) throw new TypeError("no matches");
+  for (const match of answer.matches) taken.push(match);
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...answer, matches: [] }));
+  return whole({ status: response.status, headers: response.headers, bytes });
+}
+
+/** The best of several results: each id once, what has no name or no number for a score left out. */
+function best(matches: readonly unknown[], topK: number): Match[] {
   const byId = new Map<string, Match>();
-  for (const { id, score } of matches) {
-    if (score !== undefined && Number.isFinite(score) && !byId.has(id)) byId.set(id, { id, score });
+  for (const match of matches) {
+    const { id, score } = fieldsOf(match);
+    if (typeof id !== "string" || typeof score !== "number" || !Number.isFinite(score)) continue;
+    if (!byId.has(id)) byId.set(id, { id, score });
   }
   return [...byId.values()].sort((a, b) => b.score - a.score).slice(0, topK);
+}
+
+function fieldsOf(match: unknown): { readonly id?: unknown; readonly score?: unknown } {
+  return typeof match === "object" && match !== null ? match : {};
 }
 
 /** The SDK's failure as ours. */

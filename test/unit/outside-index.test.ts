@@ -44,10 +44,8 @@ it("asks the outside index for enough to fuse, within what it allows", async () 
 it("hands its hits to the registry's lexical leg, and says whether they are all", async () => {
   expect((await ask(2, 10_000)).legs).toEqual([
     {
-      hits: [
-        { id: "s0", score: 1 },
-        { id: "s1", score: 0.5 },
-      ],
+      ids: ["s0", "s1"],
+      scores: Float64Array.of(1, 0.5),
       whole: true,
     },
   ]);

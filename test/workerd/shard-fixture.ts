@@ -117,6 +117,14 @@ export function openShard(): OpenShard {
   };
 }
 
+/** What an outside index found. */
+export function nearOf(
+  hits: readonly { readonly id: string; readonly score: number }[],
+  whole: boolean,
+): NonNullable<ShardQuery["near"]> {
+  return { ids: hits.map(({ id }) => id), scores: Float64Array.from(hits, ({ score }) => score), whole };
+}
+
 export async function question(text: string, options: Partial<ShardQuery> = {}): Promise<ShardQuery> {
   return {
     vector: await vectorOf(text),

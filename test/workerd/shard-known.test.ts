@@ -14,6 +14,7 @@ import {
   row,
   run,
   SECRET,
+  nearOf,
 } from "./shard-fixture.ts";
 import type { OpenShard } from "./shard-fixture.ts";
 
@@ -146,7 +147,7 @@ it("remembers stored ids for no caller: the next one sees their own", async () =
   const hits = await Promise.all(
     ["a", "b"].map(async (id) => ({ id: await storedId(`notes:${id}`, "all", 0), score: 1 })),
   );
-  const near = { hits, whole: false };
+  const near = nearOf(hits, false);
   const ask = (filter: typeof EVERYTHING) =>
     shard.find("nothing that is there", { near, vector: new Float32Array(0), filter });
   expect(await ask(EVERYTHING)).toEqual(["notes:a", "notes:b"]);

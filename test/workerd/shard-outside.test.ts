@@ -1,8 +1,10 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { storedId } from "../../shared/ids.ts";
+import type { ShardQuery } from "../../workers/tenant/api.ts";
 import {
   EVERYTHING,
+  nearOf,
   openShard,
   PUBLIC_ONLY,
   question,
@@ -24,12 +26,13 @@ async function filled(...rows: readonly RowInput[]): Promise<OpenShard> {
 const near = async (
   hits: readonly (readonly [id: string, score: number])[],
   whole = true,
-): Promise<{ hits: readonly { id: string; score: number }[]; whole: boolean }> => ({
-  hits: await Promise.all(
-    hits.map(async ([id, score]) => ({ id: await storedId(`notes:${id}`, "all", 0), score })),
-  ),
-  whole,
-});
+): Promise<NonNullable<ShardQuery["near"]>> =>
+  nearOf(
+    await Promise.all(
+      hits.map(async ([id, score]) => ({ id: await storedId(`notes:${id}`, "all", 0), score })),
+    ),
+    whole,
+  );
 
 describe("search beside an outside index", () => {
   it("finds what is near and what shares words, and puts first what is both", async () => {
@@ -91,7 +94,7 @@ describe("search beside an outside index", () => {
       id,
       score: 1,
     }));
-    expect(await shard.find("?", { near: { hits: strange, whole: true } })).toEqual([]);
+    expect(await shard.find("?", { near: nearOf(strange, true) })).toEqual([]);
   });
 
   it("narrows to tables and cells", async () => {

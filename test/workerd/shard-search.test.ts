@@ -16,6 +16,7 @@ import {
   row,
   run,
   SECRET,
+  nearOf,
   vectorOf,
   type OpenShard,
   type RowInput,
@@ -541,7 +542,7 @@ describe("words that half of the rows or more have", () => {
     );
     // Where the outside index says that it has nothing else, all words are looked for.
     const ranking = (text: string, whole: boolean): Promise<readonly string[]> =>
-      shard.find(text, { near: { hits, whole }, vector: new Float32Array(0), fusionWeight: 1, topK: 60 });
+      shard.find(text, { near: nearOf(hits, whole), vector: new Float32Array(0), fusionWeight: 1, topK: 60 });
     for (const text of [
       "harbour ferry",
       "harbour ferry winch",

@@ -16,6 +16,8 @@ const CELLS_LENGTH = 8000;
 const LONGEST_DATE = 30;
 /** Of a longer cell this much is held against what is claimed, in UTF-16 units. */
 const LONGEST_CELL = 200;
+/** A longer cell is taken apart each time. */
+const LONGEST_KEPT = 2000;
 /** Characters of passages, and of cells, that are taken apart once. */
 const MOST_KNOWN = 500_000;
 
@@ -220,7 +222,7 @@ export function claimsOf(text: string): Claims {
   return {
     stems: stemsOf(words),
     says(value) {
-      const { number, date, spoken } = value.length > LONGEST_CELL ? takeApart(value) : apart(value);
+      const { number, date, spoken } = value.length > LONGEST_KEPT ? takeApart(value) : apart(value);
       if (number !== undefined) return numbers.has(number);
       return date === undefined ? spoken !== "" && said.includes(spoken) : dates.has(date);
     },

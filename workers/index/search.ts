@@ -53,11 +53,11 @@ export function searchChunks(
  */
 function denseOutside(
   known: Known,
-  { hits, whole }: Near,
+  { ids, scores, whole }: Near,
   allowed: Allowed,
   lexical: readonly ChunkScore[],
 ): ChunkScore[] {
-  const near = storedChunks(known, hits, allowed);
+  const near = storedChunks(known, ids, scores, allowed);
   const floor = whole ? 0 : near.reduce((least, { score }) => Math.min(least, score), 1);
   const seen = new Set(near.map((hit) => hit.chunk));
   const rest = lexical.filter(({ chunk }) => !seen.has(chunk));
@@ -65,17 +65,27 @@ function denseOutside(
 }
 
 /** The live chunks that stored ids name, within the filter. */
-function storedChunks(known: Known, hits: Near["hits"], allowed: Allowed): ChunkScore[] {
-  const stored = known.stored(hits.map(({ id }) => id));
-  return hits.flatMap(({ id, score }) => {
+function storedChunks(
+  known: Known,
+  ids: readonly string[],
+  scores: Float64Array,
+  allowed: Allowed,
+): ChunkScore[] {
+  const stored = known.stored(ids);
+  const near: ChunkScore[] = [];
+  for (const [i, id] of ids.entries()) {
     const place = stored.get(id);
-    return place && isAllowed(place, allowed) ? [{ chunk: place.chunk, rec: place.rec, score }] : [];
-  });
+    if (!place || !isAllowed(place, allowed)) continue;
+    near.push({ chunk: place.chunk, rec: place.rec, score: scores[i] ?? 0 });
+  }
+  return near;
 }
 
 function isAllowed({ accessClass, table, rec }: Place, { classes, tables, recs }: Allowed): boolean {
   return classes.has(accessClass) && tables?.has(table) !== false && recs?.has(rec) !== false;
 }
+
+type Fused = { -readonly [Field in keyof ChunkScore]: ChunkScore[Field] };
 
 /**
  * The weighted sum of both legs, each scaled so that its best is 1, brought to 0..1. Scores and not ranks: a weak dense leg with
@@ -86,12 +96,14 @@ export function fuse(
   dense: readonly ChunkScore[],
   weight: number,
 ): ChunkScore[] {
-  const fused = new Map<number, ChunkScore>();
+  const fused = new Map<number, Fused>();
   const add = (hits: readonly ChunkScore[], share: number): void => {
     const best = hits.reduce((max, hit) => Math.max(max, hit.score), 0);
     for (const { chunk, rec, score } of hits) {
       const scaled = best === 0 ? 0 : (share * Math.max(0, score)) / best;
-      fused.set(chunk, { chunk, rec, score: (fused.get(chunk)?.score ?? 0) + scaled });
+      const before = fused.get(chunk);
+      if (before) before.score += scaled;
+      else fused.set(chunk, { chunk, rec, score: scaled });
     }
   };
   const total = (lexical.length > 0 ? 1 : 0) + (dense.length > 0 ? weight : 0) || 1;
