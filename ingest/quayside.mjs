@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 /** Starts the CLI: its bundle (`npm run build`) while nothing that it was made of is newer, else the sources. */
 const root = new URL("../", import.meta.url);
@@ -16,6 +17,10 @@ function bundleIsFresh() {
   }
 }
 
+// The heap is collected whenever it has doubled: left to itself V8 lets a long run's grow to four times of what is in use.
+setFlagsFromString("--heap-growing-percent=100");
+// Each thread of the pool keeps for itself what DuckDB frees in it, and one after the other would come to have the most.
+process.env.UV_THREADPOOL_SIZE ??= "2";
 // Compiled code is kept beside the bundle, where Node can (22.1 on) and the folder may be written.
 nodeModule.enableCompileCache?.(fileURLToPath(new URL("dist/compiled", root)));
 await import(bundleIsFresh() ? new URL("dist/cli.mjs", root).href : "./cli.ts");

@@ -7,7 +7,7 @@ import type {
   TableCounts,
 } from "../../shared/ports/registry.ts";
 import type { IndexEntry, VectorIndex } from "../../shared/ports/vector-index.ts";
-import { makeHasher } from "../../shared/sha256.ts";
+import { makeHasher, type Hasher } from "../../shared/sha256.ts";
 import { cellText } from "./cells.ts";
 import type { Work } from "./embed.ts";
 import type { Gone } from "./scan.ts";
@@ -45,6 +45,8 @@ export interface CommitterOptions {
   readonly run: Run;
   /** Columns that a search may be narrowed to, by table: an outside index keeps their values beside the vector. */
   readonly filters: ReadonlyMap<string, readonly string[]>;
+  /** See `IngestDeps.hasher`. */
+  readonly hasher?: Hasher | undefined;
   /** Number of the first batch. */
   readonly firstSeq?: number;
   /** What the run has come to before; counted on. */
@@ -74,8 +76,9 @@ interface Open {
 }
 
 /** As `storedId` of shared/ids.ts, which waits for WebCrypto: too long for each of a million rows. */
-export function makeStoredIds(): (row: string, view: string, n: number) => string {
-  const hasher = makeHasher();
+export function makeStoredIds(
+  hasher: Hasher = makeHasher(),
+): (row: string, view: string, n: number) => string {
   return (row, view, n) => `${hasher.hash128(`${view}\u0000${row}`)}.${n}`;
 }
 
@@ -83,7 +86,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
   const { registry, index, words, run, signal } = options;
   const { upserts = 0, deletes = 0, sample = [], chunks = 0 } = options.before ?? {};
   const stats = { upserts, deletes, sample: [...sample], chunks };
-  const storedId = makeStoredIds();
+  const storedId = makeStoredIds(options.hasher);
   let open: Open | undefined;
   let seq = options.firstSeq ?? 0;
   let queued: Promise<void>[] = [];
@@ -138,7 +141,7 @@ export function makeCommitter(options: CommitterOptions): Committer {
     const entries: IndexEntry[] = [];
     const filters = options.filters.get(batch.table) ?? [];
     for (const row of batch.rows) {
-      const kept = row.cells.filter(({ column }) => filters.includes(column));
+      const kept = filters.length === 0 ? [] : row.cells.filter(({ column }) => filters.includes(column));
       const cells = Object.fromEntries(kept.map(({ column, value }) => [column, cellText(value)] as const));
       for (const { n, text, vector } of row.chunks) {
         if (!vector) continue;

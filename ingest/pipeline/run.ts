@@ -176,6 +176,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       words: !isDense(run.space),
       run,
       filters: new Map(Object.entries(config.tables).map(([name, { filters }]) => [name, filters ?? []])),
+      hasher: deps.hasher,
       firstSeq: options.slice * SLICE_BATCHES,
       before: resume?.committed,
       now: deps.now,
