@@ -73,21 +73,25 @@ export function instructionRuns(): ReadonlySet<string> {
   return runs;
 }
 
+/** A row is measured before it is sent: its block without its number. */
+const blocks = new WeakMap<Evidence, string>();
+
 function rowBlock(item: Evidence, n: number): string {
+  const known = blocks.get(item) ?? numberless(item);
+  blocks.set(item, known);
+  return `[${n}]${known}`;
+}
+
+function numberless(item: Evidence): string {
   const key = Object.entries(item.key)
     .map(([column, value]) => `${column} ${value}`)
     .join(", ");
-  const head = `[${n}] ${item.table}, ${key}; changed ${item.changedAt}; known up to ${item.asOf}`;
+  const head = ` ${item.table}, ${key}; changed ${item.changedAt}; known up to ${item.asOf}`;
   const more = item.cells
     .map(({ column, value }) => ({ column, text: cellText(value) }))
     .filter(({ text }) => text !== "" && text.length <= SHORT_CELL && !item.text.includes(text))
     .map(({ column, text }) => `${column}: ${text}`);
-  return `${promptHead(head)}\n${promptCopy([item.text, ...more].join("\n"))}`;
-}
-
-function promptHead(head: string): string {
-  const end = head.indexOf("]") + 1;
-  return head.slice(0, end) + promptCopy(head.slice(end)).replaceAll("\n", " ");
+  return `${promptCopy(head).replaceAll("\n", " ")}\n${promptCopy([item.text, ...more].join("\n"))}`;
 }
 
 /**

@@ -79,24 +79,26 @@ export function lexicalQuery(question: string, french: number): LexicalQuery {
 
 /**
  * The terms that are worth their cost, rarest first; terms that no chunk has are left out.
- * @param reached whether the other leg finds as well what only common terms are in. Then terms of half of the chunks or more
- * are left out beside a rarer one: FTS5 weighs them a millionth, and they cost the most.
+ * @param rare leaves out terms of half of the chunks or more beside a rarer one: FTS5 weighs them a millionth, and they cost the most.
  */
-function affordable(known: Known, terms: readonly string[], reached: boolean): readonly string[] {
-  const counts = known.terms(terms);
-  const counted = terms
+function affordable(known: Known, terms: readonly string[], rare: boolean): readonly string[] {
+  // Numbers and identifiers are new with nearly each question, and rare: they are counted only where all of them may be too many.
+  const cheap = known.chunks() * terms.length <= MAX_POSTINGS;
+  const words = cheap ? terms.filter((term) => !/\d/.test(term)) : terms;
+  const others = cheap ? terms.filter((term) => /\d/.test(term)) : [];
+  const counts = known.terms(words);
+  const counted = words
     .map((term) => ({ term, chunks: counts.get(term) ?? 0 }))
     .filter(({ chunks }) => chunks > 0)
     .sort((a, b) => a.chunks - b.chunks);
   const half = known.chunks() / 2;
   const rarest = counted[0]?.chunks ?? 0;
   let postings = 0;
-  return counted
-    .filter(({ chunks }, i) => {
-      postings += chunks;
-      return i === 0 || (postings <= MAX_POSTINGS && !(reached && rarest < half && chunks >= half));
-    })
-    .map(({ term }) => term);
+  const kept = counted.filter(({ chunks }, i) => {
+    postings += chunks;
+    return i === 0 || (postings <= MAX_POSTINGS && !(rare && rarest < half && chunks >= half));
+  });
+  return [...kept.map(({ term }) => term), ...others];
 }
 
 function quoted(question: string): string[] {
@@ -112,7 +114,7 @@ export interface SqlFilter {
 
 /**
  * Chunks by BM25, best first, scores positive. The filter works inside the search: nothing outside it is ever ranked.
- * @param reached see `affordable`.
+ * @param reached whether the other leg finds as well what only common terms are in.
  */
 export function searchLexical(
   sql: SqlStorage,
@@ -122,7 +124,20 @@ export function searchLexical(
   limit: number,
   reached: boolean,
 ): ChunkScore[] {
-  const wanted = [...affordable(known, query.terms, reached), ...query.phrases];
+  const find = (all: boolean): ChunkScore[] =>
+    matching(sql, [...affordable(known, query.terms, !all), ...query.phrases], filter, limit);
+  const found = find(!reached);
+  // Of rare words that are in nothing the caller may see, the common ones are all that is left.
+  return found.length === 0 && reached ? find(true) : found;
+}
+
+/** @param wanted spelled terms and phrases. */
+function matching(
+  sql: SqlStorage,
+  wanted: readonly string[],
+  filter: SqlFilter,
+  limit: number,
+): ChunkScore[] {
   if (wanted.length === 0) return [];
   const match = wanted.map((term) => `"${term}"`).join(" OR ");
   const narrow: string[] = [];
