@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { makePostgresSource } from "../../ingest/sources/postgres.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Source } from "../../shared/ports/source.ts";
-import { readRows } from "../contract/source-sql.ts";
+import { misread, readRows } from "../contract/source-sql.ts";
 import { startPglite, type PostgresInProcess } from "../fakes/pglite.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { hostile } from "./hostile.ts";
@@ -59,6 +59,26 @@ describe.skipIf(!naughty || !literals)("hostile strings in PostgreSQL", () => {
         doc: { t: text },
       });
     }
+  });
+});
+
+describe.skipIf(!naughty || !literals)("hostile keys and cursors in PostgreSQL", () => {
+  it("are values and nothing else, however the server takes backslashes", async () => {
+    const texts = [...new Set(strings.map(({ text }) => text))];
+    const values = texts.map((text, i) => `(${i}, ${literal(text)})`).join(", ");
+    await server.run(`CREATE TABLE keyed AS SELECT id, text FROM (VALUES ${values}) AS v(id, text)`);
+    for (const setting of ["on", "off"]) {
+      await server.run(
+        `ALTER DATABASE postgres SET standard_conforming_strings = ${setting}`,
+        `SET standard_conforming_strings = ${setting}`,
+      );
+      await using source = open();
+      expect(await misread(source, { name: ["keyed"] }, "text", texts)).toEqual([]);
+    }
+    await server.run(
+      "ALTER DATABASE postgres RESET standard_conforming_strings",
+      "RESET standard_conforming_strings",
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import { makeBigQuerySource } from "../../ingest/sources/bigquery.ts";
 import { makeServiceNowSource } from "../../ingest/sources/servicenow.ts";
 import { makeSnowflakeSource } from "../../ingest/sources/snowflake.ts";
 import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
-import { failureOf, readRows } from "../contract/source-sql.ts";
+import { failureOf, misread, readRows } from "../contract/source-sql.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { startBigQuery, type BigQueryStub } from "../stubs/bigquery.ts";
 import { SERVICENOW_STUB, startServiceNow, type ServiceNowStub } from "../stubs/servicenow.ts";
@@ -129,6 +129,16 @@ describe.each(SQL)("%s", (_, open, run, schema) => {
     );
   });
 
+  it.skipIf(!literals)("asks for hostile keys, and since hostile cursors, as for any other", async () => {
+    const texts = [...new Set((literals ?? []).map(({ text }) => text))];
+    const values = texts.map((text, i) => `(${i}, ${literal(text)})`);
+    await run(
+      `CREATE OR REPLACE TABLE ${schema}.keyed AS SELECT * FROM (VALUES ${values.join(", ")}) AS t(id, note)`,
+    );
+    await using source = open();
+    expect(await misread(source, { name: ["keyed"] }, "note", texts)).toEqual([]);
+  });
+
   it.skipIf(!poison)("carries poison rows as text, numbers and JSON, none of which stops it", async () => {
     const casts: Readonly<Record<string, string>> = {
       bigint: "BIGINT",
@@ -172,6 +182,21 @@ describe("servicenow", () => {
     expect(new Map(rows.map((row) => [row["n"], row["note"]]))).toEqual(
       new Map((literals ?? []).map(({ text }, i) => [i, text])),
     );
+  });
+
+  it.skipIf(!literals)("asks for hostile keys as for any other", async () => {
+    // A blank at the end of a value is none there.
+    const texts = [...new Set((literals ?? []).map(({ text }) => text))].filter((text) => text.trim() !== "");
+    const values = texts.map((text) => `('1', ${literal(text)})`);
+    await servicenow.define({
+      name: "keyed",
+      fields: { n: { type: "integer" }, note: { type: "string" } },
+      records: `SELECT * FROM (VALUES ${values.join(", ")}) AS t(n, note)`,
+    });
+    await using source = openServiceNow();
+    const only = texts.map((text) => [text]);
+    const rows = await readRows(source, { name: ["keyed"] }, ["note"], { only });
+    expect(new Set(rows.map((row) => row["note"]))).toEqual(new Set(texts));
   });
 
   it.skipIf(!literals || !identifiers)("asks for no table whose name is more than a name", async () => {

@@ -295,9 +295,8 @@ export async function startBigQuery(port = 0): Promise<BigQueryStub> {
     }
     const sql = adapted(query.replaceAll(at?.[0] ?? "\u0000", ""));
     const scoped = defaultDataset
-      ? sql.replaceAll(
-          /\bFROM (\w+)\b(?!\.)/g,
-          `FROM "${BIGQUERY_STUB.project}"."${defaultDataset.datasetId}".$1`,
+      ? sql.replaceAll(/'(?:[^']|'')*'|\bFROM (\w+)\b(?!\.)/g, (all, name: string | undefined) =>
+          name === undefined ? all : `FROM "${BIGQUERY_STUB.project}"."${defaultDataset.datasetId}".${name}`,
         )
       : sql;
     try {
