@@ -217,8 +217,8 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         ...spent(pool, embedder),
       });
     }
-    /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
     const whole = [...(resume?.whole ?? [])];
+    /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
     const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
       await pool.drain();
       await committer.drain();
@@ -249,7 +249,8 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       const begin = async (): Promise<TableRead> => {
         const readAll = options.readAll === true || whole.includes(table.name);
         const told = { ...options, readAll, asOf, names, before: before.get(table.name), signal };
-        const { since, cursor } = await readingOf(table, told, deps);
+        const { since, why, cursor } = await readingOf(table, told, deps);
+        if (why) deps.log({ level: "info", event: "table-read-whole", table: table.name, why });
         // What is left out of its rows is told of each time.
         const basis = hasUnmapped(table) ? undefined : bases.get(table.name)?.digest;
         const scan = newScan(table.name, erased, since);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { planIngest } from "../../ingest/pipeline/plan.ts";
 import type { TableConfig } from "../../shared/config.ts";
+import type { LogEvent } from "../../shared/ports/host.ts";
 import type { Row, Source } from "../../shared/ports/source.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { bench, configOf, counts, failure, type Bench } from "../fakes/ingest-bench.ts";
@@ -353,7 +354,10 @@ describe("a table with a cursor is read whole", () => {
     world.clock += 5 * 60 * MINUTE;
     expect(counts(await world.run(), "tickets")).toMatchObject({ changed: 0 });
     world.clock += 60 * MINUTE;
-    expect(counts(await world.run(), "tickets")).toMatchObject({ changed: 1 });
+    const logged: LogEvent[] = [];
+    const report = await world.run({}, { log: (event) => void logged.push(event) });
+    expect(counts(report, "tickets")).toMatchObject({ changed: 1 });
+    expect(logged).toEqual([{ level: "info", event: "table-read-whole", table: "tickets", why: "due" }]);
     expect(counts(await world.run(), "tickets")).toHaveProperty("keys");
   });
 
