@@ -13,7 +13,7 @@ import { ingestOnce } from "./commands/ingest.ts";
 import { describeRun, leaseRuns } from "./commands/run.ts";
 import { offerKeyedModels } from "./keyed-models.ts";
 import { findLocalServers, offerLocalServers } from "./local-models.ts";
-import { money } from "./commands/text.ts";
+import { money, whole } from "./commands/text.ts";
 import { nodeHost, readDevVars } from "./node-host.ts";
 import { compareRegister, refuseDiffering } from "./register-check.ts";
 import { generateSample } from "./sample/generate.ts";
@@ -58,7 +58,7 @@ async function loadConfig(): Promise<{ config: Config; state: string; which: str
   const parsed = parseConfig(config);
   line(
     "warehouse",
-    `${parsed.name}: ${sample.tables.length} tables, ${rows.toLocaleString("en")} rows`,
+    `${parsed.name}: ${sample.tables.length} tables, ${whole(rows)} rows`,
     since,
   );
   return {
@@ -137,8 +137,8 @@ async function main(): Promise<void> {
   const sum = (pick: (table: (typeof result.tables)[number]) => number): number =>
     result.tables.reduce((total, table) => total + pick(table), 0);
   const skipped = sum((t) => (t.skipped ? t.unchanged : 0));
-  const unread = skipped === 0 ? "" : `, ${skipped.toLocaleString("en")} skipped`;
-  const counts = `${sum((t) => t.read).toLocaleString("en")} rows read${unread}: ${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
+  const unread = skipped === 0 ? "" : `, ${whole(skipped)} skipped`;
+  const counts = `${whole(sum((t) => t.read))} rows read${unread}: ${sum((t) => t.added)} added, ${sum((t) => t.changed)} changed, ${sum((t) => t.deleted)} deleted`;
   line("ingest", counts, ingestSince, `${result.embedded_texts} texts embedded, ${money(result.cost_usd)}`);
   const client = makeWorkerClient({ url: worker.url, token, as: undefined, host });
   const { differing, more } = await compareRegister(config, client, interrupt.signal);

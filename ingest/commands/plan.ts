@@ -25,7 +25,10 @@ export const command: Command = {
   usage: "[--table T]… [--read-all] [--full] [--max-cost USD] [--max-tokens N]",
   options: {
     table: { type: "string", multiple: true, value: "T", help: "only this table; may be repeated" },
-    "read-all": { type: "boolean", help: "read tables whose sources say that nothing has changed too" },
+    "read-all": {
+      type: "boolean",
+      help: "as if every table were read whole, also where nothing has changed or only changes would be read",
+    },
     full: { type: "boolean", help: "as if every row had changed" },
     "max-cost": { type: "string", value: "USD", help: "the cap that ingest would be given" },
     "max-tokens": { type: "string", value: "N", help: "likewise, in tokens" },

@@ -217,6 +217,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         ...spent(pool, embedder),
       });
     }
+    /** Tables that this run has to read whole after all. */
     const whole = [...(resume?.whole ?? [])];
     /** Commits all that is under way, so that nothing is left but what the checkpoint holds. */
     const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
