@@ -22,7 +22,7 @@ const ASKING = "test/unit/ask-cache.test.ts";
 const CALLS = "test/unit/ask-calls.test.ts";
 const ROUTES = "test/unit/ask-route.test.ts";
 const REVOKED = "test/unit/revocation.test.ts";
-const SEARCH = "test/workerd/shard-search.test.ts";
+const CONFIRM = "test/workerd/shard-confirm.test.ts";
 
 /** A part that the exact key leaves out. */
 function leftOut(part: string, from: string, to = ""): Mutant {
@@ -234,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHARD,
     from: "holds: same && found.every(",
     to: "holds: found.every(",
-    test: SEARCH,
+    test: CONFIRM,
     caught: "confirming a cached answer",
   },
   {
@@ -242,7 +242,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHARD,
     from: "one.version === version && permitted.has(one.accessClass)",
     to: "permitted.has(one.accessClass)",
-    test: SEARCH,
+    test: CONFIRM,
     caught: "confirming a cached answer",
   },
   {
@@ -250,7 +250,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHARD,
     from: "one.version === version && permitted.has(one.accessClass)",
     to: "one.version === version",
-    test: SEARCH,
+    test: CONFIRM,
     caught: "confirming a cached answer",
   },
   {
@@ -258,7 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: SHARD,
     from: "holds: same && found.every(",
     to: "holds: same && found.some(",
-    test: SEARCH,
+    test: CONFIRM,
     caught: "confirming a cached answer",
   },
   {

@@ -135,3 +135,10 @@ export async function question(text: string, options: Partial<ShardQuery> = {}):
     ...options,
   };
 }
+
+/** A shard that serves these rows as its first generation. */
+export async function filled(...rows: readonly RowInput[]): Promise<OpenShard> {
+  const shard = openShard();
+  await shard.publish(1, await Promise.all(rows.map(row)), { added: new Set(rows.map((r) => r.id)).size });
+  return shard;
+}
