@@ -151,6 +151,15 @@ describe("a skipped table", () => {
   const skipped = (basis: string, rows: number): PublishedTable[] =>
     read(basis, { unchanged: rows, skipped: true });
 
+  /** One row is served, and its table was published with the basis `b1`. */
+  const servedOnce = async (): ReturnType<typeof open> => {
+    const bench = await open();
+    const first = await bench.registry.begin(bench.request, signal);
+    await bench.registry.commit(first, batch(0, ["1"]), signal);
+    await bench.registry.publish(first, read("b1", { read: 1, added: 1 }), signal);
+    return bench;
+  };
+
   it("has no basis after a rollback: the next run reads it", async () => {
     const bench = await open();
     for (const [version, basis] of [
@@ -171,10 +180,7 @@ describe("a skipped table", () => {
   });
 
   it("of a publication that was cut short is published by the next run's begin", async () => {
-    const bench = await open();
-    const first = await bench.registry.begin(bench.request, signal);
-    await bench.registry.commit(first, batch(0, ["1"]), signal);
-    await bench.registry.publish(first, read("b1", { read: 1, added: 1 }), signal);
+    const bench = await servedOnce();
     const run = await bench.registry.begin(bench.request, signal);
     const cut = bench.broken({ shard: () => ({ publish: async () => died() }) });
     expect(await codeOf(cut.publish(run, skipped("b1", 1), signal))).toBe("registry_unavailable");
@@ -188,10 +194,7 @@ describe("a skipped table", () => {
   });
 
   it("that is another by then ends its publication, and holds up no run", async () => {
-    const bench = await open();
-    const first = await bench.registry.begin(bench.request, signal);
-    await bench.registry.commit(first, batch(0, ["1"]), signal);
-    await bench.registry.publish(first, read("b1", { read: 1, added: 1 }), signal);
+    const bench = await servedOnce();
     const run = await bench.registry.begin(bench.request, signal);
     const cut = bench.broken({ shard: () => ({ publish: async () => died() }) });
     expect(await codeOf(cut.publish(run, skipped("b0", 1), signal))).toBe("registry_unavailable");
