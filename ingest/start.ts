@@ -56,11 +56,7 @@ async function loadConfig(): Promise<{ config: Config; state: string; which: str
   const rows = sample.tables.reduce((sum, table) => sum + table.rows, 0);
   const { default: config } = await import("./sample/config.ts");
   const parsed = parseConfig(config);
-  line(
-    "warehouse",
-    `${parsed.name}: ${sample.tables.length} tables, ${whole(rows)} rows`,
-    since,
-  );
+  line("warehouse", `${parsed.name}: ${sample.tables.length} tables, ${whole(rows)} rows`, since);
   return {
     config: parsed,
     state: join(home, "sample", "state"),
