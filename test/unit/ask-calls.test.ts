@@ -213,10 +213,14 @@ describe("ask: the same question at the same time", () => {
     const told = await Promise.all(asking);
     expect(model.requests).toHaveLength(1);
     expect(told.map(({ text, answer }) => [text, answer?.text])).toEqual(told.map(() => [GOOD, GOOD]));
-    expect(told.map(({ answer }) => answer?.cache)).toEqual(["miss", ...told.slice(1).map(() => "evidence")]);
+    // Which of the ten comes first to the ledger, the digests' threads decide.
+    const leading = told.find(({ answer }) => answer?.cache === "miss");
+    const others = told.filter((one) => one !== leading);
+    expect(others).toHaveLength(9);
+    expect(others.map(({ answer }) => answer?.cache)).toEqual(others.map(() => "evidence"));
     expect(new Set(told.map(({ answer }) => answer?.id)).size).toBe(10);
-    expect(told.slice(1).every(({ answer }) => answer?.usage.costUsd === 0)).toBe(true);
-    expect(told[3]?.events.map(({ type }) => type)).toEqual(told[0]?.events.map(({ type }) => type));
+    expect(others.every(({ answer }) => answer?.usage.costUsd === 0)).toBe(true);
+    expect(others[3]?.events.map(({ type }) => type)).toEqual(leading?.events.map(({ type }) => type));
   });
 
   it("goes on by itself when whoever asked first is gone, and takes back the words that it heard", async () => {
