@@ -20,6 +20,12 @@ export function rowId(table: string, keyValues: readonly string[]): string {
   return `${encodePart(table)}:${keyValues.map(encodePart).join("|")}`;
 }
 
+/** The key by which people are told of a row that is not shown: in text form, at most 200 characters. */
+export function shownKey(row: string): string {
+  const at = row.indexOf(":") + 1;
+  return row.slice(at, at + 200);
+}
+
 /** `<row>#<n>` */
 export function chunkId(row: string, n: number): string {
   return `${row}#${n}`;

@@ -132,12 +132,29 @@ export const receiptAnswer = z.object({
   requested_at: time,
   /** Null while a part of the index has still to confirm; ask again. */
   erased_at: z.nullable(time),
-  /** `vectors`: from an index outside the registry; `answers`: cached ones that rested on the row. */
-  removed: z.object({ rows: count, chunks: count, vectors: count, answers: count }),
+  /**
+   * `vectors`: from an index outside the registry; `answers`: cached ones that rested on the row; `runs`: its key among what runs
+   * have written down; `records`: those of answers that named it.
+   */
+  removed: z.object({
+    rows: count,
+    chunks: count,
+    vectors: count,
+    answers: count,
+    runs: count,
+    records: count,
+  }),
   /** What is left anywhere. */
   residue: count,
   /** What each place answered when it was asked again: pieces found in `spaces` spaces. */
-  proof: z.object({ spaces: count, registry: count, index: count, answers: count }),
+  proof: z.object({
+    spaces: count,
+    registry: count,
+    index: count,
+    answers: count,
+    runs: count,
+    records: count,
+  }),
 });
 
 /** Proof of an erasure. It never repeats the row's key. */

@@ -280,6 +280,8 @@ function makeParts(env: Env): Parts {
     overRpc<LedgerApi>(() => env.LEDGER.get(env.LEDGER.idFromName(of)), "registry_unavailable");
   const shard = (name: string): ShardApi =>
     overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable");
+  const runner = (of: string): RunnerApi =>
+    overRpc<RunnerApi>(() => env.RUNNER.get(env.RUNNER.idFromName(of)), "registry_unavailable");
   const admissions = makeAdmissions({ ledger, now: () => host.now() });
   // A hash of two names: it holds for ever.
   const shardNames = makeMemo<string>(() => 0, Number.POSITIVE_INFINITY);
@@ -309,13 +311,13 @@ function makeParts(env: Env): Parts {
         shard,
         outside: (space) => indexes.outside(of, space),
         answers: makeErasableCache(env.CACHE, ANSWERS),
+        runner: runner(of),
         sleep,
       }),
     runs: makeRuns({
       ledger,
       readable: (kind) => isReadable(kind, host),
-      wake: (of) =>
-        overRpc<RunnerApi>(() => env.RUNNER.get(env.RUNNER.idFromName(of)), "registry_unavailable").wake(of),
+      wake: (of) => runner(of).wake(of),
     }),
     shardOf,
     index: indexes.search,

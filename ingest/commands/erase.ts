@@ -32,10 +32,10 @@ export const command: Command = {
     const { removed, residue } = receipt;
     const done = receipt.erased_at !== null && residue === 0;
     context.terminal.print(
-      done && removed.rows === 0
+      done && Object.values(removed).every((n) => n === 0)
         ? `Nothing of it was stored. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
         : done
-          ? `Erased at ${receipt.erased_at}: records removed: ${removed.rows}, passages: ${removed.chunks}, vectors outside: ${removed.vectors}, cached answers: ${removed.answers}; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
+          ? `Erased at ${receipt.erased_at}: records removed: ${removed.rows}, passages: ${removed.chunks}, vectors outside: ${removed.vectors}, cached answers: ${removed.answers}, keys in runs: ${removed.runs}, records of answers: ${removed.records}; nothing is left. It stays out of later ingests, whatever the warehouse says. Receipt ${receipt.id}.\n`
           : `Not finished: ${residue} parts are left. Run the command again; the receipt stays ${receipt.id}.\n`,
     );
     return { status: done ? 0 : 75, result: receipt };

@@ -1,4 +1,5 @@
 import type { PersonalKind } from "../../shared/config.ts";
+import { parseId, shownKey } from "../../shared/ids.ts";
 import type { Run, TableCounts, TableCursor, TableShape } from "../../shared/ports/registry.ts";
 import type { Since } from "../../shared/ports/source.ts";
 import type { CommitStats } from "./commit.ts";
@@ -10,7 +11,8 @@ import type { Scan } from "./scan.ts";
 
 /**
  * Where a run can be gone on with, by another process or after a crash: everything that the registry does not know. Plain data
- * but for the slots of known rows. Nothing in it says what is in a row, but for the keys of rows that were held back.
+ * but for the slots of known rows. Nothing in it says what is in a row, but for keys (of rows that were held back or met twice, and
+ * where a source goes on behind one) and marks of cursors: `withoutRow` takes them out.
  */
 export interface Checkpoint {
   readonly run: Run;
@@ -111,4 +113,45 @@ export function restoreTable(saved: SavedTable, erased: ReadonlySet<string>): Ta
       short: false,
     },
   };
+}
+
+/** A mark that is text, and no time or number, may be a value of any row. */
+const TEXT_MARK = /[^+0-9.:TZeE -]/;
+
+/**
+ * The checkpoint of a run while a row of it is erased, without anything that may name the row. Where the run would go on behind
+ * its key, or by a value of its cursor, the table is read anew: what was staged of it is known then.
+ * @returns `pieces`: how many there were.
+ */
+export function withoutRow(
+  checkpoint: Checkpoint,
+  row: string,
+): { readonly checkpoint: Checkpoint; readonly pieces: number } {
+  const { table, keyValues = [] } = parseId(row) ?? {};
+  let pieces = 0;
+  const kept = <T>(items: readonly T[], names: (item: T) => boolean): readonly T[] => {
+    const left = items.filter((item) => !names(item));
+    pieces += items.length - left.length;
+    return left;
+  };
+  const key = shownKey(row);
+  const isText = ({ counts, cursor, since }: SavedTable): boolean =>
+    counts.table === table && [cursor?.mark, since?.value].some((mark) => TEXT_MARK.test(mark ?? ""));
+  const marked = checkpoint.read.some(isText);
+  const stopped = checkpoint.open?.table === table && keyValues.includes(checkpoint.open?.after ?? "");
+  if (stopped) pieces += 1;
+  const anew = (name: string): boolean => name === table && (marked || stopped);
+  const read = kept(checkpoint.read, isText)
+    .filter(({ counts }) => !anew(counts.table))
+    .map((saved) => ({
+      ...saved,
+      failures: kept(saved.failures, (failure) => failure.table === table && failure.key === key),
+      ambiguous: kept(saved.ambiguous, (one) => one === row),
+    }));
+  const refused = checkpoint.refused
+    .filter(([name]) => !anew(name))
+    .map(([name, rows]) => [name, kept(rows, (one) => one === row)] as const);
+  const open = anew(checkpoint.open?.table ?? "") ? undefined : checkpoint.open;
+  const whole = marked ? [...checkpoint.whole, table ?? ""] : checkpoint.whole;
+  return { checkpoint: { ...checkpoint, read, refused, open, whole }, pieces };
 }

@@ -1,3 +1,4 @@
+import { shownKey } from "../../shared/ids.ts";
 import type { Registry, Run } from "../../shared/ports/registry.ts";
 import type { Committer } from "./commit.ts";
 import type { Work } from "./embed.ts";
@@ -34,11 +35,7 @@ export function makeRefusedRows(saved: SavedRefused = []): RefusedRows {
       rows.add(row.row);
       scan.counts[state] -= 1;
       if (state === "changed") scan.counts.deleted += 1;
-      holdBack(scan, {
-        table,
-        key: row.row.slice(table.length + 1, table.length + 201),
-        reason: "not_embeddable",
-      });
+      holdBack(scan, { table, key: shownKey(row.row), reason: "not_embeddable" });
     },
     has: (table, row) => byTable.get(table)?.has(row) === true,
     forget: (table) => void byTable.delete(table),

@@ -1,5 +1,5 @@
 import type { PersonalKind } from "../../shared/config.ts";
-import { rowId } from "../../shared/ids.ts";
+import { rowId, shownKey } from "../../shared/ids.ts";
 import { classOf, labelOf } from "../../shared/policy.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { EvidenceCell } from "../../shared/ports/evidence.ts";
@@ -219,7 +219,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
     const key = row.slice(row.indexOf(":") + 1);
     const unusable = keyCells.includes(null) ? "null_key" : row.length > MAX_ROW_ID ? "too_large" : undefined;
     const reason = whole ? unusable : "unreadable_cell";
-    return { row, key, failure: reason && { table: table.name, key: key.slice(0, 200), reason } };
+    return { row, key, failure: reason && { table: table.name, key: shownKey(row), reason } };
   };
 
   return {
@@ -241,7 +241,7 @@ export function makeRowReader(options: RowReaderOptions): RowReader {
       const own = keyAt.map((index) => cells[index] ?? null);
       const { row, key, failure } = identified(own, whole);
       if (failure) return failure;
-      const fail = (reason: Reason): Failure => ({ table: table.name, key: key.slice(0, 200), reason });
+      const fail = (reason: Reason): Failure => ({ table: table.name, key: shownKey(row), reason });
 
       const shown = redacted(cells);
       const prepared: PreparedView[] = [];

@@ -1,3 +1,4 @@
+import { shownKey } from "../../shared/ids.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import type { KnownRow, Registry, Run, TableCounts } from "../../shared/ports/registry.ts";
 import type { Cell, Row, Since } from "../../shared/ports/source.ts";
@@ -73,7 +74,6 @@ export function holdBack(scan: Scan, failure: Failure): void {
 /** A row as it was met: prepared, or by the cells of its key alone. */
 interface Met {
   readonly row: string;
-  readonly key: string;
   readonly prepared: PreparedRow | undefined;
   readonly cells: readonly Cell[];
 }
@@ -108,7 +108,7 @@ export async function* changes(
   const settle = (): Change | undefined => {
     if (!held) return undefined;
     const { row, prepared } = held;
-    const failure: Failure = { table: table.name, key: held.key.slice(0, 200), reason: "duplicate_key" };
+    const failure: Failure = { table: table.name, key: shownKey(row), reason: "duplicate_key" };
     const shown = prepared ? prepared.views.map(({ plan }) => plan.name) : views;
     const before = shown.map((view) => known.stateOf(row, view)).filter((state) => state !== undefined);
     if (late.delete(row)) {
@@ -154,8 +154,11 @@ export async function* changes(
   const take = async (raw: Row, found: Change[], counted = false): Promise<void> => {
     const prepared = isWhole(raw) ? await reader.prepare(raw) : undefined;
     const met = prepared ?? reader.identify(raw);
-    const erased = !isFailure(met) && scan.erased.size > 0 && scan.erased.has(hasher.hash128(met.row));
-    if (erased) return;
+    if (scan.erased.size > 0) {
+      // One that would be held back, too: nobody is to be told its key.
+      const { row } = { row: undefined, ...(isFailure(met) ? reader.identify(raw) : met) };
+      if (row !== undefined && scan.erased.has(hasher.hash128(row))) return;
+    }
     if (!counted) counts.read += 1;
     if (counts.keys !== undefined) counts.keys += prepared ? (counted ? -1 : 0) : 1;
     if (isFailure(met)) return fail(met);
@@ -168,7 +171,6 @@ export async function* changes(
     const cells = prepared ? [] : key.map((name) => raw[name] ?? null);
     held = {
       row: met.row,
-      key: met.key,
       prepared: prepared && !isFailure(prepared) ? prepared : undefined,
       cells,
     };

@@ -53,7 +53,10 @@ export interface ReadOptions {
   readonly only?: readonly (readonly Cell[])[] | undefined;
   /** Most rows in a batch. */
   readonly batchSize: number;
-  /** Goes on behind the batch that a mark was given with, in the same result: what another reader began. */
+  /**
+   * Goes on behind the batch that a mark was given with, in the same result: what another reader began. Of a row it holds nothing,
+   * or is one value of its key.
+   */
   readonly after?: string | undefined;
   /**
    * Called before each batch, with what makes the `after` that goes on behind it, by a source whose reading can be gone on with

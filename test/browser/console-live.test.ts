@@ -207,10 +207,12 @@ describe.skipIf(!haveChromium())("console of the served Worker", () => {
     await page.locator(".card.proved .receipt").waitFor();
     const told = await page.locator(".receipt dd").allTextContents();
     // Its answers of the tests before are in the cache; how many reads and writes raced is of no matter here.
-    expect(told[2]).toMatch(/^1 row, 1 passage, 0 outside vectors, \d+ cached answers?$/);
+    expect(told[2]).toMatch(
+      /^1 row, 1 passage, 0 outside vectors, \d+ cached answers?, 0 keys in runs, \d+ records? of (an answer|answers)$/,
+    );
     expect(told.slice(3)).toEqual([
       "0",
-      "found when asked again, over 1 space: registry 0, index 0, cached answers 0",
+      "found when asked again, over 1 space: registry 0, index 0, cached answers 0, runs 0, records 0",
     ]);
     const left = await served.get("/v1/rows/notices%3AN-2", { "x-quayside-demo-user": "visitor" });
     expect(left.status).toBe(404);

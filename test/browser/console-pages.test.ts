@@ -212,9 +212,9 @@ describe.skipIf(!haveChromium())("console's pages", () => {
       expect(await panel.locator(".receipt dd").allTextContents()).toEqual([
         "ers_01TEST",
         "23 November 2026 at 09:41 (3 minutes ago)",
-        "2 rows, 3 passages, 0 outside vectors, 1 cached answer",
+        "2 rows, 3 passages, 0 outside vectors, 1 cached answer, 0 keys in runs, 2 records of answers",
         "0",
-        "found when asked again, over 1 space: registry 0, index 0, cached answers 0",
+        "found when asked again, over 1 space: registry 0, index 0, cached answers 0, runs 0, records 0",
       ]);
     });
 

@@ -204,9 +204,9 @@ export const RECEIPT = {
   table: "incidents",
   requested_at: AS_OF,
   erased_at: AS_OF,
-  removed: { rows: 2, chunks: 3, vectors: 0, answers: 1 },
+  removed: { rows: 2, chunks: 3, vectors: 0, answers: 1, runs: 0, records: 2 },
   residue: 0,
-  proof: { spaces: 1, registry: 0, index: 0, answers: 0 },
+  proof: { spaces: 1, registry: 0, index: 0, answers: 0, runs: 0, records: 0 },
 };
 
 export function run(id: string, extra: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {

@@ -104,7 +104,7 @@ describe("the eight examples", () => {
     expect(receipt).toMatchObject({
       removed: { rows: 1 },
       residue: 0,
-      proof: { spaces: 1, registry: 0, index: 0, answers: 0 },
+      proof: { spaces: 1, registry: 0, index: 0, answers: 0, runs: 0, records: 0 },
     });
     const after = await served.ask(question, "sales-uk");
     expect([after.outcome, JSON.stringify(after).includes("960107")]).toEqual(["no_evidence", false]);

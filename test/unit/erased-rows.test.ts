@@ -18,9 +18,11 @@ const config = parseConfig({
   },
 });
 
-function bench() {
+/** @param large what the second of three rows holds, and a fourth. */
+function bench(large?: string) {
   const registry = memoryRegistry();
-  const rows = [1, 2, 3].map((id) => ({ id, name: `person ${id}` }));
+  const rows = [1, 2, 3].map((id) => ({ id, name: (id === 2 ? large : undefined) ?? `person ${id}` }));
+  if (large !== undefined) rows.push({ id: 4, name: large });
   const source = memorySource({ people: { columns: { id: "number", name: "string" }, rows } }, true);
   const embedder = stubEmbedder({ price: 0 });
   const run = () =>
@@ -52,6 +54,14 @@ describe("an erased row that the warehouse still has", () => {
     ]);
     expect(report.embeddedTexts).toBe(2);
     expect(registry.served("people").map(({ row }) => row)).toEqual(["people:1", "people:3"]);
+  });
+
+  it("is not told among those held back, when it would be", async () => {
+    const { registry, run } = bench("x".repeat(600_000));
+    registry.erase("people:2");
+    const report = await run();
+    expect(report.failures.map(({ key }) => key)).toEqual(["4"]);
+    expect(report.tables[0]).toMatchObject({ read: 3, failed: 1 });
   });
 
   it("does not come back in three later runs", async () => {

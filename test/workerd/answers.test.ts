@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { hash128 } from "../../shared/ids.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
 import { call, post, seed } from "./seed.ts";
@@ -274,5 +275,46 @@ describe("GET /metrics", () => {
     );
     expect(text).toContain("# TYPE quayside_saved_usd_total counter");
     expect((await call("/metrics", { as: "guest" })).status).toBe(403);
+  });
+});
+
+const erase = async (key: string): Promise<Json> => {
+  const body = JSON.stringify({ table: "notices", key });
+  const headers = { ...OPERATOR, "content-type": "application/json" };
+  return (await call("/v1/erase", { method: "POST", headers, body })).json();
+};
+
+describe("the records of answers that rest on a row", () => {
+  it("name it by its hash once it is erased, and can't be replayed", async () => {
+    const answer = await ask(EAST, "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    expect(await erase("1")).toMatchObject({ residue: 0, proof: { records: 0 } });
+    const hash = await hash128("notices:1");
+    const told = await manifest(answer.id);
+    expect(told["rows"]).toContainEqual([hash, "notices-1-v1".padEnd(22, "0")]);
+    expect(JSON.stringify(told)).not.toContain("notices:1");
+    const response = await post(`/v1/answers/${answer.id}/replay`, { question: EAST }, "guest");
+    expect(response.status).toBe(404);
+    expect(await erase("1")).toMatchObject({ proof: { records: 0 } });
+  });
+
+  it("name it by its hash when they are written after it was erased", async () => {
+    const ledger = overRpc<LedgerApi>(() => env.LEDGER.getByName("default"), "registry_unavailable");
+    const answer = await ask("Which notice tells of the west berth?", "guest", { cache: "bypass" });
+    await manifest(answer.id);
+    const kept = await ledger.answer(answer.id);
+    if (!kept) throw new Error("no record");
+    const late = {
+      ...kept,
+      id: "ans_late",
+      evidence: [["notices:1#0", "v"]] as const,
+      rows: [["notices:1", "v"]] as const,
+    };
+    await ledger.conclude({ settled: [], answers: [late], audit: [] });
+    const hash = await hash128("notices:1");
+    expect(await ledger.answer("ans_late")).toMatchObject({
+      evidence: [[`${hash}#0`, "v"]],
+      rows: [[hash, "v"]],
+    });
   });
 });

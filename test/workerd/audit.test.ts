@@ -122,8 +122,11 @@ describe("operations in the audit trail", () => {
     const { ledger } = open();
     await ledger.publishConfig(CONFIG);
     const { id } = await ledger.suppress("notes", "notes:ana@example.org", "ana");
-    const removed = { rows: 1, chunks: 2, vectors: 0, answers: 3 };
-    await ledger.erased(id, { removed, proof: { spaces: 1, registry: 0, index: 0, answers: 0 } });
+    const removed = { rows: 1, chunks: 2, vectors: 0, answers: 3, runs: 0, records: 0 };
+    await ledger.erased(id, {
+      removed,
+      proof: { spaces: 1, registry: 0, index: 0, answers: 0, runs: 0, records: 0 },
+    });
     expect((await trail(ledger)).slice(1)).toEqual([
       {
         action: "erasure-requested",

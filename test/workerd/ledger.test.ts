@@ -28,6 +28,7 @@ const HR: Principal = { ...GUEST, subject: "h", groups: ["hr"] };
 interface Opened {
   readonly ledger: LedgerApi;
   readonly sql: (statement: string) => Promise<void>;
+  readonly rows: (query: string) => Promise<readonly unknown[]>;
 }
 
 function open(): Opened {
@@ -38,6 +39,7 @@ function open(): Opened {
       runInDurableObject(stub, (_, state) => {
         state.storage.sql.exec(statement);
       }),
+    rows: (query) => runInDurableObject(stub, (_, state) => state.storage.sql.exec(query).toArray()),
   };
 }
 
@@ -435,8 +437,8 @@ describe("ledger: erasure", () => {
     const { ledger } = await configured();
     const { id } = await ledger.suppress("news", "news:1");
     expect((await ledger.erasure(id))?.erasedAt).toBeUndefined();
-    const proof = { spaces: 1, registry: 0, index: 0, answers: 0 };
-    const removed = { rows: 1, chunks: 3, vectors: 3, answers: 2 };
+    const proof = { spaces: 1, registry: 0, index: 0, answers: 0, runs: 0, records: 0 };
+    const removed = { rows: 1, chunks: 3, vectors: 3, answers: 2, runs: 0, records: 0 };
     const receipt = await ledger.erased(id, { removed, proof });
     expect(receipt).toMatchObject({ id, table: "news", removed, residue: 0, proof });
     expect(await ledger.erasure(id)).toEqual(receipt);
@@ -446,16 +448,32 @@ describe("ledger: erasure", () => {
   it("completes no receipt while something is left, and adds up what each try removed", async () => {
     const { ledger } = await configured();
     const { id } = await ledger.suppress("news", "news:1");
-    const proof = { spaces: 1, registry: 0, index: 2, answers: 0 };
-    const first = await ledger.erased(id, { removed: { rows: 1, chunks: 3, vectors: 1, answers: 0 }, proof });
+    const proof = { spaces: 1, registry: 0, index: 2, answers: 0, runs: 0, records: 0 };
+    const first = await ledger.erased(id, {
+      removed: { rows: 1, chunks: 3, vectors: 1, answers: 0, runs: 0, records: 0 },
+      proof,
+    });
     expect([first.erasedAt, first.residue]).toEqual([undefined, 2]);
     const clean = { ...proof, index: 0 };
     const second = await ledger.erased(id, {
-      removed: { rows: 0, chunks: 0, vectors: 2, answers: 0 },
+      removed: { rows: 0, chunks: 0, vectors: 2, answers: 0, runs: 0, records: 0 },
       proof: clean,
     });
     expect(second.erasedAt).toBeDefined();
     expect(second).toMatchObject({ removed: { rows: 1, chunks: 3, vectors: 3 }, residue: 0, proof: clean });
+  });
+
+  it("keeps no mark of a cursor of a run that was given up while it published", async () => {
+    const { ledger, rows } = await configured();
+    const run = await ledger.begin(REQUEST, "k");
+    const cursor = { mark: "zoe@example.org", wholeAt: "2026-11-26T08:00:00Z", made: "m" };
+    await ledger.prepare(run, [{ ...counted("news"), cursor }]);
+    await ledger.abandon(run, "refused");
+    expect(JSON.stringify(await rows("SELECT * FROM runs"))).not.toContain("zoe");
+    expect(await ledger.run(run.id)).toMatchObject({
+      state: "failed",
+      tables: [{ table: "news", added: 1 }],
+    });
   });
 
   it("has no receipt of an unknown id", async () => {

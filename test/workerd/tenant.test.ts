@@ -383,7 +383,7 @@ describe("an erasure", () => {
     const cut = bench.broken({ shard: () => ({ erase: async () => died() }) });
     expect(await codeOf(cut.erase("notes", "notes:1", signal))).toBe("registry_unavailable");
     const receipt = await bench.registry.erase("notes", "notes:1", signal);
-    expect(receipt.removed).toEqual({ rows: 1, chunks: 1, vectors: 0, answers: 0 });
+    expect(receipt.removed).toEqual({ rows: 1, chunks: 1, vectors: 0, answers: 0, runs: 0, records: 0 });
     expect(await bench.served("1")).toBeUndefined();
   });
 
@@ -396,7 +396,7 @@ describe("an erasure", () => {
     const outside = bench.broken({ outside: async () => index });
     const receipt = await outside.erase("notes", "notes:1", signal);
     expect(receipt).toMatchObject({ removed: { rows: 1, chunks: 1, vectors: 250 }, residue: 0 });
-    expect(receipt.proof).toEqual({ spaces: 1, registry: 0, index: 0, answers: 0 });
+    expect(receipt.proof).toEqual({ spaces: 1, registry: 0, index: 0, answers: 0, runs: 0, records: 0 });
     expect(await index.stats(signal)).toEqual({ entries: 1 });
   });
 
@@ -434,7 +434,7 @@ describe("an erasure", () => {
     const asked: string[] = [];
     const answers = { erase: async (row: string) => (asked.push(row), { removed: 3, left: 0 }) };
     const receipt = await bench.broken({ answers }).erase("notes", "notes:1", signal);
-    expect(receipt.removed).toEqual({ rows: 2, chunks: 2, vectors: 0, answers: 3 });
+    expect(receipt.removed).toEqual({ rows: 2, chunks: 2, vectors: 0, answers: 3, runs: 0, records: 0 });
     expect([receipt.proof.spaces, asked]).toEqual([2, ["notes:1"]]);
     expect(await bench.shard.stats()).toMatchObject({ rows: 0, chunks: 0 });
   });

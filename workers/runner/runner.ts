@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
+import { withoutRow } from "../../ingest/pipeline/checkpoint.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { WaitingRun } from "../tenant/api.ts";
+import type { Found, WaitingRun } from "../tenant/api.ts";
 import { coded } from "../tenant/rpc.ts";
 import { makeEdge, type Edge } from "../worker.ts";
 import type { RunnerApi } from "./api.ts";
@@ -22,6 +23,8 @@ export class Runner extends DurableObject implements RunnerApi {
   readonly #sql: SqlStorage;
   #edge: Edge | undefined;
   #busy = false;
+  /** Rows erased while a slice is under way: it may still name them in what it writes down. */
+  readonly #erased = new Set<string>();
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
     super(ctx, env);
@@ -38,6 +41,16 @@ export class Runner extends DurableObject implements RunnerApi {
     });
   }
 
+  forget(row: string): Promise<Found> {
+    return coded(() => {
+      if (this.#busy) this.#erased.add(row);
+      const task = readTask(this.#sql);
+      const { task: without, pieces } = taskWithout(task, row);
+      if (pieces > 0) this.#write(without);
+      return { removed: pieces, left: taskWithout(readTask(this.#sql), row).pieces };
+    });
+  }
+
   override async alarm(): Promise<void> {
     const tenant = tenantOf(this.#sql);
     // The one that is at work sets the next alarm.
@@ -48,6 +61,8 @@ export class Runner extends DurableObject implements RunnerApi {
       if (at !== undefined) await this.ctx.storage.setAlarm(at);
     } finally {
       this.#busy = false;
+      // From here on a slice learns of them from the ledger.
+      this.#erased.clear();
     }
   }
 
@@ -87,8 +102,23 @@ export class Runner extends DurableObject implements RunnerApi {
   }
 
   #keep(task: Task | undefined): void {
+    let without = task;
+    for (const row of this.#erased) without = taskWithout(without, row).task;
+    this.#write(without);
+  }
+
+  #write(task: Task | undefined): void {
     this.ctx.storage.transactionSync(() => (task ? writeTask(this.#sql, task) : clearTask(this.#sql)));
   }
+}
+
+function taskWithout(
+  task: Task | undefined,
+  row: string,
+): { readonly task: Task | undefined; readonly pieces: number } {
+  if (!task?.checkpoint) return { task, pieces: 0 };
+  const { checkpoint, pieces } = withoutRow(task.checkpoint, row);
+  return { task: { ...task, checkpoint }, pieces };
 }
 
 function newTask(run: WaitingRun): Task {

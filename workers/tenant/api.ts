@@ -114,6 +114,16 @@ export interface ErasureRemoved {
   readonly vectors: number;
   /** Cached answers that rested on the row. */
   readonly answers: number;
+  /** Its key among what runs have written down of rows. */
+  readonly runs: number;
+  /** Records of answers that named it. */
+  readonly records: number;
+}
+
+/** What one place held of a row, and what of it is there when it is asked again. */
+export interface Found {
+  readonly removed: number;
+  readonly left: number;
 }
 
 /** What was found of the row when each place was asked again after the removal: how many pieces. */
@@ -125,6 +135,8 @@ export interface ErasureProof {
   /** Entries of indexes outside the shards. */
   readonly index: number;
   readonly answers: number;
+  readonly runs: number;
+  readonly records: number;
 }
 
 export interface ErasureOutcome {
@@ -286,6 +298,8 @@ export interface LedgerApi extends AnswersApi {
     row: string,
     by?: string,
   ): Promise<{ readonly id: string; readonly epoch: number; readonly spaces: readonly SpaceRef[] }>;
+  /** Has the records of answers name the row by its hash, as the audit trail does, those too that come later. */
+  forget(row: string): Promise<Found>;
   /** Writes the receipt once every place was asked to erase the row. */
   erased(id: string, outcome: ErasureOutcome): Promise<ErasureReceipt>;
   erasure(id: string): Promise<ErasureReceipt | undefined>;

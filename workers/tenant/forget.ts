@@ -3,10 +3,10 @@ import { parseId, storedId } from "../../shared/ids.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import type { ErasureProof, ErasureRemoved, ShardApi } from "./api.ts";
 
-/** What was taken away of a row, and what is left, cached answers apart. */
+/** What was taken away of a row, and what is left, in shards and outside indexes. */
 export interface RowForgotten {
-  readonly removed: Omit<ErasureRemoved, "answers">;
-  readonly proof: Omit<ErasureProof, "answers">;
+  readonly removed: Pick<ErasureRemoved, "rows" | "chunks" | "vectors">;
+  readonly proof: Pick<ErasureProof, "spaces" | "registry" | "index">;
 }
 
 /** Ids asked for at a time. */

@@ -1,3 +1,4 @@
+import { chunkId } from "../../shared/ids.ts";
 import type { AnswerRecord, AnswerTotal, Rating, RatingTotal } from "./api-answers.ts";
 
 /**
@@ -103,6 +104,54 @@ function count(sql: SqlStorage, { model, cache, outcome, answers, usage, saved }
     saved.tokens,
     saved.usd,
   );
+}
+
+/** The records with these rows named by their hashes, as in the audit trail. @param erased hashes by row. */
+export function withoutRows(
+  records: readonly AnswerRecord[],
+  erased: ReadonlyMap<string, string>,
+): readonly AnswerRecord[] {
+  if (erased.size === 0) return records;
+  const hidden = ([id, version]: readonly [string, string]): readonly [string, string] => {
+    const [row = "", chunk] = id.split("#");
+    const hash = erased.get(row);
+    if (hash === undefined) return [id, version];
+    return [chunk === undefined ? hash : chunkId(hash, Number(chunk)), version];
+  };
+  return records.map((record) => ({
+    ...record,
+    evidence: record.evidence.map(hidden),
+    rows: record.rows.map(hidden),
+  }));
+}
+
+/** Has every record that names a row name it by its hash. @returns how many did. */
+export function hideRow(sql: SqlStorage, row: string, hash: string): number {
+  const erased = new Map([[row, hash]]);
+  const naming = recordsNaming(sql, row);
+  for (const { id, record } of naming) {
+    const [hidden] = withoutRows([record], erased);
+    sql.exec("UPDATE answers SET record = ? WHERE id = ?", JSON.stringify(hidden), id);
+  }
+  return naming.length;
+}
+
+export function recordsNaming(
+  sql: SqlStorage,
+  row: string,
+): readonly { readonly id: string; readonly record: AnswerRecord }[] {
+  // As it stands in the record's JSON; a longer id that begins alike is found too.
+  return sql
+    .exec<{ id: string; record: string }>(
+      "SELECT id, record FROM answers WHERE instr(record, ?) > 0",
+      JSON.stringify(row).slice(0, -1),
+    )
+    .toArray()
+    .map(({ id, record: json }) => {
+      const record: AnswerRecord = JSON.parse(json);
+      return { id, record };
+    })
+    .filter(({ record }) => [...record.rows, ...record.evidence].some(([id]) => id.split("#")[0] === row));
 }
 
 export function answerById(sql: SqlStorage, id: string): AnswerRecord | undefined {

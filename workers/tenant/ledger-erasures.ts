@@ -21,11 +21,13 @@ interface ErasureRow {
   readonly chunks: number;
   readonly vectors: number | null;
   readonly answers: number | null;
+  readonly runs: number | null;
+  readonly records: number | null;
   readonly residue: number;
   readonly proof: string | null;
 }
 
-const NOTHING_LEFT: ErasureProof = { spaces: 0, registry: 0, index: 0, answers: 0 };
+const NOTHING_LEFT: ErasureProof = { spaces: 0, registry: 0, index: 0, answers: 0, runs: 0, records: 0 };
 
 export function suppressRow(
   sql: SqlStorage,
@@ -65,7 +67,7 @@ export function completeErasure(
   now: number,
 ): ErasureReceipt {
   const { removed, proof } = outcome;
-  const residue = proof.registry + proof.index + proof.answers;
+  const residue = proof.registry + proof.index + proof.answers + proof.runs + proof.records;
   sql.exec(
     `UPDATE erasures SET erased_at = CASE WHEN ? = 0 THEN coalesce(erased_at, ?) ELSE erased_at END,
        rows = rows + ?, chunks = chunks + ?, residue = ? WHERE id = ?`,
@@ -84,6 +86,13 @@ export function completeErasure(
     removed.answers,
     JSON.stringify(proof),
   );
+  sql.exec(
+    `INSERT INTO erasure_mentions VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+     SET runs = runs + excluded.runs, records = records + excluded.records`,
+    id,
+    removed.runs,
+    removed.records,
+  );
   const receipt = erasureById(sql, id);
   if (!receipt) throw new QuaysideError("not_found", "No such erasure.");
   const details = { erasure: id, removed: receipt.removed, residue };
@@ -94,19 +103,26 @@ export function completeErasure(
 export function erasureById(sql: SqlStorage, id: string): ErasureReceipt | undefined {
   const [row] = sql
     .exec<ErasureRow>(
-      `SELECT id, name, requested_at, erased_at, rows, chunks, residue, vectors, answers, proof
-       FROM erasures LEFT JOIN erasure_proofs USING (id) WHERE id = ?`,
+      `SELECT id, name, requested_at, erased_at, rows, chunks, residue, vectors, answers, proof, runs, records
+       FROM erasures LEFT JOIN erasure_proofs USING (id) LEFT JOIN erasure_mentions USING (id) WHERE id = ?`,
       id,
     )
     .toArray();
   if (!row) return undefined;
-  const proof: ErasureProof = row.proof === null ? NOTHING_LEFT : JSON.parse(row.proof);
+  const proof: ErasureProof = { ...NOTHING_LEFT, ...JSON.parse(row.proof ?? "{}") };
   return {
     id: row.id,
     table: row.name,
     requestedAt: row.requested_at,
     erasedAt: row.erased_at ?? undefined,
-    removed: { rows: row.rows, chunks: row.chunks, vectors: row.vectors ?? 0, answers: row.answers ?? 0 },
+    removed: {
+      rows: row.rows,
+      chunks: row.chunks,
+      vectors: row.vectors ?? 0,
+      answers: row.answers ?? 0,
+      runs: row.runs ?? 0,
+      records: row.records ?? 0,
+    },
     residue: row.residue,
     proof,
   };
@@ -139,6 +155,14 @@ export function withholdRows(
     .map(({ hash }) => hash);
   for (const hash of found) sql.exec("INSERT OR IGNORE INTO withheld VALUES (?, ?, ?)", run.id, hash, table);
   return found;
+}
+
+/** Rows erased since the last publication, with their hashes: something that was under way then may still name them. */
+export function lastErased(sql: SqlStorage): readonly (readonly [row: string, hash: string])[] {
+  return sql
+    .exec<{ row: string; hash: string }>("SELECT row, hash FROM erasures WHERE row IS NOT NULL")
+    .toArray()
+    .map(({ row, hash }) => [row, hash]);
 }
 
 /** Rows to erase again before the flip; `sealErasures` forgets their ids once it is done. */

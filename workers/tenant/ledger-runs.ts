@@ -242,9 +242,7 @@ export function publishRun(
 
   const state = generation > meta.generation ? "published" : "unchanged";
   finish(sql, run, state, null, now);
-  // The mark of a cursor is a value of some row: it is kept beside what is served, and nowhere else.
-  const told = tables.map((table) => ({ ...table, cursor: undefined }));
-  sql.exec("UPDATE runs SET served = ?, tables = ? WHERE id = ?", generation, JSON.stringify(told), run.id);
+  sql.exec("UPDATE runs SET served = ? WHERE id = ?", generation, run.id);
   sql.exec("DELETE FROM withheld");
   const read = tables.map(({ counts }) => counts.table);
   const details = { run: run.id, state, generation, tables: read };
@@ -295,5 +293,15 @@ function finish(
   now: number,
 ): void {
   sql.exec("UPDATE runs SET state = ?, reason = ?, finished_at = ? WHERE id = ?", state, reason, now, id);
+  forgetMarks(sql, fence);
   settleRequest(sql, fence, state, reason, now);
+}
+
+/** The mark of a cursor is a value of some row: it is kept beside what is served, and of a run that has ended nowhere else. */
+function forgetMarks(sql: SqlStorage, fence: number): void {
+  sql.exec(
+    `UPDATE runs SET tables = (SELECT json_group_array(CASE type WHEN 'object' THEN json_remove(value, '$.cursor') ELSE value END)
+       FROM json_each(runs.tables)) WHERE fence = ?`,
+    fence,
+  );
 }

@@ -63,6 +63,9 @@ export function createLedgerSchema(sql: SqlStorage): void {
     CREATE TABLE IF NOT EXISTS erasure_proofs (
       id TEXT PRIMARY KEY, vectors INTEGER NOT NULL DEFAULT 0, answers INTEGER NOT NULL DEFAULT 0, proof TEXT NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS erasure_mentions (
+      id TEXT PRIMARY KEY, runs INTEGER NOT NULL, records INTEGER NOT NULL
+    ) WITHOUT ROWID;
   `);
   // Runs of a ledger that knew no requests yet.
   sql.exec(`

@@ -30,9 +30,12 @@ import {
   answersFrom,
   answerTotals,
   createAnswerSchema,
+  hideRow,
   ratings,
+  recordsNaming,
   storeAnswers,
   storeRating,
+  withoutRows,
 } from "./ledger-answers.ts";
 import { budgetLines, createBudgetSchema, resetAt } from "./ledger-budgets.ts";
 import {
@@ -40,6 +43,7 @@ import {
   countErasures,
   erasedHashes,
   erasureById,
+  lastErased,
   sealErasures,
   suppressRow,
   unsealedRows,
@@ -88,6 +92,8 @@ export class Ledger extends DurableObject implements LedgerApi {
   /** Read from storage on first use; forgotten by whatever changes it. */
   #config: PublishedConfig | undefined;
   #served: Served | undefined;
+  /** Hashes of rows that were erased lately, by row; read on first use. */
+  #erased: Map<string, string> | undefined;
   readonly #calls: Calls;
 
   constructor(ctx: DurableObjectState, env: Cloudflare.Env) {
@@ -268,7 +274,18 @@ export class Ledger extends DurableObject implements LedgerApi {
   suppress(table: string, row: string, by?: string): ReturnType<LedgerApi["suppress"]> {
     return coded(async () => {
       const hash = await hash128(row);
+      this.#lastErased().set(row, hash);
       return this.#change(() => suppressRow(this.#sql, { table, row, hash }, by, Date.now()));
+    });
+  }
+
+  forget(row: string): ReturnType<LedgerApi["forget"]> {
+    return coded(async () => {
+      const hash = await hash128(row);
+      return this.#change(() => ({
+        removed: hideRow(this.#sql, row, hash),
+        left: recordsNaming(this.#sql, row).length,
+      }));
     });
   }
 
@@ -304,7 +321,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.#change(() => {
       if (settled.length > 0) this.#calls.settle(settled);
       if (answers.length > 0) {
-        storeAnswers(this.#sql, answers, this.#configured().config.answers, Date.now());
+        const told = withoutRows(answers, this.#lastErased());
+        storeAnswers(this.#sql, told, this.#configured().config.answers, Date.now());
       }
       if (audit.length > 0) appendAudit(this.#sql, audit);
     });
@@ -345,6 +363,10 @@ export class Ledger extends DurableObject implements LedgerApi {
       erase: unsealedRows(this.#sql, run),
       space: spaceOfRun(this.#sql, run.space),
     };
+  }
+
+  #lastErased(): Map<string, string> {
+    return (this.#erased ??= new Map(lastErased(this.#sql)));
   }
 
   #configured(): PublishedConfig {

@@ -16,9 +16,11 @@ import type {
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import { MEMO_MS } from "../admissions.ts";
 import type { ErasableCache } from "../answer/cache-erase.ts";
+import type { RunnerApi } from "../runner/api.ts";
 import type {
   Admission,
   ErasureReceipt,
+  Found,
   LedgerApi,
   Publication,
   ShardApi,
@@ -49,6 +51,8 @@ export interface TenantDeps {
   readonly outside?: (space: SpaceRef) => Promise<VectorIndex | undefined>;
   /** Forgets every cached answer that rests on a row. */
   readonly answers?: Pick<ErasableCache, "erase">;
+  /** Carries out runs inside the Worker, and has written down where they are. */
+  readonly runner?: Pick<RunnerApi, "forget">;
   /** Waits. @throws QuaysideError once the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -87,6 +91,9 @@ export type KnownAfter = Pick<KnownRow, "row" | "view">;
 
 /** With these a shard has refused a publication for good. */
 const FINAL: readonly string[] = ["guard_stopped", "run_conflict", "run_fenced"];
+
+/** Where there is no such place. */
+const NOTHING: Found = { removed: 0, left: 0 };
 
 /** What an isolate may wait for the ledger's answer before it begins to remember it. */
 const UNDER_WAY_MS = 1000;
@@ -222,10 +229,12 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     // From here on no answer that rests on it is used, and no run brings it back.
     const { id, epoch, spaces } = await ledger.suppress(table, row, deps.by);
     const rows = await forget(row, epoch, spaces, signal);
-    const answers = (await deps.answers?.erase(row)) ?? { removed: 0, left: 0 };
+    const answers = (await deps.answers?.erase(row)) ?? NOTHING;
+    const runs = (await deps.runner?.forget(row)) ?? NOTHING;
+    const records = await ledger.forget(row);
     return ledger.erased(id, {
-      removed: { ...rows.removed, answers: answers.removed },
-      proof: { ...rows.proof, answers: answers.left },
+      removed: { ...rows.removed, answers: answers.removed, runs: runs.removed, records: records.removed },
+      proof: { ...rows.proof, answers: answers.left, runs: runs.left, records: records.left },
     });
   }
 

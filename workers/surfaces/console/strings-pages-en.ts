@@ -1,3 +1,5 @@
+import type { Receipt } from "./wire-pages.ts";
+
 const plural = (n: number, one: string, many: string): string =>
   `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
 
@@ -128,12 +130,12 @@ export const pagesEn = {
     receipt: "Receipt",
     at: "Erased at",
     removed: "Removed",
-    removedText: (rows: number, chunks: number, vectors: number, answers: number) =>
-      `${plural(rows, "row", "rows")}, ${plural(chunks, "passage", "passages")}, ${plural(vectors, "outside vector", "outside vectors")}, ${plural(answers, "cached answer", "cached answers")}`,
+    removedText: ({ rows, chunks, vectors, answers, runs, records }: Receipt["removed"]) =>
+      `${plural(rows, "row", "rows")}, ${plural(chunks, "passage", "passages")}, ${plural(vectors, "outside vector", "outside vectors")}, ${plural(answers, "cached answer", "cached answers")}, ${plural(runs, "key in a run", "keys in runs")}, ${plural(records, "record of an answer", "records of answers")}`,
     residue: "Left anywhere",
     proof: "Proof",
-    proofText: (spaces: number, registry: number, index: number, answers: number) =>
-      `found when asked again, over ${plural(spaces, "space", "spaces")}: registry ${registry}, index ${index}, cached answers ${answers}`,
+    proofText: ({ spaces, registry, index, answers, runs, records }: Receipt["proof"]) =>
+      `found when asked again, over ${plural(spaces, "space", "spaces")}: registry ${registry}, index ${index}, cached answers ${answers}, runs ${runs}, records ${records}`,
   },
   tables: {
     summary: (n: number, late: number) =>

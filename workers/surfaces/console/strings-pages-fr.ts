@@ -132,12 +132,12 @@ export const pagesFr: PageStrings = {
     receipt: "Reçu",
     at: "Effacée",
     removed: "Retiré",
-    removedText: (rows, chunks, vectors, answers) =>
-      `${plural(rows, "ligne", "lignes")}, ${plural(chunks, "passage", "passages")}, ${plural(vectors, "vecteur externe", "vecteurs externes")}, ${plural(answers, "réponse en cache", "réponses en cache")}`,
+    removedText: ({ rows, chunks, vectors, answers, runs, records }) =>
+      `${plural(rows, "ligne", "lignes")}, ${plural(chunks, "passage", "passages")}, ${plural(vectors, "vecteur externe", "vecteurs externes")}, ${plural(answers, "réponse en cache", "réponses en cache")}, ${plural(runs, "clé dans une exécution", "clés dans les exécutions")}, ${plural(records, "trace de réponse", "traces de réponses")}`,
     residue: "Reste, où que ce soit",
     proof: "Preuve",
-    proofText: (spaces, registry, index, answers) =>
-      `trouvé en interrogeant de nouveau ${plural(spaces, "espace", "espaces")} : registre ${registry}, index ${index}, réponses en cache ${answers}`,
+    proofText: ({ spaces, registry, index, answers, runs, records }) =>
+      `trouvé en interrogeant de nouveau ${plural(spaces, "espace", "espaces")} : registre ${registry}, index ${index}, réponses en cache ${answers}, exécutions ${runs}, traces ${records}`,
   },
   tables: {
     summary: (n, late) =>

@@ -65,9 +65,9 @@ export interface Receipt {
   readonly requestedAt: string;
   /** Empty while something is left. */
   readonly erasedAt: string;
-  readonly removed: Readonly<Record<"rows" | "chunks" | "vectors" | "answers", number>>;
+  readonly removed: Readonly<Record<"rows" | "chunks" | "vectors" | "answers" | "runs" | "records", number>>;
   readonly residue: number;
-  readonly proof: Readonly<Record<"spaces" | "registry" | "index" | "answers", number>>;
+  readonly proof: Readonly<Record<"spaces" | "registry" | "index" | "answers" | "runs" | "records", number>>;
 }
 
 export function readReceipt(input: unknown): Receipt {
@@ -83,6 +83,8 @@ export function readReceipt(input: unknown): Receipt {
       chunks: number(removed["chunks"]),
       vectors: number(removed["vectors"]),
       answers: number(removed["answers"]),
+      runs: number(removed["runs"]),
+      records: number(removed["records"]),
     },
     residue: number(receipt["residue"]),
     proof: {
@@ -90,6 +92,8 @@ export function readReceipt(input: unknown): Receipt {
       registry: number(proof["registry"]),
       index: number(proof["index"]),
       answers: number(proof["answers"]),
+      runs: number(proof["runs"]),
+      records: number(proof["records"]),
     },
   };
 }
