@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown, type CodeSplittingGroup, type Plugin } from "rolldown";
 import { digestOfSources } from "./build-code.ts";
+import { compileLate } from "./build-late.ts";
 import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 import { buildWidget } from "./surfaces/widget/build.ts";
@@ -72,7 +73,7 @@ export async function buildWorker(options: {
       target: "es2024",
       define: { QUAYSIDE_DEMO: String(options.demo), QUAYSIDE_CODE: JSON.stringify(digestOfSources()) },
     },
-    plugins: [slimSdks(), wasmModules()],
+    plugins: [slimSdks(), wasmModules(), compileLate()],
   });
   const { output } = await bundle.generate({
     format: "esm",

@@ -1,0 +1,135 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { rolldown } from "rolldown";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileLate } from "../../workers/build-late.ts";
+
+const SOURCES: Readonly<Record<string, string>> = {
+  main: `
+    import { words } from "./words.js";
+    export const started = words("un, deux");
+    export const later = () => import("./later.js");
+    export const cycle = () => import("./one.js");`,
+  words: String.raw`
+    export const words = (text) => text.match(/\p{L}+/gu);`,
+  later: String.raw`
+    globalThis.ran = (globalThis.ran ?? 0) + 1;
+    const upper = /^\p{Lu}/u;
+    export const isUpper = (text) => upper.test(text);
+    export class Folder { fold(text) { return text.replace(/\p{M}/gu, ""); } }
+    export function steps(text) { const each = /\p{N}/gu; return [each.test(text), each.test(text)]; }
+    export default "by default";
+    export { words as split } from "./words.js";`,
+  one: `
+    import { two } from "./two.js";
+    export function one() { return 1; }
+    export const three = two() + 1;`,
+  two: `
+    import { one } from "./one.js";
+    export function two() { return one() + 1; }`,
+};
+
+interface Later {
+  readonly default: string;
+  readonly Folder: new () => { fold(text: string): string };
+  readonly split: (text: string) => readonly string[];
+  readonly steps: (text: string) => readonly boolean[];
+}
+
+describe("a chunk that is loaded later", () => {
+  let directory: string;
+  let files: readonly string[];
+  let main: {
+    started: readonly string[];
+    later(): Promise<Later>;
+    cycle(): Promise<{ three: number }>;
+  };
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "quayside-late-"));
+    files = await bundle(SOURCES, directory, true);
+    main = await import(pathToFileURL(join(directory, "main.mjs")).href);
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  const text = (name: string): Promise<string> => readFile(join(directory, `${name}.mjs`), "utf8");
+
+  it("has nothing at its top but imports, exports and one function", async () => {
+    const code = await text("later");
+    expect(code.replace(/^function evaluate\(\) \{[^]*^\}$/m, "")).not.toMatch(/class|Folder|=>/);
+  });
+
+  it("runs once, when it is first imported", async () => {
+    expect(Reflect.get(globalThis, "ran")).toBeUndefined();
+    await main.later();
+    await main.later();
+    expect(Reflect.get(globalThis, "ran")).toBe(1);
+  });
+
+  it("exports what the module exports", async () => {
+    const later = await main.later();
+    expect(Object.keys(later).toSorted()).toStrictEqual(["Folder", "default", "isUpper", "split", "steps"]);
+    expect(later.default).toBe("by default");
+    expect(later.split("a b")).toStrictEqual(["a", "b"]);
+    expect(new later.Folder().fold("e\u0301te\u0301")).toBe("ete");
+  });
+
+  it("may import another that imports it", async () => {
+    expect((await main.cycle()).three).toBe(3);
+  });
+
+  it("holds no pattern with a property of characters as a literal", async () => {
+    for (const file of files) {
+      const code = await text(file);
+      expect(code.match(/\/[^/\n]*\\p\{/)).toBeNull();
+    }
+    expect(main.started).toStrictEqual(["un", "deux"]);
+  });
+
+  it("lets a global pattern that is tested step by step begin anew at each call, as a literal does", async () => {
+    const later = await main.later();
+    expect(later.steps("1")).toStrictEqual([true, false]);
+    expect(later.steps("1")).toStrictEqual([true, false]);
+  });
+
+  it("is refused when an exported variable is assigned to again", async () => {
+    const sources = {
+      main: `export const later = () => import("./later.js");`,
+      later: `export let count = 0; export const more = () => { count += 1; };`,
+    };
+    await expect(bundle(sources, directory, false)).rejects.toThrow(
+      "count is exported and assigned to again",
+    );
+  });
+});
+
+/** @returns names of the files written, without their ending. @param grouped a chunk for each module, as the Worker's are. */
+async function bundle(
+  sources: Readonly<Record<string, string>>,
+  directory: string,
+  grouped: boolean,
+): Promise<string[]> {
+  const names = Object.keys(sources);
+  const built = await rolldown({
+    input: { main: "main" },
+    plugins: [
+      {
+        name: "sources",
+        resolveId: (id) => id.replace(/^\.\/|\.js$/g, ""),
+        load: (id) => sources[id],
+      },
+      compileLate(),
+    ],
+  });
+  const { output } = await built.write({
+    dir: directory,
+    entryFileNames: "[name].mjs",
+    chunkFileNames: "[name].mjs",
+    ...(grouped
+      ? { codeSplitting: { groups: names.map((name) => ({ name, test: (id: string) => id === name })) } }
+      : {}),
+  });
+  return output.map((file) => file.fileName.replace(/\.mjs$/, ""));
+}
