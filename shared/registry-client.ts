@@ -24,7 +24,7 @@ import {
   type ReceiptAnswer,
   type StatusAnswer,
 } from "./registry-wire.ts";
-import { nextRunAnswer, runsAnswer, runWire, type RunWire } from "./runs-wire.ts";
+import { nextRunAnswer, runDetail, runsAnswer, runWire, type RunDetail, type RunWire } from "./runs-wire.ts";
 
 export interface RegistryClientOptions {
   /** The worker, e.g. `http://127.0.0.1:8787`; a path in it is kept. */
@@ -56,6 +56,8 @@ export interface RegistryClient extends Registry {
   config(signal: AbortSignal): Promise<Config>;
   /** The last runs, newest first. */
   runs(signal: AbortSignal): Promise<readonly RunWire[]>;
+  /** @throws `not_found`. */
+  run(id: string, signal: AbortSignal): Promise<RunDetail>;
   /** @throws `not_found`. */
   cancelRun(id: string, signal: AbortSignal): Promise<RunWire>;
   /** Erases a row for good; repeating it is the same erasure, and looks again for what was left. @param key text form: values joined by `|`. */
@@ -157,8 +159,9 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
       return read(response, publishAnswer);
     },
 
-    async report(run, tables, signal) {
-      await sendJson("PUT", runPath(run, "progress"), { run, tables }, signal);
+    async report(run, { tables, heldBack }, signal) {
+      const held = heldBack.length > 0 ? { held_back: heldBack } : {};
+      await sendJson("PUT", runPath(run, "progress"), { run, tables, ...held }, signal);
     },
 
     async abandon(run, reason, signal) {
@@ -188,6 +191,10 @@ export function makeRegistryClient(options: RegistryClientOptions): RegistryClie
 
     async runs(signal) {
       return (await read(await send("/v1/ingest/runs", { signal }), runsAnswer)).runs;
+    },
+
+    async run(id, signal) {
+      return read(await send(`/v1/ingest/runs/${encodeURIComponent(id)}`, { signal }), runDetail);
     },
 
     async cancelRun(id, signal) {

@@ -73,6 +73,17 @@ export const publishBody = z.strictObject({
 export const progressBody = z.strictObject({
   run: runSchema,
   tables: z.array(z.strictObject({ ...countsSchema.shape, table })).check(z.maxLength(10_000)),
+  held_back: z.optional(
+    z
+      .array(
+        z.strictObject({
+          table,
+          key: z.string().check(z.maxLength(200)),
+          reason: z.string().check(z.maxLength(50)),
+        }),
+      )
+      .check(z.maxLength(200)),
+  ),
 });
 
 export const abandonBody = z.strictObject({ run: runSchema, reason: z.string().check(z.maxLength(500)) });

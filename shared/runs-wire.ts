@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { TableCounts } from "./ports/registry.ts";
+import type { HeldBack, TableCounts } from "./ports/registry.ts";
 
 /** The JSON of `/v1/ingest/runs`, as both ends parse it. */
 
@@ -39,6 +39,18 @@ export const runWire = z.object({
 });
 
 export type RunWire = z.infer<typeof runWire>;
+
+/** A run with the rows that it holds back. */
+export const runDetail = z.extend(runWire, {
+  held_back: z.object({
+    /** The sum of `failed`. */
+    total: count,
+    /** The first of them: of a table at most 100, of a run at most 200. Erased rows are not among them. */
+    rows: z.array(z.object({ table: z.string(), key: z.string(), reason: z.string() })),
+  }),
+});
+
+export type RunDetail = z.infer<typeof runDetail>;
 
 export const runsAnswer = z.object({ runs: z.array(runWire) });
 
@@ -84,4 +96,9 @@ export function runToWire(run: Told): RunWire {
     tables: run.tables.map((counts) => ({ ...counts })),
     reason: run.reason ?? null,
   };
+}
+
+export function runDetailToWire(run: Told & { readonly heldBack: readonly HeldBack[] }): RunDetail {
+  const total = run.tables.reduce((sum, { failed }) => sum + failed, 0);
+  return { ...runToWire(run), held_back: { total, rows: run.heldBack.map((row) => ({ ...row })) } };
 }

@@ -1,6 +1,6 @@
 import type { Config } from "../shared/config.ts";
 import { QuaysideError } from "../shared/ports/errors.ts";
-import type { LedgerApi, RunRecord, RunTrigger, Triggered, WaitingRun } from "./tenant/api.ts";
+import type { LedgerApi, RunDetail, RunRecord, RunTrigger, Triggered, WaitingRun } from "./tenant/api.ts";
 
 /** Runs as surfaces and the clock ask for them. The ledger decides and remembers; a runner carries out what the Worker can read. */
 export interface Runs {
@@ -10,7 +10,7 @@ export interface Runs {
   tick(tenant: string): Promise<void>;
   /** The run that a program on Node should lease next; what is due counts. */
   next(tenant: string): Promise<WaitingRun | undefined>;
-  run(tenant: string, id: string): Promise<RunRecord | undefined>;
+  run(tenant: string, id: string): Promise<RunDetail | undefined>;
   list(tenant: string, limit: number): Promise<readonly RunRecord[]>;
   cancel(tenant: string, id: string, by: string): Promise<RunRecord | undefined>;
   /** A waiting run failed before it could be leased. */

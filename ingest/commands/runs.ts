@@ -2,12 +2,12 @@ import { makeRegistryClient } from "../../shared/registry-client.ts";
 import type { RunWire } from "../../shared/runs-wire.ts";
 import type { Command } from "./command.ts";
 import { requireToken, usage } from "./inputs.ts";
-import { table } from "./text.ts";
+import { heldBackLines, table, whole } from "./text.ts";
 
 export const command: Command = {
   name: "runs",
-  summary: "list the last runs, or cancel one",
-  usage: "list | cancel ID",
+  summary: "list the last runs, show one with the rows that it held back, or cancel one",
+  usage: "list | show ID | cancel ID",
   options: {},
   async run(context) {
     const { args, host, terminal, url, signal } = context;
@@ -23,6 +23,14 @@ export const command: Command = {
       terminal.print(runs.length === 0 ? "No run yet.\n" : `${runsTable(runs)}\n`);
       return { status: 0, result: { runs } };
     }
+    if (action === "show" && id !== undefined && more.length === 0) {
+      const run = await client.run(id, signal);
+      const { total, rows } = run.held_back;
+      const lines = [runsTable([run]), ...heldBackLines(rows, rows.length)];
+      if (total > rows.length) lines.push(`Held back in all: ${whole(total)}.`);
+      terminal.print(`${lines.join("\n")}\n`);
+      return { status: 0, result: run };
+    }
     if (action === "cancel" && id !== undefined && more.length === 0) {
       const run = await client.cancelRun(id, signal);
       const ended = run.state !== "cancelled";
@@ -31,7 +39,7 @@ export const command: Command = {
       );
       return { status: ended ? 1 : 0, result: run };
     }
-    throw usage("Say which: quayside runs list, or quayside runs cancel ID.");
+    throw usage("Say which: quayside runs list, quayside runs show ID, or quayside runs cancel ID.");
   },
 };
 

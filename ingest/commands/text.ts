@@ -1,5 +1,5 @@
 import type { ColumnDrift } from "../pipeline/drift.ts";
-import type { Failure } from "../pipeline/rows.ts";
+import type { HeldBack } from "../../shared/ports/registry.ts";
 
 /** Text for people: numbers, money, times and columns that line up. */
 
@@ -98,8 +98,8 @@ export function driftLines(drift: readonly ColumnDrift[]): string[] {
 const HELD_BACK_SHOWN = 20;
 
 /** Rows that were held back, a line each; the first of them. */
-export function heldBackLines(failures: readonly Failure[]): string[] {
+export function heldBackLines(failures: readonly HeldBack[], shown = HELD_BACK_SHOWN): string[] {
   return failures
-    .slice(0, HELD_BACK_SHOWN)
-    .map(({ table, key, reason }) => `Held back: ${table} ${key}: ${reason.replaceAll("_", " ")}`);
+    .slice(0, shown)
+    .map(({ table, key, reason }) => `Held back: ${table} ${harmless(key)}: ${reason.replaceAll("_", " ")}`);
 }

@@ -3,8 +3,8 @@ import type {
   Batch,
   Registry,
   Run,
+  RunProgress,
   StagedRow,
-  TableCounts,
 } from "../../shared/ports/registry.ts";
 import type { IndexEntry, VectorIndex } from "../../shared/ports/vector-index.ts";
 import { makeHasher, type Hasher } from "../../shared/sha256.ts";
@@ -19,7 +19,7 @@ export interface Committer {
   /** Stages removals, after all that was added before; an outside index forgets them once they are committed. */
   remove(table: string, views: readonly Gone[]): Promise<void>;
   /** Tells every few seconds where the run is, which renews its lease. */
-  beat(tables: () => readonly TableCounts[]): Promise<void>;
+  beat(progress: () => RunProgress): Promise<void>;
   /** Commits all that waits. */
   drain(): Promise<void>;
   readonly stats: CommitStats;
@@ -217,12 +217,12 @@ export function makeCommitter(options: CommitterOptions): Committer {
         });
       }
     },
-    async beat(tables) {
+    async beat(progress) {
       // A clock that went back tells nothing of how long it is.
       const since = options.now() - told;
       if (since >= 0 && since < BEAT_MS) return;
       told = options.now();
-      await registry.report(run, tables(), signal);
+      await registry.report(run, progress(), signal);
     },
     async drain() {
       await flush();

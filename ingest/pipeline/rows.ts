@@ -3,7 +3,7 @@ import { rowId, shownKey } from "../../shared/ids.ts";
 import { classOf, labelOf } from "../../shared/policy.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { EvidenceCell } from "../../shared/ports/evidence.ts";
-import type { AccessClass } from "../../shared/ports/registry.ts";
+import type { AccessClass, HeldBack } from "../../shared/ports/registry.ts";
 import type { Cell, Row } from "../../shared/ports/source.ts";
 import { makeHasher, type Hasher } from "../../shared/sha256.ts";
 import { cellText, cleanCell, readable, type Tally } from "./cells.ts";
@@ -22,11 +22,7 @@ export type Reason =
   /** The embedder has no vector for one of its texts, however short the chunks. */
   | "not_embeddable";
 
-/** A row that was held back: never published, and taken out where an earlier version was. */
-export interface Failure {
-  readonly table: string;
-  /** The key in text form, as far as it could be read; at most 200 characters. */
-  readonly key: string;
+export interface Failure extends HeldBack {
   readonly reason: Reason;
 }
 

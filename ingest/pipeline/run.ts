@@ -2,18 +2,25 @@ import type { Config, PersonalKind } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
-import type { AccessClass, Registry, Run, RunRequest, TableCounts } from "../../shared/ports/registry.ts";
+import type {
+  AccessClass,
+  Registry,
+  RunProgress,
+  RunRequest,
+  TableCounts,
+} from "../../shared/ports/registry.ts";
 import type { Source } from "../../shared/ports/source.ts";
 import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import type { Hasher } from "../../shared/sha256.ts";
 import { isDense, spaceOf } from "../../shared/space.ts";
 import { basesOf, makeBasisOf, publishedTables, unchangedTables } from "./basis.ts";
 import { restoreTable, saveTable, type Checkpoint, type OpenRead, type TableRead } from "./checkpoint.ts";
-import { BEAT_MS, makeCommitter } from "./commit.ts";
+import { makeCommitter } from "./commit.ts";
 import { makeEmbedPool, type EmbedPool } from "./embed.ts";
 import { driftOf, shapeOf, type ColumnDrift } from "./drift.ts";
 import { costOf, guardLimits, stopAt, tableGuards } from "./guards.ts";
 import { makeKnownRows } from "./known-rows.ts";
+import { beating, giveBack } from "./lease.ts";
 import { makeLookups } from "./lookup.ts";
 import { makePace, paced } from "./pace.ts";
 import { probed } from "./probe.ts";
@@ -121,9 +128,10 @@ export type Slice =
   | { readonly paused: Checkpoint; readonly report?: undefined };
 
 const SLICE_BATCHES = 1_000_000;
+/** Rows held back that the registry is told of, of all tables. */
+const MAX_HELD_BACK = 200;
 /** Embedding calls under way at most: each holds its texts' vectors and their answer. */
 const MOST_CALLS = 6;
-const ABANDON_MS = 5000;
 
 /**
  * One ingest run, from the warehouse to the next generation. What it stages stays when it is killed, and the next run goes on
@@ -153,6 +161,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let begun = resume?.run;
   let keep: (() => Promise<void>) | undefined;
+  let held: (() => RunProgress) | undefined;
   try {
     const shapes = await registry.shapes(signal);
     const left = tablesLeft(options);
@@ -185,7 +194,10 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
     keep = () => committer.drain();
     const tablesRead = new Map<string, TableRead>();
     const counts = (): TableCounts[] => [...tablesRead.values()].map(({ scan }) => ({ ...scan.counts }));
-    const beat = (): Promise<void> => committer.beat(counts);
+    const failures = (): Failure[] => [...tablesRead.values()].flatMap(({ scan }) => scan.failures);
+    const progress = (): RunProgress => ({ tables: counts(), heldBack: failures().slice(0, MAX_HELD_BACK) });
+    held = progress;
+    const beat = (): Promise<void> => committer.beat(progress);
     const pace = makePace({ most: MOST_CALLS, now: deps.now, wait: beating(deps.wait, beat), signal });
     const pool = makeEmbedPool({
       embedder: probed(paced(embedder, pace), (vectors) => registry.probe(run, vectors, signal)),
@@ -223,7 +235,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
     const checkpoint = async (open: OpenRead | undefined): Promise<Slice> => {
       await pool.drain();
       await committer.drain();
-      await registry.report(run, counts(), signal);
+      await registry.report(run, progress(), signal);
       const read = [...tablesRead.values()].map(saveTable);
       const embedded = { ...pool.stats };
       const committed = { ...committer.stats };
@@ -314,6 +326,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       await readBack(index, expected, deps.wait, signal);
     }
     const published = await publishedTables(config, tablesRead, basisOf);
+    if (failures().length > 0) await registry.report(run, progress(), signal);
     const { generation } = await registry.publish(run, published, signal);
     return {
       report: {
@@ -328,7 +341,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
         replacedCharacters: tally.replaced,
         redacted: Object.fromEntries(tally.redacted),
         drift: drift.columns,
-        failures: [...tablesRead.values()].flatMap(({ scan }) => scan.failures),
+        failures: failures(),
         wholeAt: wholeTimes(tablesRead),
       },
     };
@@ -337,7 +350,7 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
     if (error instanceof QuaysideError && error.code === "rate_limited")
       await keep?.().catch(() => undefined);
     stop.abort(error);
-    if (begun) await giveBack(registry, begun, error, deps.log);
+    if (begun) await giveBack(registry, begun, held?.(), error, deps.log);
     if (options.signal.aborted)
       throw new QuaysideError("cancelled", "The run was interrupted.", { cause: error });
     throw error;
@@ -358,16 +371,6 @@ function tablesLeft({ config, tables, resume }: SliceOptions): readonly string[]
   return asked.filter((name) => !read.includes(name) || name === resume?.open?.table);
 }
 
-/** Waits, and keeps the run's lease meanwhile. */
-function beating(wait: IngestDeps["wait"], beat: () => Promise<void>): IngestDeps["wait"] {
-  return async (ms, signal) => {
-    for (let left = ms; left > 0; left -= BEAT_MS) {
-      await wait(Math.min(left, BEAT_MS), signal);
-      await beat();
-    }
-  };
-}
-
 function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly string[]): RunRequest {
   return {
     tenant: deps.tenant,
@@ -381,15 +384,4 @@ function requestOf(options: IngestOptions, deps: IngestDeps, tables: readonly st
 function spent(pool: EmbedPool, embedder: Embedder): { tokens: number; costUsd: number | undefined } {
   const { tokens } = pool.stats;
   return { tokens, costUsd: costOf(tokens, embedder.pricePerMillionTokens) };
-}
-
-/** Best effort: a lease that is not given back runs out by itself. */
-async function giveBack(registry: Registry, run: Run, error: unknown, log: IngestDeps["log"]): Promise<void> {
-  const code = error instanceof QuaysideError ? error.code : "internal";
-  if (code === "run_fenced") return;
-  try {
-    await registry.abandon(run, code, AbortSignal.timeout(ABANDON_MS));
-  } catch {
-    log({ level: "warn", event: "lease-not-returned", run: run.id });
-  }
 }

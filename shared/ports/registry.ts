@@ -95,6 +95,22 @@ export interface TableCounts {
   readonly keys?: number | undefined;
 }
 
+/** A row that a run holds back: never published, and taken out where an earlier version was. */
+export interface HeldBack {
+  readonly table: string;
+  /** The key in text form, as far as it could be read; at most 200 characters. */
+  readonly key: string;
+  readonly reason: string;
+}
+
+/** Where a run is. */
+export interface RunProgress {
+  /** The tables that it has finished included. */
+  readonly tables: readonly TableCounts[];
+  /** The first of the rows held back, at most 200; `failed` counts all. */
+  readonly heldBack: readonly HeldBack[];
+}
+
 /** What of a table's source the next run is compared with. */
 export interface TableShape {
   /** `Source.origin`. */
@@ -207,8 +223,8 @@ export interface Registry {
     signal: AbortSignal,
   ): Promise<{ readonly generation: number }>;
 
-  /** Tells where the run is, the tables that it has finished included, and renews the lease. */
-  report(run: Run, tables: readonly TableCounts[], signal: AbortSignal): Promise<void>;
+  /** Tells where the run is, and renews the lease. */
+  report(run: Run, progress: RunProgress, signal: AbortSignal): Promise<void>;
 
   /** Gives the lease back without publishing; staged work is kept for the next run to resume. */
   abandon(run: Run, reason: string, signal: AbortSignal): Promise<void>;

@@ -118,8 +118,8 @@ async function answer(request: Request, registry: MemoryRegistry, signal: AbortS
     });
   }
   if (route.endsWith("/progress")) {
-    const { run, tables } = progressBody.parse(body);
-    await registry.report(run, tables, signal);
+    const { run, tables, held_back: heldBack = [] } = progressBody.parse(body);
+    await registry.report(run, { tables, heldBack }, signal);
     return done;
   }
   if (route.endsWith("/publish")) {

@@ -2,6 +2,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type {
   AccessClass,
   Batch,
+  HeldBack,
   KnownRow,
   PublishedTable,
   Registry,
@@ -24,6 +25,8 @@ export interface MemoryRegistry extends Registry {
   readonly published: readonly PublishedTable[];
   /** Calls of `commit` so far, repeats included. */
   readonly commits: readonly Batch[];
+  /** What runs told of the rows that they hold back, the last word. */
+  readonly heldBack: readonly HeldBack[];
   /** Erases a row for good. */
   erase(row: string): void;
   /** Ends the lease of a run that died. */
@@ -67,6 +70,7 @@ export function memoryRegistry(): MemoryRegistry {
   let lastSeq = -1;
   let lease: string | undefined;
   let published: readonly PublishedTable[] = [];
+  let heldBack: readonly HeldBack[] = [];
 
   const entriesOf = (space: string): Map<string, Entry> => {
     const entries = spaces.get(space) ?? new Map<string, Entry>();
@@ -98,6 +102,9 @@ export function memoryRegistry(): MemoryRegistry {
     },
     get published() {
       return published;
+    },
+    get heldBack() {
+      return heldBack;
     },
     classes,
     commits,
@@ -244,9 +251,10 @@ export function memoryRegistry(): MemoryRegistry {
       return { generation };
     },
 
-    async report(run, _, signal) {
+    async report(run, progress, signal) {
       check(signal);
       hold(run);
+      ({ heldBack } = progress);
     },
 
     async abandon(run) {

@@ -32,6 +32,39 @@ it("an error that nobody expected is told as internal, without its text in the J
   expect(JSON.stringify(last(ran))).not.toContain("not json");
 });
 
+describe("runs show", () => {
+  const run = {
+    id: "run_1",
+    state: "published",
+    trigger: "cron",
+    host: "edge",
+    requested_at: "2026-11-26T08:00:00Z",
+    started_at: "2026-11-26T08:00:01Z",
+    finished_at: "2026-11-26T08:00:02Z",
+    generation: 5,
+    asked: ["orders"],
+    full: false,
+    tables: [{ table: "orders", read: 9, added: 4, changed: 2, deleted: 1, unchanged: 1, failed: 1300 }],
+    reason: null,
+    held_back: { total: 1300, rows: [{ table: "orders", key: "47\u001b11", reason: "too_large" }] },
+  };
+
+  it("tells the rows that the run held back, harmlessly, and how many there are in all", async () => {
+    const ran = await quayside(["runs", "show", "run_1"], { token: "t", respond: () => Response.json(run) });
+    expect([ran.status, new URL(ran.requests[0]?.url ?? "").pathname]).toEqual([0, "/v1/ingest/runs/run_1"]);
+    expect(ran.printed.trimEnd().split("\n").slice(2)).toEqual([
+      "Held back: orders 47\\u001b11: too large",
+      "Held back in all: 1,300.",
+    ]);
+  });
+
+  it("has the run as the Worker tells it in its JSON", async () => {
+    const respond = (): Response => Response.json(run);
+    const ran = await quayside(["runs", "show", "run_1", "--json"], { token: "t", respond });
+    expect(last(ran)).toEqual(run);
+  });
+});
+
 describe("run", () => {
   it("tells what a run did, and the rows that it held back", () => {
     const counts = { table: "orders", read: 9, added: 4, changed: 2, deleted: 1, unchanged: 1, failed: 2 };

@@ -221,6 +221,7 @@ describe("rows that can't be stored", () => {
       ["e", "duplicate_key"],
       ["e", "duplicate_key"],
     ]);
+    expect(registry.heldBack).toEqual(report.failures);
     expect(registry.served("parts").map((row) => row.row)).toEqual(["parts:a"]);
   });
 
@@ -310,6 +311,8 @@ describe("guards", () => {
     const rows = tables["parts"]?.rows ?? [];
     for (let i = 0; i < 11; i++) rows[i] = { ...rows[i], owner: ["a"] };
     expect((await failure(run())).violations).toEqual([{ pointer: "parts", rule: "failed_rows" }]);
+    // Whoever looks at the run that was stopped is told why.
+    expect(registry.heldBack).toHaveLength(11);
     expect(registry.generation).toBe(0);
   });
 

@@ -244,6 +244,19 @@ describe("a run inside the Worker", () => {
     const lines = logged.mock.calls
       .map(([line]) => String(line))
       .filter((line) => line.includes("held-back"));
+    const headers = { authorization: "Bearer test-token" };
+    const told = await call(`/v1/ingest/runs/${id}`, { headers });
+    expect(await told.json()).toMatchObject({
+      held_back: {
+        total: 2,
+        rows: [
+          { table: "incident", key: "id0003", reason: "too_large" },
+          { table: "incident", key: "id0007", reason: "too_large" },
+        ],
+      },
+    });
+    const listed = await call("/v1/ingest/runs", { headers });
+    expect(await listed.text()).not.toContain("id0003");
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       { level: "warn", event: "rows-held-back", run: id, table: "incident", reason: "too_large", rows: 2 },
     ]);
@@ -409,6 +422,12 @@ describe("a table with a cursor", () => {
 
 const held = (id: string): (typeof incidents)[number] => ({ sys_id: id, short: "x".repeat(600_000) });
 
+/** Runs that tell a row among those that they hold back. */
+async function runsNaming(key: string): Promise<string[]> {
+  const runs = await Promise.all((await ledger.runs(50)).map(({ id }) => ledger.run(id)));
+  return runs.flatMap((run) => (run?.heldBack.some((held) => held.key === key) ? [run.id] : []));
+}
+
 describe("an erasure while a run is on its way", () => {
   it("takes the row's key out of what the run has written down, and counts it", async () => {
     incidents = records(50);
@@ -417,14 +436,20 @@ describe("an erasure while a run is on its way", () => {
     const id = await ask();
     await runDurableObjectAlarm(runner());
     expect(await written()).toContain("id0003");
+    const earlier = await runsNaming("id0003");
+    expect(earlier).toContain(id);
+    // The checkpoint, and what each run has told.
     expect(await erase("id0003")).toMatchObject({
       residue: 0,
-      removed: { runs: 1 },
+      removed: { runs: 1 + earlier.length },
       proof: { runs: 0 },
     });
     const left = await written();
     expect([left.includes("id0003"), left.includes("id0005")]).toEqual([false, true]);
+    expect(await runsNaming("id0003")).toEqual([]);
     expect(await untilEnded(id)).toMatchObject({ state: "published", tables: [{ failed: 2 }] });
+    expect(await runsNaming("id0003")).toEqual([]);
+    expect(await runsNaming("id0005")).toContain(id);
   });
 
   it("keeps it out of what a slice that is under way writes down when it pauses", async () => {
@@ -443,6 +468,7 @@ describe("an erasure while a run is on its way", () => {
     expect(receipt).toMatchObject({ residue: 0 });
     const left = await written();
     expect([left.includes("id0007"), left.includes("id0008")]).toEqual([false, true]);
+    expect([await runsNaming("id0007"), await runsNaming("id0008")]).toEqual([[], [id]]);
     expect(await untilEnded(id)).toMatchObject({ state: "published" });
   });
 

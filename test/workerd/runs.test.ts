@@ -175,6 +175,43 @@ describe("cancelling", () => {
   });
 });
 
+const HELD = { table: "notes", key: "ana", reason: "too_large" };
+const tell = async (run: Run, held_back: readonly object[]): Promise<number> => {
+  const counts = { table: "notes", read: 300, added: 0, changed: 0, deleted: 0, unchanged: 0, failed: 300 };
+  const body = { run, tables: [counts], held_back };
+  return (await send("PUT", `/v1/admin/runs/${run.id}/progress`, body)).status;
+};
+
+describe("rows that a run holds back", () => {
+  it("are told of the run, at most 200 of them, with the number of all", async () => {
+    const { body } = await ask();
+    const run = await lease(body.run_id);
+    expect(
+      await tell(
+        run,
+        Array.from({ length: 201 }, () => HELD),
+      ),
+    ).toBe(422);
+    expect(await tell(run, [{ ...HELD, key: "k".repeat(201) }])).toBe(422);
+    expect(await tell(run, [HELD])).toBe(204);
+    const path = `/v1/ingest/runs/${body.run_id}`;
+    expect((await send("GET", path)).body).toMatchObject({ held_back: { total: 300, rows: [HELD] } });
+    expect((await call(path, { as: "guest" })).status).toBe(403);
+  });
+
+  it("are forgotten with the run", async () => {
+    const { body } = await ask();
+    await tell(await lease(body.run_id), [HELD]);
+    await ledger.cancel(body.run_id);
+    await sql("UPDATE requests SET no = no - 1000");
+    await ask();
+    expect(await ledger.run(body.run_id)).toBeUndefined();
+    await runInDurableObject(env.LEDGER.getByName("default"), (_, state) => {
+      expect(state.storage.sql.exec("SELECT * FROM held_back").toArray()).toEqual([]);
+    });
+  });
+});
+
 describe("a holder that fails", () => {
   it("is replaced when its lease has ended, and what it writes late is refused", async () => {
     const { body } = await ask();
@@ -186,7 +223,9 @@ describe("a holder that fails", () => {
     // Batches are told apart by run and number, so an attempt has an id of its own.
     expect(second.id).toBe(`${body.run_id}-2`);
     await expect(ledger.renew(paused, [], [])).rejects.toMatchObject({ code: "run_fenced" });
-    await expect(ledger.report(paused, [])).rejects.toMatchObject({ code: "run_fenced" });
+    await expect(ledger.report(paused, { tables: [], heldBack: [] })).rejects.toMatchObject({
+      code: "run_fenced",
+    });
     await expect(
       ledger.publish(paused, [], { generation: 9, changed: true, rows: [] }),
     ).rejects.toMatchObject({

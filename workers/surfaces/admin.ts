@@ -243,9 +243,10 @@ function runRoutes(scoped: Scoped): Route[] {
         status: 204,
       },
       handle: scoped("ingest", async ({ request, params }, registry) => {
-        const { run, tables } = parseBody(progressBody, await readJson(request, MAX_BODY));
+        const body = parseBody(progressBody, await readJson(request, MAX_BODY));
+        const { run, tables, held_back: heldBack = [] } = body;
         checkPath(run, params["run"]);
-        await registry.report(run, tables, request.signal);
+        await registry.report(run, { tables, heldBack }, request.signal);
         return new Response(null, { status: 204 });
       }),
     },

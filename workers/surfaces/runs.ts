@@ -2,7 +2,14 @@ import * as z from "zod/mini";
 import { pseudonymOf } from "../../shared/audit-wire.ts";
 import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import { nextRunAnswer, runsAnswer, runToWire, runWire } from "../../shared/runs-wire.ts";
+import {
+  nextRunAnswer,
+  runDetail,
+  runDetailToWire,
+  runsAnswer,
+  runToWire,
+  runWire,
+} from "../../shared/runs-wire.ts";
 import type { Runs } from "../runs.ts";
 import { parseBody, readBytes, readJson, text } from "./body.ts";
 import type { Call, Route, Surface } from "./surface.ts";
@@ -81,11 +88,15 @@ export function runsSurface({ principal, runs }: RunsSurfaceDeps): Surface {
       {
         method: "GET",
         path: `${path}/:id`,
-        doc: { summary: "Tell where a run is", scope: "ingest", answer: runWire },
+        doc: {
+          summary: "Tell where a run is, and which rows it holds back",
+          scope: "ingest",
+          answer: runDetail,
+        },
         handle: scoped(async ({ params }, tenant) => {
           const run = await runs.run(tenant, params["id"] ?? "");
           if (!run) throw new QuaysideError("not_found", "No such run.");
-          return Response.json(runToWire(run));
+          return Response.json(runDetailToWire(run));
         }),
       },
       {

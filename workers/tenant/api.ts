@@ -7,9 +7,11 @@ import type { Evidence } from "../../shared/ports/evidence.ts";
 import type {
   AccessClass,
   Batch,
+  HeldBack,
   KnownRow,
   PublishedTable,
   Run,
+  RunProgress,
   RunRequest,
   ServedBasis,
   TableCounts,
@@ -95,6 +97,11 @@ export interface RunRecord {
   /** What it has done, or has done so far. */
   readonly tables: readonly TableCounts[];
   readonly reason: string | undefined;
+}
+
+/** A run with the first of the rows that it holds back. */
+export interface RunDetail extends RunRecord {
+  readonly heldBack: readonly HeldBack[];
 }
 
 export interface TenantStatus {
@@ -275,7 +282,7 @@ export interface LedgerApi extends AnswersApi {
   ): Promise<{ readonly generation: number }>;
   abandon(run: Run, reason: string): Promise<void>;
   /** Renews the lease, and writes down where the run is. @throws `run_fenced`. */
-  report(run: Run, tables: readonly TableCounts[]): Promise<void>;
+  report(run: Run, progress: RunProgress): Promise<void>;
   /** Asks for a run. @throws `idempotency_conflict`, `invalid_request` (no such table), `not_configured`. */
   trigger(asked: RunTrigger): Promise<Triggered>;
   /** Asks for runs of the tables that are due now. @param edge the tables that the Worker itself can read. */
@@ -286,7 +293,7 @@ export interface LedgerApi extends AnswersApi {
   ): Promise<{ readonly run: WaitingRun | undefined; readonly readyAt: number | undefined }>;
   /** A waiting run failed before it could be leased; it may be tried again, as if it had been. */
   refuse(id: string, reason: string): Promise<void>;
-  run(id: string): Promise<RunRecord | undefined>;
+  run(id: string): Promise<RunDetail | undefined>;
   /** At most `limit` runs, newest first. */
   runs(limit: number): Promise<readonly RunRecord[]>;
   /** Ends a run for good, waiting or running; one that has ended stays as it is. Undefined: no such run. */
@@ -298,8 +305,11 @@ export interface LedgerApi extends AnswersApi {
     row: string,
     by?: string,
   ): Promise<{ readonly id: string; readonly epoch: number; readonly spaces: readonly SpaceRef[] }>;
-  /** Has the records of answers name the row by its hash, as the audit trail does, those too that come later. */
-  forget(row: string): Promise<Found>;
+  /**
+   * Has the records of answers name the row by its hash, as the audit trail does, and takes it out of the rows that runs hold
+   * back; in what is written down later, too.
+   */
+  forget(row: string): Promise<{ readonly records: Found; readonly runs: Found }>;
   /** Writes the receipt once every place was asked to erase the row. */
   erased(id: string, outcome: ErasureOutcome): Promise<ErasureReceipt>;
   erasure(id: string): Promise<ErasureReceipt | undefined>;

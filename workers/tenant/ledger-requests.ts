@@ -1,8 +1,9 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { PublishedTable, TableCounts } from "../../shared/ports/registry.ts";
+import type { PublishedTable, RunProgress, TableCounts } from "../../shared/ports/registry.ts";
 import { isDue, parseDuration } from "../../shared/schedule.ts";
-import type { RunHost, RunRecord, RunTrigger, Triggered, WaitingRun } from "./api.ts";
+import type { RunDetail, RunHost, RunRecord, RunTrigger, Triggered, WaitingRun } from "./api.ts";
+import { heldBackBy, storeHeldBack, sweepHeldBack } from "./ledger-held-back.ts";
 import { recordOperation } from "./ledger-operations.ts";
 
 /**
@@ -39,6 +40,7 @@ interface RequestRow {
   readonly state: RunRecord["state"];
   readonly requested_at: number;
   readonly attempts: number;
+  readonly fence: number | null;
   readonly again: number;
   readonly progress: string | null;
   readonly finished_at: number | null;
@@ -118,6 +120,7 @@ function enqueue(
     `DELETE FROM requests WHERE finished_at IS NOT NULL AND no <= (SELECT max(no) FROM requests) - ?`,
     HISTORY,
   );
+  sweepHeldBack(sql);
   return id;
 }
 
@@ -271,9 +274,15 @@ function settle(
   if (row.again === 1) enqueue(sql, row.tables, row.full, row, now);
 }
 
-/** Where a run is; shown until it publishes. */
-export function reportProgress(sql: SqlStorage, fence: number, counts: readonly TableCounts[]): void {
-  sql.exec("UPDATE requests SET progress = ? WHERE fence = ?", JSON.stringify(counts), fence);
+/** Where a run is: counts are shown until it publishes, rows held back for as long as the run. @param erased rows that none of them is. */
+export function reportProgress(
+  sql: SqlStorage,
+  fence: number,
+  { tables, heldBack }: RunProgress,
+  erased: ReadonlyMap<string, string>,
+): void {
+  sql.exec("UPDATE requests SET progress = ? WHERE fence = ?", JSON.stringify(tables), fence);
+  storeHeldBack(sql, fence, heldBack, erased.keys());
 }
 
 /** Ends a run that waits. @returns the fence of the lease to end for one that runs; undefined for any other. */
@@ -290,9 +299,9 @@ export function cancelRequest(sql: SqlStorage, id: string, now: number): number 
   return row?.fence;
 }
 
-export function runById(sql: SqlStorage, id: string): RunRecord | undefined {
+export function runById(sql: SqlStorage, id: string): RunDetail | undefined {
   const [row] = rowsWhere(sql, "r.id = ?", id);
-  return row && recordOf(row);
+  return row && { ...recordOf(row), heldBack: heldBackBy(sql, row.fence) };
 }
 
 /** The last runs, newest first. */

@@ -47,6 +47,7 @@ export function createLedgerSchema(sql: SqlStorage): void {
     CREATE TABLE IF NOT EXISTS withheld (
       run TEXT NOT NULL, hash TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, hash)
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS held_back (fence INTEGER PRIMARY KEY, told TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS erasures (
       id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, row TEXT, name TEXT NOT NULL,
       requested_at TEXT NOT NULL, erased_at TEXT,

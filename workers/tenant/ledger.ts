@@ -8,8 +8,8 @@ import type {
   AccessClass,
   PublishedTable,
   Run,
+  RunProgress,
   RunRequest,
-  TableCounts,
 } from "../../shared/ports/registry.ts";
 import type {
   Admission,
@@ -62,6 +62,7 @@ import {
   type PublishedConfig,
   type Served,
 } from "./ledger-policy.ts";
+import { forgetHeldBack, heldBackNaming } from "./ledger-held-back.ts";
 import {
   nextRun,
   recentRuns,
@@ -228,10 +229,10 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.#change(() => abandonRun(this.#sql, run, reason, Date.now()));
   }
 
-  report(run: Run, tables: readonly TableCounts[]): Promise<void> {
+  report(run: Run, progress: RunProgress): Promise<void> {
     return this.#change(() => {
       renewLease(this.#sql, run, Date.now());
-      reportProgress(this.#sql, run.fence, tables);
+      reportProgress(this.#sql, run.fence, progress, this.#lastErased());
     });
   }
 
@@ -283,8 +284,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(async () => {
       const hash = await hash128(row);
       return this.#change(() => ({
-        removed: hideRow(this.#sql, row, hash),
-        left: recordsNaming(this.#sql, row).length,
+        records: { removed: hideRow(this.#sql, row, hash), left: recordsNaming(this.#sql, row).length },
+        runs: { removed: forgetHeldBack(this.#sql, row), left: heldBackNaming(this.#sql, row).length },
       }));
     });
   }

@@ -230,11 +230,21 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     const { id, epoch, spaces } = await ledger.suppress(table, row, deps.by);
     const rows = await forget(row, epoch, spaces, signal);
     const answers = (await deps.answers?.erase(row)) ?? NOTHING;
-    const runs = (await deps.runner?.forget(row)) ?? NOTHING;
-    const records = await ledger.forget(row);
+    const underWay = (await deps.runner?.forget(row)) ?? NOTHING;
+    const { records, runs } = await ledger.forget(row);
     return ledger.erased(id, {
-      removed: { ...rows.removed, answers: answers.removed, runs: runs.removed, records: records.removed },
-      proof: { ...rows.proof, answers: answers.left, runs: runs.left, records: records.left },
+      removed: {
+        ...rows.removed,
+        answers: answers.removed,
+        runs: runs.removed + underWay.removed,
+        records: records.removed,
+      },
+      proof: {
+        ...rows.proof,
+        answers: answers.left,
+        runs: runs.left + underWay.left,
+        records: records.left,
+      },
     });
   }
 
@@ -288,7 +298,7 @@ export function makeTenantRegistry(deps: TenantDeps): TenantRegistry {
     commit: (run, batch, signal) => within(signal, commit(run, batch)),
     commitEncoded: (head, bytes, signal) => within(signal, commitEncoded(head, bytes)),
     publish: (run, tables, signal) => within(signal, publish(run, tables, signal)),
-    report: (run, tables, signal) => within(signal, ledger.report(run, tables)),
+    report: (run, progress, signal) => within(signal, ledger.report(run, progress)),
     abandon: (run, reason, signal) => within(signal, ledger.abandon(run, reason)),
     config: async (signal) => (await within(signal, ledger.config()))?.config,
     publishConfig: (config, signal) => within(signal, publishConfig(config, signal)),
