@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Host, LogEvent } from "../shared/ports/host.ts";
+import { kernelVectorText } from "../shared/vector-kernel.ts";
 import { nodeFetch } from "./node-fetch.ts";
+import { root } from "./root.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 
@@ -22,6 +25,7 @@ export function nodeHost(
       const value = env[name];
       return value === undefined || value === "" ? undefined : value;
     },
+    vectorText: kernelVectorText(() => readFileSync(new URL("shared/vector-kernel.wasm", root))),
     now: () => Date.now(),
     log: (event) => {
       if (LEVELS.indexOf(event.level) >= least) write(JSON.stringify(event));

@@ -51,7 +51,7 @@ export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> 
       ...(apiKey === undefined ? { defaultHeaders: { authorization: null } } : {}),
       fetch: async (url, init) => {
         const { status, headers, bytes } = await requestBytes(host, url, sdkInput(init), options);
-        const { rest, vectors } = takeVectors(bytes, api.dimensions, most);
+        const { rest, vectors } = takeVectors(bytes, api.dimensions, most, host.vectorText);
         options.buffers?.give(bytes);
         taken.vectors = vectors;
         taken.restMs = restMs(headers);

@@ -1,5 +1,6 @@
 import type { BufferPool } from "../buffers.ts";
 import type { IndexEntry } from "../ports/vector-index.ts";
+import { NUMBER_BYTES, vectorText, type VectorText } from "../vector-text.ts";
 
 /**
  * Requests that carry vectors as bytes. A float32 becomes a double in JavaScript, and JSON prints all its 17 digits; seven decimals
@@ -34,6 +35,7 @@ export function* upsertBodies(
   entries: readonly IndexEntry[],
   namespace: string,
   pool: BufferPool,
+  text: VectorText = vectorText,
 ): Generator<UpsertBody, void, undefined> {
   let batch: Encoded[] = [];
   let bytes = 0;
@@ -45,14 +47,14 @@ export function* upsertBodies(
     };
     const size = entry.vector.length * 4 + encoded.id.byteLength + encoded.metadata.byteLength;
     if (batch.length === MAX_RECORDS || (batch.length > 0 && bytes + size > MAX_BYTES)) {
-      yield write(batch, namespace, pool);
+      yield write(batch, namespace, pool, text);
       batch = [];
       bytes = 0;
     }
     batch.push(encoded);
     bytes += size;
   }
-  if (batch.length > 0) yield write(batch, namespace, pool);
+  if (batch.length > 0) yield write(batch, namespace, pool, text);
 }
 
 /** The metadata fields that queries filter on, beside `class` and `table`: one for each cell, under its own prefix. */
@@ -78,7 +80,7 @@ export function queryBody(
   const tail = encoder.encode(`],${JSON.stringify(rest).slice(1)}`);
   const out = new Uint8Array(VECTOR.byteLength + vector.length * NUMBER_BYTES + tail.byteLength);
   out.set(VECTOR, 0);
-  const at = writeNumbers(vector, out, new DataView(out.buffer), VECTOR.byteLength);
+  const at = vectorText.print(vector, out, VECTOR.byteLength);
   out.set(tail, at);
   return out.subarray(0, at + tail.byteLength);
 }
@@ -89,19 +91,14 @@ const ID = encoder.encode('{"id":');
 const VALUES = encoder.encode(',"values":[');
 const METADATA = encoder.encode('],"metadata":');
 const COMMA = 44;
-const MINUS = 45;
-const ZERO = 48;
-/** `-0.1234567,` is the longest number of a unit vector. */
-const NUMBER_BYTES = 11;
 
-function write(batch: readonly Encoded[], namespace: string, pool: BufferPool): UpsertBody {
+function write(batch: readonly Encoded[], namespace: string, pool: BufferPool, text: VectorText): UpsertBody {
   const tail = encoder.encode(`],"namespace":${JSON.stringify(namespace)}}`);
   let capacity = HEAD.byteLength + tail.byteLength;
   for (const { entry, id, metadata } of batch) {
     capacity += 32 + id.byteLength + metadata.byteLength + entry.vector.length * NUMBER_BYTES;
   }
   const out = pool.take(capacity);
-  const view = new DataView(out.buffer);
   let at = 0;
   const put = (bytes: Uint8Array): void => {
     out.set(bytes, at);
@@ -113,49 +110,11 @@ function write(batch: readonly Encoded[], namespace: string, pool: BufferPool): 
     put(ID);
     put(id);
     put(VALUES);
-    at = writeNumbers(entry.vector, out, view, at);
+    at = text.print(entry.vector, out, at);
     put(METADATA);
     put(metadata);
     out[at++] = 125;
   }
   put(tail);
   return { bytes: out.subarray(0, at), records: batch.length };
-}
-
-/** Four characters as one little-endian word: written at once, they cost a third less than one by one. */
-const wordOf = (text: string): number =>
-  Array.from(text, (_, i) => text.charCodeAt(i) * 256 ** i).reduce((sum, byte) => sum + byte, 0);
-/** `0000` to `9999`. */
-const LAST_FOUR = Uint32Array.from({ length: 10_000 }, (_, i) => wordOf(String(i).padStart(4, "0")));
-/** `.000` to `.999`. */
-const FIRST_THREE = Uint32Array.from({ length: 1000 }, (_, i) => wordOf(`.${String(i).padStart(3, "0")}`));
-
-/**
- * Numbers of -1 to 1, comma-separated, to seven decimals. Trailing zeros stay, but for 0 and 1: one byte in ninety, and to find them
- * costs as much as to write the number. Returns where the next byte goes.
- */
-function writeNumbers(vector: Float32Array, out: Uint8Array, view: DataView, start: number): number {
-  const bits = new Int32Array(vector.buffer, vector.byteOffset, vector.length);
-  let at = start;
-  for (let i = 0; i < vector.length; i++) {
-    const scaled = (Math.abs(vector[i] ?? 0) * 1e7 + 0.5) | 0;
-    // Written in any case and kept where it belongs: half of all numbers are negative, at random.
-    out[at] = MINUS;
-    const sign = (bits[i] ?? 0) >>> 31;
-    if (scaled === 0 || scaled >= 1e7) {
-      if (scaled > 0) at += sign;
-      out[at] = scaled === 0 ? ZERO : ZERO + 1;
-      out[at + 1] = COMMA;
-      at += 2;
-      continue;
-    }
-    at += sign;
-    const high = (scaled / 10_000) | 0;
-    out[at] = ZERO;
-    view.setUint32(at + 1, FIRST_THREE[high] ?? 0, true);
-    view.setUint32(at + 5, LAST_FOUR[scaled - high * 10_000] ?? 0, true);
-    out[at + 9] = COMMA;
-    at += 10;
-  }
-  return vector.length > 0 ? at - 1 : at;
 }

@@ -164,7 +164,7 @@ export const pinecone: Factory<VectorIndex> = (settings, host) => {
       const { namespace } = await locate(signal);
       // The SDK checks its own copy of the records; the bytes sent are ours.
       const records = [{ id: "in the body", values: [1] }];
-      await inParallel(upsertBodies(entries, namespace, pool), concurrency, async (body) => {
+      await inParallel(upsertBodies(entries, namespace, pool, host.vectorText), concurrency, async (body) => {
         await call((index) => index.upsert({ records }), WRITE, signal, body);
         pool.give(body.bytes);
       });

@@ -1,3 +1,5 @@
+import type { VectorText } from "../vector-text.ts";
+
 /** One log line. Allow-listed fields only: ids, counts, codes and milliseconds; never question text, rows, vectors or secrets. */
 export interface LogEvent {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -16,6 +18,8 @@ export interface Host {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   log(event: LogEvent): void;
+  /** A faster way to print and read vectors than the one that runs everywhere, where the program has one. */
+  readonly vectorText?: VectorText;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { KERNEL_BINARY, KERNEL_SOURCE, assemble } from "../fixtures/assemble.ts";
+import { KERNELS, assemble, kernelFile } from "../fixtures/assemble.ts";
 
 const QUERY = 0;
 const VECTORS = 1536;
@@ -10,7 +10,9 @@ async function kernel(): Promise<{
   view: DataView;
   dot: (...args: number[]) => void;
 }> {
-  const { instance } = await WebAssembly.instantiate(Uint8Array.from(readFileSync(KERNEL_BINARY)));
+  const { instance } = await WebAssembly.instantiate(
+    Uint8Array.from(readFileSync(kernelFile("workers/index/dot", "wasm"))),
+  );
   const { memory, dot } = instance.exports;
   if (!(memory instanceof WebAssembly.Memory) || typeof dot !== "function") throw new Error("not the kernel");
   return {
@@ -20,11 +22,11 @@ async function kernel(): Promise<{
   };
 }
 
-describe("the dot product kernel", () => {
-  it("is what its source assembles to", () => {
-    expect([...assemble(readFileSync(KERNEL_SOURCE, "utf8"))]).toEqual([...readFileSync(KERNEL_BINARY)]);
-  });
+it.each(KERNELS)("the kernel %s is what its source assembles to", async (kernel) => {
+  expect([...(await assemble(kernel))]).toEqual([...readFileSync(kernelFile(kernel, "wasm"))]);
+});
 
+describe("the dot product kernel", () => {
   it("gives the products that plain arithmetic gives, at every width", async () => {
     const { bytes, view, dot } = await kernel();
     for (const stride of [16, 384, 1536]) {
