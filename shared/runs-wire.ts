@@ -32,6 +32,7 @@ export const runWire = z.object({
   /** Tables that it is for. */
   asked: z.array(z.string()),
   full: z.boolean(),
+  read_all: z.boolean(),
   /** What it has done, or has done so far. */
   tables: z.array(countsSchema),
   /** Why it failed, or was put back to wait. */
@@ -60,6 +61,7 @@ export const nextRunAnswer = z.object({
       id: z.string(),
       tables: z.array(z.string()),
       full: z.boolean(),
+      read_all: z.boolean(),
       trigger: z.enum(["cli", "api", "cron", "webhook", "rollback"]),
     }),
   ),
@@ -77,6 +79,7 @@ interface Told {
   readonly generation: number | undefined;
   readonly asked: readonly string[];
   readonly full: boolean;
+  readonly readAll: boolean;
   readonly tables: readonly TableCounts[];
   readonly reason: string | undefined;
 }
@@ -93,6 +96,7 @@ export function runToWire(run: Told): RunWire {
     generation: run.generation ?? null,
     asked: [...run.asked],
     full: run.full,
+    read_all: run.readAll,
     tables: run.tables.map((counts) => ({ ...counts })),
     reason: run.reason ?? null,
   };

@@ -69,7 +69,7 @@ async function carryOut(
   { url, token, host, signal }: WatchOptions,
   client: ReturnType<typeof makeRegistryClient>,
 ): Promise<Leased | undefined> {
-  const { id, trigger, tables, full } = waiting;
+  const { id, trigger, tables, full, read_all: readAll } = waiting;
   try {
     const config = await client.config(signal);
     const result = await ingestOnce({
@@ -79,6 +79,7 @@ async function carryOut(
       host,
       tables,
       full,
+      readAll,
       requested: { id, trigger },
       signal,
     });

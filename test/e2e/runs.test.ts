@@ -98,6 +98,14 @@ describe("runs on Node", () => {
     ]);
   });
 
+  test("a table whose source says that nothing has changed is read where that is asked for", async () => {
+    await ask({ tables: ["posts"] });
+    expect((await watchFor("api")).result?.tables).toMatchObject([{ read: 0, unchanged: 1, skipped: true }]);
+    await ask({ tables: ["posts"], read_all: true });
+    const { result } = await watchFor("api");
+    expect(result).toMatchObject({ embedded_texts: 0, tables: [{ read: 1, unchanged: 1 }] });
+  });
+
   test("a run that waits outlives a Worker that is killed", async () => {
     const rows = ["1,harbour lights", "2,tide tables", "3,fog signal timetable", "4,pilot ladder inspection"];
     await write("notes", rows);

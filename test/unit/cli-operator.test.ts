@@ -44,6 +44,7 @@ describe("runs show", () => {
     generation: 5,
     asked: ["orders"],
     full: false,
+    read_all: false,
     tables: [{ table: "orders", read: 9, added: 4, changed: 2, deleted: 1, unchanged: 1, failed: 1300 }],
     reason: null,
     held_back: { total: 1300, rows: [{ table: "orders", key: "47\u001b11", reason: "too_large" }] },

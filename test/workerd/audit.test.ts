@@ -158,6 +158,7 @@ describe("operations in the audit trail", () => {
         outcome: "queued",
         trigger: "api",
         full: true,
+        readAll: false,
         tables: ["notes"],
       },
       { action: "run-begun", principal: "ben", run: run.id, trigger: "cli", takeOver: false },

@@ -110,10 +110,25 @@ describe("a run that is asked for", () => {
     expect((await send("DELETE", "/v1/ingest/runs/run_none")).status).toBe(404);
   });
 
+  it("that reads every table is another than one that does not, and says so", async () => {
+    const [some, all] = [await ask({ tables: ["notes"] }), await ask({ tables: ["notes"], read_all: true })];
+    expect([some.body.outcome, all.body.outcome]).toEqual(["queued", "queued"]);
+    expect((await ask({ tables: ["notes"], read_all: true })).body).toEqual({
+      run_id: all.body.run_id,
+      outcome: "coalesced",
+    });
+    await ledger.cancel(some.body.run_id);
+    expect(await next()).toMatchObject({ id: all.body.run_id, full: false, read_all: true });
+    expect((await ask({ read_all: "yes" })).status).toBe(422);
+  });
+
   it("is the same run under the same key, and a conflict with another body", async () => {
     const first = await ask({ tables: ["notes", "people"], idempotency_key: "k" });
     const again = await ask({ tables: ["people", "notes"], idempotency_key: "k" });
     expect(again).toEqual({ status: 202, body: { run_id: first.body.run_id, outcome: "duplicate" } });
+    expect((await ask({ idempotency_key: "k", tables: ["notes", "people"], read_all: true })).status).toBe(
+      409,
+    );
     expect(await ask({ idempotency_key: "k", full: true })).toMatchObject({
       status: 409,
       body: { code: "idempotency_conflict" },

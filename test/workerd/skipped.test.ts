@@ -55,8 +55,10 @@ const edge: Edge = {
 };
 
 /** Carries out a run to its end. @returns how many slices it took, and its record. */
-async function run(): Promise<{ readonly slices: number; readonly record: RunRecord | undefined }> {
-  const asked = { tables: undefined, full: false, trigger: "api", host: "edge" } as const;
+async function run(
+  how: { readonly full?: boolean; readonly readAll?: boolean } = {},
+): Promise<{ readonly slices: number; readonly record: RunRecord | undefined }> {
+  const asked = { tables: undefined, full: false, trigger: "api", host: "edge", ...how } as const;
   const { id } = await ledger.trigger(asked);
   const { run: waiting } = await ledger.next("edge");
   if (!waiting) throw new Error("no run waits");
@@ -95,4 +97,28 @@ it("leaves unread what has not changed, whether it was read in one slice or seve
     { table: "notes", unchanged: 1500, skipped: true },
     { table: "people", read: 4, added: 1, unchanged: 3 },
   ]);
+});
+
+it("reads every table where that is asked for, and makes anew only what has changed, or all of it", async () => {
+  await run();
+  const unread = await run();
+  expect(unread.record).toMatchObject({ readAll: false, tables: [{ skipped: true }, { skipped: true }] });
+  const all = await run({ readAll: true });
+  expect(all.record).toMatchObject({
+    state: "unchanged",
+    readAll: true,
+    tables: [
+      { read: 1500, unchanged: 1500 },
+      { read: 4, unchanged: 4 },
+    ],
+  });
+  const anew = await run({ full: true });
+  expect(anew.record).toMatchObject({
+    state: "published",
+    full: true,
+    tables: [
+      { read: 1500, changed: 1500 },
+      { read: 4, changed: 4 },
+    ],
+  });
 });

@@ -49,6 +49,7 @@ export async function ingestSlice(
         config,
         tables: task.run.tables,
         full: task.run.full,
+        readAll: task.run.readAll,
         trigger: task.run.trigger,
         slice: task.slice,
         resume: task.checkpoint,

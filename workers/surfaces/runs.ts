@@ -27,7 +27,10 @@ const triggerBody = z.strictObject({
   tables: z.optional(
     z.array(text().check(z.minLength(1), z.maxLength(63))).check(z.minLength(1), z.maxLength(10_000)),
   ),
+  /** Every row anew, changed or not. */
   full: z.optional(z.boolean()),
+  /** Every table read whole, those too whose sources say that nothing has changed. */
+  read_all: z.optional(z.boolean()),
   /** The same key and body within a day: the same run. */
   idempotency_key: z.optional(text().check(z.minLength(1), z.maxLength(200))),
 });
@@ -65,12 +68,11 @@ export function runsSurface({ principal, runs }: RunsSurfaceDeps): Surface {
         },
         handle: scoped(async ({ request }, tenant, by) => {
           const body = parseBody(triggerBody, await readJson(request, MAX_BODY));
-          const { tables, full = false, idempotency_key: key } = body;
-          const once =
-            key === undefined
-              ? {}
-              : { once: { key: `key:${key}`, body: JSON.stringify([tables?.toSorted() ?? null, full]) } };
-          const { id, outcome } = await runs.trigger(tenant, { tables, full, trigger: "api", by, ...once });
+          const { tables, full = false, read_all: readAll = false, idempotency_key: key } = body;
+          const asked = [tables?.toSorted() ?? null, full, readAll];
+          const once = key === undefined ? {} : { once: { key: `key:${key}`, body: JSON.stringify(asked) } };
+          const how = { tables, full, readAll };
+          const { id, outcome } = await runs.trigger(tenant, { ...how, trigger: "api", by, ...once });
           return Response.json(
             { run_id: id, outcome },
             { status: 202, headers: { location: `${path}/${id}` } },
@@ -124,9 +126,9 @@ export function runsSurface({ principal, runs }: RunsSurfaceDeps): Surface {
         handle: scoped(async ({ request }, tenant) => {
           await readBytes(request, "application/json", MAX_BODY);
           const run = await runs.next(tenant);
-          return Response.json({
-            run: run === undefined ? null : { ...run, tables: [...run.tables] },
-          });
+          if (run === undefined) return Response.json({ run: null });
+          const { readAll, ...waiting } = run;
+          return Response.json({ run: { ...waiting, read_all: readAll } });
         }),
       },
       {

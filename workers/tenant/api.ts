@@ -60,6 +60,8 @@ export interface RunTrigger {
   readonly tables: readonly string[] | undefined;
   /** Every row anew, changed or not. */
   readonly full: boolean;
+  /** Every table read whole, those too whose sources say that nothing has changed. `full` reads them so in any case. */
+  readonly readAll?: boolean | undefined;
   readonly trigger: RunRequest["trigger"];
   readonly host: RunHost;
   /** Makes a repetition known as one, for a day. Where `body` is given, another one under the same key is a conflict. */
@@ -79,6 +81,7 @@ export interface WaitingRun {
   readonly id: string;
   readonly tables: readonly string[];
   readonly full: boolean;
+  readonly readAll: boolean;
   readonly trigger: RunRequest["trigger"];
 }
 
@@ -94,6 +97,7 @@ export interface RunRecord {
   /** Names of the tables that it is for. */
   readonly asked: readonly string[];
   readonly full: boolean;
+  readonly readAll: boolean;
   /** What it has done, or has done so far. */
   readonly tables: readonly TableCounts[];
   readonly reason: string | undefined;

@@ -35,6 +35,7 @@ interface RequestRow {
   readonly id: string;
   readonly tables: string;
   readonly full: number;
+  readonly read_all: number;
   readonly host: RunHost;
   readonly trigger: RunRecord["trigger"];
   readonly state: RunRecord["state"];
@@ -80,19 +81,21 @@ export function triggerRun(sql: SqlStorage, config: Config, asked: RunTrigger, n
   }
   const tables = checkedTables(config, asked.tables);
   const wanted = JSON.stringify(tables);
-  const full = asked.full ? 1 : 0;
+  const how = { full: asked.full ? 1 : 0, read_all: asked.readAll === true ? 1 : 0 };
   const [equal] = rowsWhere(
     sql,
-    "r.state IN ('queued', 'running') AND r.tables = ? AND r.full = ? ORDER BY r.no DESC LIMIT 1",
+    "r.state IN ('queued', 'running') AND r.tables = ? AND r.full = ? AND r.read_all = ? ORDER BY r.no DESC LIMIT 1",
     wanted,
-    full,
+    how.full,
+    how.read_all,
   );
   // What a running one has read already may have changed since: it is followed by one more, however many ask for it.
   if (equal?.state === "running") sql.exec("UPDATE requests SET again = 1 WHERE id = ?", equal.id);
-  const id = equal?.id ?? enqueue(sql, wanted, full, asked, now);
+  const id = equal?.id ?? enqueue(sql, wanted, how, asked, now);
   if (once) sql.exec("INSERT INTO seen VALUES (?, ?, ?, ?)", once.key, once.body ?? "", id, now);
   const outcome = equal ? "coalesced" : "queued";
-  const details = { run: id, outcome, trigger: asked.trigger, full: asked.full, tables };
+  const { trigger, full, readAll = false } = asked;
+  const details = { run: id, outcome, trigger, full, readAll, tables };
   recordOperation(sql, { by: asked.by, now }, "run-requested", crypto.randomUUID(), details);
   return { id, outcome };
 }
@@ -100,17 +103,18 @@ export function triggerRun(sql: SqlStorage, config: Config, asked: RunTrigger, n
 function enqueue(
   sql: SqlStorage,
   tables: string,
-  full: number,
+  how: Pick<RequestRow, "full" | "read_all">,
   asked: Pick<RunTrigger, "host" | "trigger">,
   now: number,
 ): string {
   const id = newRunId();
   sql.exec(
-    `INSERT INTO requests (id, tables, full, host, "trigger", state, requested_at, not_before)
-     VALUES (?, ?, ?, ?, ?, 'queued', ?, ?)`,
+    `INSERT INTO requests (id, tables, full, read_all, host, "trigger", state, requested_at, not_before)
+     VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?)`,
     id,
     tables,
-    full,
+    how.full,
+    how.read_all,
     asked.host,
     asked.trigger,
     now,
@@ -185,7 +189,13 @@ export function nextRun(
     )
     .one();
   return {
-    run: row && { id: row.id, tables: namesOf(row.tables), full: row.full === 1, trigger: row.trigger },
+    run: row && {
+      id: row.id,
+      tables: namesOf(row.tables),
+      full: row.full === 1,
+      readAll: row.read_all === 1,
+      trigger: row.trigger,
+    },
     readyAt: at ?? undefined,
   };
 }
@@ -271,7 +281,7 @@ function settle(
     now,
     row.id,
   );
-  if (row.again === 1) enqueue(sql, row.tables, row.full, row, now);
+  if (row.again === 1) enqueue(sql, row.tables, row, row, now);
 }
 
 /** Where a run is: counts are shown until it publishes, rows held back for as long as the run. @param erased rows that none of them is. */
@@ -322,6 +332,7 @@ function recordOf(row: RequestRow): RunRecord {
     generation: row.generation ?? undefined,
     asked: namesOf(row.tables),
     full: row.full === 1,
+    readAll: row.read_all === 1,
     tables: published.length > 0 ? published : progressOf(row.progress),
     reason: row.reason ?? undefined,
   };

@@ -68,6 +68,11 @@ export function createLedgerSchema(sql: SqlStorage): void {
       id TEXT PRIMARY KEY, runs INTEGER NOT NULL, records INTEGER NOT NULL
     ) WITHOUT ROWID;
   `);
+  // Requests of an earlier version.
+  const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('requests')").toArray();
+  if (!columns.some(({ name }) => name === "read_all")) {
+    sql.exec("ALTER TABLE requests ADD COLUMN read_all INTEGER NOT NULL DEFAULT 0");
+  }
   // Runs of a ledger that knew no requests yet.
   sql.exec(`
     INSERT INTO requests (id, tables, full, host, "trigger", state, requested_at, not_before, attempts, fence, finished_at, reason)
