@@ -7,20 +7,18 @@ import { NUMBER_BYTES, vectorText, type VectorText } from "../vector-text.ts";
  * are half the bytes and a third of the time, and move a cosine by less than 1e-6.
  */
 
-/** Longest text kept in metadata, in UTF-16 units: at most 24 KiB of Pinecone's 40 KB a record. */
+/** What Pinecone takes of one record's metadata. */
+const MAX_METADATA_BYTES = 40_960;
+/** Longest text kept there, in UTF-16 units: at most 24 KiB. */
 const MAX_TEXT = 8192;
 
 /** One request: at most 1,000 records and 2 MB (Pinecone, "Operation limits", 2026-11). */
 const MAX_RECORDS = 1000;
 const MAX_BYTES = 2_000_000;
+/** What becomes of so many: printed, numbers take up to 11 bytes where 4 are counted. */
+const BODY_BYTES = 6_000_000;
 
 const encoder = new TextEncoder();
-
-interface Encoded {
-  readonly entry: IndexEntry;
-  readonly id: Uint8Array;
-  readonly metadata: Uint8Array;
-}
 
 /** One upsert request. */
 export interface UpsertBody {
@@ -37,24 +35,62 @@ export function* upsertBodies(
   pool: BufferPool,
   text: VectorText = vectorText,
 ): Generator<UpsertBody, void, undefined> {
-  let batch: Encoded[] = [];
+  const tail = encoder.encode(`],"namespace":${JSON.stringify(namespace)}}`);
+  let out: Uint8Array<ArrayBuffer> | undefined;
+  let at = 0;
+  let records = 0;
   let bytes = 0;
-  for (const entry of entries) {
-    const encoded = {
-      entry,
-      id: encoder.encode(JSON.stringify(entry.id)),
-      metadata: encoder.encode(JSON.stringify(metadataOf(entry))),
-    };
-    const size = entry.vector.length * 4 + encoded.id.byteLength + encoded.metadata.byteLength;
-    if (batch.length === MAX_RECORDS || (batch.length > 0 && bytes + size > MAX_BYTES)) {
-      yield write(batch, namespace, pool, text);
-      batch = [];
-      bytes = 0;
+  const begin = (room: number, left: number): Uint8Array<ArrayBuffer> => {
+    const others = (left - 1) * (room + MAX_METADATA_BYTES);
+    const body = pool.take(HEAD.byteLength + room + Math.min(others, BODY_BYTES));
+    body.set(HEAD, 0);
+    at = HEAD.byteLength;
+    records = 0;
+    bytes = 0;
+    return body;
+  };
+  const end = (body: Uint8Array<ArrayBuffer>): UpsertBody => {
+    body.set(tail, at);
+    return { bytes: body.subarray(0, at + tail.byteLength), records };
+  };
+  for (const [i, entry] of entries.entries()) {
+    const id = JSON.stringify(entry.id);
+    const metadata = JSON.stringify(metadataOf(entry));
+    // Three bytes a unit are the most that UTF-8 takes.
+    const room =
+      FRAME_BYTES + tail.byteLength + entry.vector.length * NUMBER_BYTES + (id.length + metadata.length) * 3;
+    if (out && (records === MAX_RECORDS || at + room > out.byteLength)) {
+      yield end(out);
+      out = undefined;
     }
-    batch.push(encoded);
+    out ??= begin(room, entries.length - i);
+    const start = at;
+    if (records > 0) out[at++] = COMMA;
+    at = put(ID, out, at);
+    const { written: idBytes } = encoder.encodeInto(id, out.subarray(at));
+    at = put(VALUES, out, at + idBytes);
+    at = put(METADATA, out, text.print(entry.vector, out, at));
+    const { written: metadataBytes } = encoder.encodeInto(metadata, out.subarray(at));
+    at += metadataBytes;
+    out[at++] = BRACE;
+    const size = entry.vector.length * 4 + idBytes + metadataBytes;
+    if (records > 0 && bytes + size > MAX_BYTES) {
+      // One too many, which only its bytes tell: it becomes the first of the next request.
+      const record = out.slice(start + 1, at);
+      at = start;
+      yield end(out);
+      out = begin(room, entries.length - i);
+      at = put(record, out, at);
+    }
+    records += 1;
     bytes += size;
   }
-  if (batch.length > 0) yield write(batch, namespace, pool, text);
+  if (out) yield end(out);
+}
+
+function put(bytes: Uint8Array, out: Uint8Array, at: number): number {
+  out.set(bytes, at);
+  return at + bytes.byteLength;
 }
 
 /** The metadata fields that queries filter on, beside `class` and `table`: one for each cell, under its own prefix. */
@@ -91,30 +127,6 @@ const ID = encoder.encode('{"id":');
 const VALUES = encoder.encode(',"values":[');
 const METADATA = encoder.encode('],"metadata":');
 const COMMA = 44;
-
-function write(batch: readonly Encoded[], namespace: string, pool: BufferPool, text: VectorText): UpsertBody {
-  const tail = encoder.encode(`],"namespace":${JSON.stringify(namespace)}}`);
-  let capacity = HEAD.byteLength + tail.byteLength;
-  for (const { entry, id, metadata } of batch) {
-    capacity += 32 + id.byteLength + metadata.byteLength + entry.vector.length * NUMBER_BYTES;
-  }
-  const out = pool.take(capacity);
-  let at = 0;
-  const put = (bytes: Uint8Array): void => {
-    out.set(bytes, at);
-    at += bytes.byteLength;
-  };
-  put(HEAD);
-  for (const [i, { entry, id, metadata }] of batch.entries()) {
-    if (i > 0) out[at++] = COMMA;
-    put(ID);
-    put(id);
-    put(VALUES);
-    at = text.print(entry.vector, out, at);
-    put(METADATA);
-    put(metadata);
-    out[at++] = 125;
-  }
-  put(tail);
-  return { bytes: out.subarray(0, at), records: batch.length };
-}
+const BRACE = 125;
+/** What a record has beside its id, numbers and metadata, about. */
+const FRAME_BYTES = 64;
