@@ -43,6 +43,7 @@ import { consoleSurface } from "./surfaces/console-assets.ts";
 import { httpSurface } from "./surfaces/http.ts";
 import type { LaterSurface, Surface } from "./surfaces/surface.ts";
 import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
+import { circuitsByTenant } from "./tenant/circuits.ts";
 import { makeMemo } from "./memo.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
 import { overRpc } from "./tenant/rpc.ts";
@@ -94,7 +95,8 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     makeRecheck(await parts.shardOf(admission), admission);
   const retrieve = makeRetrieve({ embedder: parts.embedder, index: parts.index, recheck });
   const keys = makeAnswerKeys(() => cacheSecret(host));
-  const aftermath = makeAftermath({ ledger: parts.ledgerOf, keys, defer, sleep, host });
+  const circuits = circuitsByTenant(now);
+  const aftermath = makeAftermath({ ledger: parts.ledgerOf, keys, circuits, defer, sleep, host });
   const audited = makeAudited({
     append: (of, entries) => parts.ledgerOf(of).appendAudit(entries),
     later: aftermath.audit,
@@ -112,6 +114,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     host,
     calls: parts.ledgerOf,
     settle: aftermath.settle,
+    circuits,
     defer,
     sleep,
     random: Math.random,

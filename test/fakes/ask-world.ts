@@ -16,6 +16,7 @@ import type { Given } from "../../workers/answer/records.ts";
 import type { Query } from "../../workers/answer/retrieve.ts";
 import type { Admission, LedgerApi } from "../../workers/tenant/api.ts";
 import type { CallRequest, CallStart, Spent, Telling } from "../../workers/tenant/api-answers.ts";
+import { makeCircuits, type Circuits } from "../../workers/tenant/circuits.ts";
 
 /** Everything around `ask` as plain data in memory: change it between questions. */
 export interface World {
@@ -51,6 +52,8 @@ export interface World {
   joining: ((telling: Telling | undefined) => Promise<CallStart | undefined>) | undefined;
   readonly calls: CallRequest[];
   readonly spent: (readonly Spent[])[];
+  /** What this isolate knows of failing models. */
+  readonly circuits: Circuits;
   /** Models that the ledger was told are failing. */
   readonly opened: string[];
   readonly given: Given[];
@@ -223,6 +226,7 @@ export function makeWorld(
         return world.start?.(request) ?? { type: "lead", models: request.calls.map(({ model }) => model) };
       },
     }),
+    circuits: () => world.circuits,
     settle(_tenant, settlement) {
       const { spent, opened = [] } = settlement;
       world.trips.push("settle-call");
@@ -248,8 +252,10 @@ export function makeWorld(
           async conclude({ audit }) {
             if (world.auditDown) throw new QuaysideError("registry_unavailable", "down");
             for (const { record } of audit) world.audit.push(JSON.parse(record));
+            return [];
           },
         }),
+        circuits: () => ({ learn: () => undefined }),
         keys,
         defer: (work) => void world.deferred.push(work),
         sleep: async () => undefined,
@@ -257,6 +263,7 @@ export function makeWorld(
       }).audit,
       host,
     })(ask),
+    circuits: makeCircuits(() => world.now),
     audit: [],
     auditDown: false,
     now: Date.UTC(2026, 10, 23),

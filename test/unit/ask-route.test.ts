@@ -299,6 +299,26 @@ describe("ask: when a model fails", () => {
     expect(down.requests).toHaveLength(0);
   });
 
+  it("leaves it alone as well where the ledger is not asked, by what it told after the answer before", async () => {
+    const down = saying(GOOD);
+    const world = makeWorld({ "a/one": down, "b/two": saying(GOOD) });
+    world.circuits.learn([["a/one", 7000]]);
+    const unshared = { model: "a/one", fallbacks: ["b/two"], cache: "bypass" } as const;
+    const { answer } = await tell(world, unshared);
+    expect(answer?.attempts).toEqual([
+      { model: "a/one", outcome: "circuit_open" },
+      { model: "b/two", outcome: "ok" },
+    ]);
+    expect(world.trips).toEqual(["admit", "retrieve", "settle-call"]);
+    world.now += 7000;
+    // The probe, and the answer that closes the circuit after another one.
+    for (const wait of [0, 30_000]) {
+      world.now += wait;
+      expect((await tell(world, unshared)).answer?.model).toBe("a/one");
+    }
+    expect(world.circuits.told()).toEqual([]);
+  });
+
   it("always recovers a model whose every second call fails, and never opens its circuit", async () => {
     const script = [{ say: GOOD }, { finish: "stop" }] as const;
     const fails = [{ fail: "no_provider_available" }] as const;

@@ -50,6 +50,32 @@ describe("circuits of a tenant's models", () => {
     expect(circuits.open("5", BOTH)).toEqual([["a/one", 30_000]]);
   });
 
+  it("close after two answers of calls that were let through elsewhere, once the wait is over", () => {
+    const { circuits, pass } = started();
+    circuits.ended("1", [], ["a/one"]);
+    pass(30_000);
+    circuits.ended("elsewhere 1", SPENT, []);
+    expect(circuits.told()).toEqual([["a/one", 0]]);
+    circuits.ended("elsewhere 2", SPENT, []);
+    expect(circuits.told()).toEqual([]);
+  });
+
+  it("are known to an isolate as the ledger told them, which probes by itself and forgets those closed since", () => {
+    const [ledger, isolate] = [started(), started()];
+    ledger.circuits.ended("1", [], ["a/one"]);
+    ledger.pass(10_000);
+    isolate.circuits.learn(ledger.circuits.told());
+    expect(isolate.circuits.open("2", BOTH)).toEqual([["a/one", 20_000]]);
+    isolate.pass(20_000);
+    expect(isolate.circuits.open("3", BOTH)).toEqual([]);
+    // Its wait is over at the ledger too, which knows nothing of the probe.
+    ledger.pass(20_000);
+    isolate.circuits.learn(ledger.circuits.told());
+    expect(isolate.circuits.open("4", BOTH)).toEqual([["a/one", 30_000]]);
+    isolate.circuits.learn([]);
+    expect(isolate.circuits.open("5", BOTH)).toEqual([]);
+  });
+
   it("take no probe of a model that would only stand in", () => {
     const { circuits, pass } = started();
     circuits.ended("1", [], ["b/two"]);

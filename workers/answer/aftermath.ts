@@ -2,6 +2,7 @@ import type { AuditEntry } from "../../shared/audit-wire.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { LedgerApi } from "../tenant/api.ts";
 import type { Settlement } from "../tenant/api-answers.ts";
+import type { Circuits } from "../tenant/circuits.ts";
 import { makeWriteBehind } from "../write-behind.ts";
 import type { AnswerKeys } from "./cache-key.ts";
 import { recordOf, type Given } from "./records.ts";
@@ -17,6 +18,7 @@ export interface Aftermath {
 export interface AftermathDeps {
   readonly ledger: (tenant: string) => Pick<LedgerApi, "conclude">;
   readonly keys: Pick<AnswerKeys, "questionDigest">;
+  readonly circuits: (tenant: string) => Pick<Circuits, "learn">;
   readonly defer: (work: Promise<unknown>) => void;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly host: Pick<Host, "now" | "log">;
@@ -27,20 +29,22 @@ type Item =
   | { readonly type: "answer"; readonly given: Given }
   | { readonly type: "audit"; readonly entry: AuditEntry & { readonly id: string } };
 
-export function makeAftermath({ ledger, keys, defer, sleep, host }: AftermathDeps): Aftermath {
+export function makeAftermath(deps: AftermathDeps): Aftermath {
+  const { ledger, keys, circuits, defer, sleep, host } = deps;
   const later = makeWriteBehind<Item>({
     async write(tenant, items) {
       const now = host.now();
       const answers = items.flatMap((item) =>
         item.type === "answer" ? [recordOf(item.given, keys, now)] : [],
       );
-      await ledger(tenant).conclude({
+      const open = await ledger(tenant).conclude({
         settled: items.flatMap((item) => (item.type === "settled" ? [item.settlement] : [])),
         answers: await Promise.all(answers),
         audit: items.flatMap((item) =>
           item.type === "audit" ? [{ key: item.entry.key, record: item.entry.record }] : [],
         ),
       });
+      circuits(tenant).learn(open);
     },
     // Of the rest, counters and a replay are missed, and what was held is free again after a while.
     failed(items) {

@@ -2,6 +2,7 @@ import { base64url } from "../../shared/ids.ts";
 import type { Answer, AnswerEvent, Principal } from "../../shared/ports/answer.ts";
 import type { LedgerApi } from "../tenant/api.ts";
 import type { CallCost, CallRequest, CallStart, Spent } from "../tenant/api-answers.ts";
+import type { Circuits } from "../tenant/circuits.ts";
 import type { Aftermath } from "./aftermath.ts";
 import {
   generate,
@@ -37,6 +38,8 @@ export interface ModelCall {
 export interface CallDeps extends GenerateDeps {
   readonly calls: (tenant: string) => Pick<LedgerApi, "startCall">;
   readonly settle: Aftermath["settle"];
+  /** What this isolate knows of models that others found failing; asked where the ledger is not. */
+  readonly circuits: (tenant: string) => Circuits;
   /** Lets work go on after the answer's last byte. */
   readonly defer: (work: Promise<unknown>) => void;
 }
@@ -65,6 +68,7 @@ export function openCall(
   }
 
   const ledger = deps.calls(principal.tenant);
+  const known = deps.circuits(principal.tenant);
   const costOf = (model: string, tokensIn: number, tokensOut: number): CallCost => {
     if (builtIn.includes(model)) return { model, tokens: 0, nanoUsd: 0 };
     const { price } = modelConfig(input.config, model);
@@ -84,7 +88,7 @@ export function openCall(
     // Nothing to hold, and nobody to share it with: the ledger only hears what was spent, afterwards.
     const started: Promise<CallStart> =
       shared === undefined && input.config.budgets === undefined
-        ? Promise.resolve({ type: "lead", models: callable })
+        ? Promise.resolve({ type: "lead", models: callable, open: known.open(id, callable) })
         : ledger.startCall(request, shared === undefined ? undefined : telling.join);
     // Whoever waits for it hears of a failure; if nobody does, it is of no interest.
     started.catch(() => undefined);
@@ -118,7 +122,9 @@ export function openCall(
       if (!open) return;
       open = false;
       telling.end(whole);
-      deps.settle(principal.tenant, { id, spent: meter.spent(), opened });
+      const spent = meter.spent();
+      known.ended(id, spent, opened);
+      deps.settle(principal.tenant, { id, spent, opened });
     };
     try {
       for await (const event of write(generated)) {

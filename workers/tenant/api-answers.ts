@@ -134,8 +134,11 @@ export interface AnswersApi {
    * the same answer that is already being written. @throws `budget_exhausted`, with the time until the budget is there again.
    */
   startCall(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
-  /** After answers, however they ended; all of it or nothing. Repeating a record changes nothing, nor a settlement of what was held. */
-  conclude(left: Left): Promise<void>;
+  /**
+   * After answers, however they ended; all of it or nothing. Repeating a record changes nothing, nor a settlement of what was held.
+   * @returns every circuit that is not closed, 0 for one whose wait is over.
+   */
+  conclude(left: Left): Promise<readonly OpenCircuit[]>;
   answer(id: string): Promise<AnswerRecord | undefined>;
   /** Kept answers whose model read a row, newest first, at most 50 of the newest 2,000. @param subject whose; undefined: everybody's. */
   answersFrom(row: string, subject: string | undefined): Promise<readonly AnswerRecord[]>;

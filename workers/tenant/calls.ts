@@ -1,6 +1,6 @@
 import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { CallRequest, CallStart, Settlement, Telling } from "./api-answers.ts";
+import type { CallRequest, CallStart, OpenCircuit, Settlement, Telling } from "./api-answers.ts";
 import { makeCircuits } from "./circuits.ts";
 import { holdBudget, resetAt, settleBudget, type Held } from "./ledger-budgets.ts";
 
@@ -13,6 +13,8 @@ export interface Calls {
   start(request: CallRequest, telling: Telling | undefined): Promise<CallStart>;
   /** Call within a transaction. */
   settle(settled: readonly Settlement[]): void;
+  /** See `circuits.ts`. */
+  circuits(): readonly OpenCircuit[];
 }
 
 export interface CallsDeps {
@@ -81,6 +83,7 @@ export function makeCalls(deps: CallsDeps): Calls {
     });
 
   return {
+    circuits: () => circuits.told(),
     async start(request, telling) {
       const deadline = deps.now() + MAX_WAIT_MS;
       let waitedFor: string | undefined;

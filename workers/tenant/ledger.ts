@@ -318,7 +318,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     return coded(() => this.#calls.start(request, telling));
   }
 
-  conclude({ settled, answers, audit }: Left): Promise<void> {
+  conclude({ settled, answers, audit }: Left): ReturnType<LedgerApi["conclude"]> {
     return this.#change(() => {
       if (settled.length > 0) this.#calls.settle(settled);
       if (answers.length > 0) {
@@ -326,6 +326,7 @@ export class Ledger extends DurableObject implements LedgerApi {
         storeAnswers(this.#sql, told, this.#configured().config.answers, Date.now());
       }
       if (audit.length > 0) appendAudit(this.#sql, audit);
+      return this.#calls.circuits();
     });
   }
 
