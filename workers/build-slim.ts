@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Plugin } from "rolldown";
+import { type ESTree, parseSync, Visitor } from "rolldown/utils";
 
 /**
  * Leaves out of the vendors' SDKs what the Worker never calls. workerd compiles every module when it starts, used or not, and
@@ -17,6 +19,8 @@ interface Sdk {
   readonly keep: RegExp;
   /** In the generated classes of one method a call: the methods that are called. */
   readonly methods?: RegExp;
+  /** In all other files: functions and methods that no call reaches. */
+  readonly unreached?: RegExp;
   /** The file that writes its log, for an SDK that puts a line together before it looks whether lines are wanted. */
   readonly log?: string;
 }
@@ -30,6 +34,10 @@ const SDKS: readonly Sdk[] = [
       /^(resources|lib|helpers|realtime|azure|bedrock|auth|internal\/(responses|auth\/x509-workload|uploads|to-file|detect-platform)|core\/pagination)/,
     keep: /^(lib\/embeddings|resources\/(index|chat|chat\/(index|chat)|chat\/completions\/(index|completions)|embeddings|responses\/(index|responses)))\.mjs$/,
     log: "internal/utils/log.mjs",
+    // Retries (there are none), errors by status (they are told apart before the SDK sees them), streams (they are read by the
+    // adapter), queries (there are none), clients made of clients, sockets, certificates, and log lines.
+    unreached:
+      /^(withOptions|retryRequest|shouldRetry|calculateDefaultRetryTimeoutMillis|makeStatusError|sleep|requestAPIList|getAPIList|_buildWebSocketHeaders|mergeWebSocketAuthHeaders|readX509ResponseError|prepareX509ClientClone|assertX509APIOrigin|prepareProviderClone|configureProvider|_OpenAI_(sanitizeLogValue|isSensitiveLogKey)|getDeferredRealtimeAPIKeyCache|validateCapturedAPIKey|createAbortableSSESource|createStreamTeeQueue|fromReadableStream|fromSSEResponse|toReadableStream|tee|iterSSEChunks|_iterSSEMessages|decode|_LineDecoder_append|findNewlineIndex|findDoubleNewlineIndex|flush|stringify|inner_stringify|normalize_stringify_options|encode|compact|toFloat32Array|ReadableStream(ToAsyncIterable|From)|makeReadableStream|CancelReadableStream|uuid4|assertValidBedrockBearerCredential|retrieve|list|update|delete|cancel|runTools)$/,
   },
   {
     name: "@anthropic-ai/sdk",
@@ -37,6 +45,9 @@ const SDKS: readonly Sdk[] = [
     products:
       /^(resources|lib|tools|helpers|internal\/(file-store|node|tracing|uploads|to-file|detect-platform)|core\/pagination|_vendor)/,
     keep: /^(resources\/(index|shared|messages\/(index|messages))|lib\/(parser|internal\/messages-request))\.mjs$/,
+    // As above; and credentials of other kinds than a key.
+    unreached:
+      /^(withOptions|retryRequest|shouldRetry|isRetryableError|calculateDefaultRetryTimeoutMillis|makeStatusError|sleep|requestAPIList|getAPIList|fromReadableStream|fromSSEResponse|toReadableStream|tee|readableStreamIterator|_iterSSEMessages|decode|findNewlineIndex|flush|concatBytes|stringify|inner_stringify|normalize_stringify_options|encode|ReadableStream(ToAsyncIterable|From)|makeReadableStream|CancelReadableStream|parseResponseTraced|defaultParseResponse|parseMiddlewareResponse|makeTracedRequest|applyMiddleware|createMiddlewareContext|formatRequestDetails|defaultLogger|_resolveDefaultCredentials|_credentialResolverOptions|_applyCredentialBaseURL|countTokens|parseMessage|parseOutputFormat|_?calculateNonstreamingTimeout|addResponseIDs|parse|stream)$/,
   },
   { name: "@opentelemetry/api", products: /^dist\//, keep: /^$/ },
   {
@@ -47,6 +58,9 @@ const SDKS: readonly Sdk[] = [
     keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ReadCapacity(?!Patch)\w+|ScalingConfigManual|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
     methods:
       /^(describeIndex|queryVectors|upsertVectors|fetchVectors|deleteVectors|describeIndexStats)(Raw)?$/,
+    // What is sent is not read, and what is read is not sent.
+    unreached:
+      /^((Query|Upsert|Delete|DescribeIndexStats)Request\w*FromJSON(Typed)?|(?!(Query|Upsert|Delete|DescribeIndexStats)Request|SparseValues|Vector)\w+ToJSON(Typed)?|instanceOf\w+|mapHttpStatusError|derive(Spec|Embed|VectorType)|formatDeriveFailure|formatCaller|pollUntilIndexIsReady)$/,
   },
 ];
 
@@ -56,13 +70,20 @@ export function slimSdks(): Plugin {
     load: {
       filter: { id: new RegExp(`node_modules/(${SDKS.map((sdk) => sdk.name).join("|")})/.*\\.m?js$`) },
       async handler(path) {
-        for (const { name, products, keep, methods, log } of SDKS) {
+        for (const { name, products, keep, methods, unreached, log } of SDKS) {
           const at = path.indexOf(`node_modules/${name}/`);
           if (at === -1) continue;
           const file = path.slice(at + `node_modules/${name}/`.length);
           if (products.test(file) && !keep.test(file)) return hollow(path);
           if (file === log) return silent(path);
           if (methods && file.includes("/apis/")) return shorten(await readFile(path, "utf8"), methods);
+          if (unreached) {
+            const left = (to: string): boolean => {
+              const target = join(dirname(file), `${to}.js`);
+              return !products.test(target) || keep.test(target);
+            };
+            return without(withoutReexports(await readFile(path, "utf8"), left), unreached);
+          }
         }
         return undefined;
       },
@@ -104,6 +125,38 @@ function exportedNames(source: string): ReadonlySet<string> {
   }
   names.delete("");
   return names;
+}
+
+/** The file with nothing in the functions of these names, and without the methods. */
+function without(source: string, names: RegExp): string {
+  const cuts: { readonly start: number; readonly end: number; readonly text: string }[] = [];
+  const empty = ({ id, start, end }: ESTree.Function): void => {
+    if (id && names.test(id.name)) cuts.push({ start, end, text: `function ${id.name}() {}` });
+  };
+  new Visitor({
+    FunctionDeclaration: empty,
+    FunctionExpression: empty,
+    MethodDefinition({ key, kind, start, end }) {
+      if (kind === "method" && key.type === "Identifier" && names.test(key.name)) {
+        cuts.push({ start, end, text: "" });
+      }
+    },
+  }).visit(parseSync("sdk.js", source).program);
+  let out = "";
+  let at = 0;
+  for (const { start, end, text } of cuts.toSorted((a, b) => a.start - b.start)) {
+    if (start < at) continue;
+    out += source.slice(at, start) + text;
+    at = end;
+  }
+  return out + source.slice(at);
+}
+
+/** The file without what it exports of files that are not left. */
+function withoutReexports(source: string, left: (file: string) => boolean): string {
+  return source.replaceAll(/^__exportStar\(require\("([^"]+)"\), exports\);$/gm, (line, file: string) =>
+    left(file) ? line : "",
+  );
 }
 
 /** A generated class without the other methods. */
