@@ -24,6 +24,8 @@ export interface ChatRequest {
   readonly today: string;
   /** Called once, when the other side has answered: its headers are there, its first word perhaps not. */
   readonly answering?: () => void;
+  /** Called with what the other side has told of its usage before the answer is whole: with its first words, and when it fails. */
+  readonly used?: (usage: Usage) => void;
 }
 
 /** `no-evidence`: the model says that the rows do not answer; `needs-total`: they would have to be counted or summed. */

@@ -6,7 +6,7 @@ import { recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { ANTHROPIC_STUB_KEY, startAnthropic } from "../stubs/anthropic.ts";
 import type { Stub } from "../stubs/stub.ts";
-import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { chatProviderContract, chatRequest, hear, remoteChatProviderContract } from "./chat-provider.ts";
 
 const opened: Stub[] = [];
 
@@ -39,6 +39,23 @@ async function last(stopReason: string, usage: Readonly<Record<string, number>> 
   for await (const one of told) event = one;
   return event;
 }
+
+it("tells what it knows of the usage of an answer that fails before its first word", async () => {
+  const events = [
+    {
+      type: "message_start",
+      message: { model: "m", usage: { input_tokens: 20, cache_read_input_tokens: 3 } },
+    },
+    { type: "error", error: { type: "overloaded_error" } },
+  ];
+  const stream = events.map((data) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`).join("");
+  const host = scriptedHost({ ANTHROPIC_API_KEY: "k" }, () => recorded(stream));
+  let told: unknown;
+  const request = chatRequest({ used: (usage) => void (told = usage) });
+  const { error } = await hear(anthropic({}, host), request);
+  expect(error?.code).toBe("provider_reported_error");
+  expect(told).toEqual({ inputTokens: 23, outputTokens: undefined });
+});
 
 describe("anthropic", () => {
   let subject: Awaited<ReturnType<typeof open>>;

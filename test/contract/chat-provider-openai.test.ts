@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { openai } from "../../workers/providers/openai.ts";
+import { recorded, scriptedHost } from "../fakes/scripted-fetch.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
 import type { Stub } from "../stubs/stub.ts";
-import { chatProviderContract, chatRequest, remoteChatProviderContract } from "./chat-provider.ts";
+import { chatProviderContract, chatRequest, hear, remoteChatProviderContract } from "./chat-provider.ts";
 
 function suites(name: string, settings: Readonly<Record<string, unknown>>): void {
   const opened: Stub[] = [];
@@ -84,4 +85,15 @@ describe("openai", () => {
   it("needs its key", () => {
     expect(codeOf(() => openai({}, secretHost({})))).toBe("config_invalid");
   });
+});
+
+it("tells the usage of a response that failed", async () => {
+  const response = { error: { code: "server_error" }, usage: { input_tokens: 31, output_tokens: 4 } };
+  const data = JSON.stringify({ type: "response.failed", response });
+  const host = scriptedHost({ OPENAI_API_KEY: "k" }, () => recorded(`data: ${data}\n\n`));
+  let told: unknown;
+  const request = chatRequest({ used: (usage) => void (told = usage) });
+  const { error } = await hear(openai({ api: "responses" }, host), request);
+  expect(error?.code).toBe("provider_reported_error");
+  expect(told).toEqual({ inputTokens: 31, outputTokens: 4 });
 });

@@ -57,7 +57,7 @@ interface Heard {
   readonly error: QuaysideError | undefined;
 }
 
-async function hear(
+export async function hear(
   provider: ChatProvider,
   request: ChatRequest,
   signal = new AbortController().signal,

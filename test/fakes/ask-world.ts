@@ -52,6 +52,8 @@ export interface World {
   joining: ((telling: Telling | undefined) => Promise<CallStart | undefined>) | undefined;
   readonly calls: CallRequest[];
   readonly spent: (readonly Spent[])[];
+  /** What the ledger was told of calls that came to nothing. */
+  readonly failed: Spent[];
   /** What this isolate knows of failing models. */
   readonly circuits: Circuits;
   /** Models that the ledger was told are failing. */
@@ -228,11 +230,12 @@ export function makeWorld(
     }),
     circuits: () => world.circuits,
     settle(_tenant, settlement) {
-      const { spent, opened = [] } = settlement;
+      const { spent, failed = [], opened = [] } = settlement;
       world.trips.push("settle-call");
       const concluded = world.ledger?.conclude({ settled: [settlement], answers: [], audit: [] });
       if (concluded) world.deferred.push(concluded);
       world.spent.push(spent);
+      world.failed.push(...failed);
       world.opened.push(...opened);
     },
     defer: (work) => void world.deferred.push(work),
@@ -279,6 +282,7 @@ export function makeWorld(
     joining: undefined,
     calls: [],
     spent: [],
+    failed: [],
     opened: [],
     deferred: [],
     given: [],

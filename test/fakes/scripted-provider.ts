@@ -8,6 +8,8 @@ export type Step =
   | { readonly fail: ErrorCode; readonly retryAfterMs?: number }
   /** The other side has answered, without a word so far. */
   | { readonly answering: true }
+  /** What the other side says it has used, before the answer is whole. */
+  | { readonly used: number }
   | { readonly waitMs: number }
   | { readonly hang: true };
 
@@ -35,6 +37,7 @@ export function scriptedProvider(...scripts: readonly (readonly Step[])[]): Scri
           const usage = { inputTokens, outputTokens: 20 };
           yield { type: "finish", reason: step.finish, usage, served: step.served };
         } else if ("answering" in step) request.answering?.();
+        else if ("used" in step) request.used?.({ inputTokens: step.used, outputTokens: undefined });
         else if ("waitMs" in step) await new Promise((resolve) => setTimeout(resolve, step.waitMs));
         else if ("fail" in step) {
           throw new QuaysideError(step.fail, "scripted", { retryAfterMs: step.retryAfterMs });

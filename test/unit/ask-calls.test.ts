@@ -1,10 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
 import type { AnswerEvent } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
+import { estimateTokens } from "../../shared/tokens.ts";
 import { makeTelling } from "../../workers/answer/telling.ts";
 import type { CallStart, Telling } from "../../workers/tenant/api-answers.ts";
 import {
   ADMISSION,
+  CONFIG,
   evidence,
   makeWorld,
   MODEL,
@@ -100,6 +102,57 @@ describe("ask: one call to the ledger before a model, one after", () => {
     await tell(world, { model: "a/one" });
     expect(world.spent[0]?.[0]?.tokens).toBeGreaterThan(100);
     expect(world.spent[0]?.[0]?.tokens).toBeLessThan(1000);
+  });
+
+  it("settles what the model has told of its usage when the answer broke off", async () => {
+    const steps = [{ used: 77 }, { say: GOOD }, { fail: "provider_bad_response" }] as const;
+    const world = makeWorld({ "a/one": scriptedProvider(steps) });
+    await tell(world, { model: "a/one" });
+    const said = estimateTokens(GOOD);
+    expect(world.spent[0]).toEqual([{ model: "a/one", tokens: 77 + said, nanoUsd: (77 + said * 10) * 1000 }]);
+  });
+
+  it("settles what a call is billed that came to nothing before its first word, beside the answer", async () => {
+    const told = [{ answering: true }, { used: 77 }, { fail: "provider_reported_error" }] as const;
+    const world = makeWorld({ "a/one": scriptedProvider(told), "b/two": saying(GOOD) });
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer?.model).toBe("b/two");
+    expect(world.failed).toEqual([{ model: "a/one", tokens: 77, nanoUsd: 77_000 }]);
+    expect(world.spent).toEqual([[{ model: "b/two", tokens: 120, nanoUsd: 300_000 }]]);
+  });
+
+  it.each([
+    ["that broke off", [{ answering: true }, { fail: "no_provider_available" }], 2],
+    ["that says nothing", [{ answering: true }, { hang: true }], 1],
+    ["that the service refused", [{ fail: "no_provider_available" }], 0],
+    ["that the service took, and then refused", [{ answering: true }, { fail: "rate_limited" }], 0],
+    ["that the service never took", [{ hang: true }], 0],
+  ] as const)(
+    "estimates what a call read %s, unless it was not taken: %j, %i times",
+    async (_, steps, calls) => {
+      const world = makeWorld({ "a/one": scriptedProvider(steps) });
+      await tell(world, { model: "a/one" });
+      expect(world.failed).toHaveLength(calls);
+      for (const { tokens, nanoUsd } of world.failed) {
+        expect(tokens).toBeGreaterThan(100);
+        expect(tokens).toBeLessThan(1000);
+        // All of it input, at a dollar a million.
+        expect(nanoUsd).toBe(tokens * 1000);
+      }
+      expect(world.spent).toEqual([[]]);
+    },
+  );
+
+  it("estimates what a call read whose reader left before its first word", async () => {
+    const model = scriptedProvider([{ answering: true }, { hang: true }]);
+    const world = makeWorld({ "a/one": model });
+    world.admission = { ...ADMISSION, config: { ...CONFIG, limits: {} } };
+    const leave = new AbortController();
+    const telling = tell(world, { model: "a/one" }, leave.signal);
+    await expect.poll(() => model.requests.length).toBe(1);
+    leave.abort();
+    expect((await telling).failure).toBe("cancelled");
+    expect(world.failed).toHaveLength(1);
   });
 
   it("settles nothing when no model began", async () => {

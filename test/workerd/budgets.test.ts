@@ -76,6 +76,33 @@ describe("budgets", () => {
     expect([await spent(ledger, "tenant"), await spent(ledger, `model:${MODEL}`)]).toEqual([40, 40]);
   });
 
+  it("count what calls cost that came to nothing, and not as answers", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 1000 } });
+    const asked = request(100);
+    await start(ledger, asked);
+    await ledger.conclude({
+      settled: [
+        {
+          id: asked.id,
+          spent: [{ model: "b/two", tokens: 40, nanoUsd: 0 }],
+          failed: [{ model: MODEL, tokens: 7, nanoUsd: 0 }],
+        },
+      ],
+      answers: [],
+      audit: [],
+    });
+    const lines = (await ledger.budgets()).lines.map(({ scope, tokens, answers }) => [
+      scope,
+      tokens,
+      answers,
+    ]);
+    expect(lines).toEqual([
+      ["tenant", 47, 1],
+      [`model:${MODEL}`, 7, 0],
+      ["model:b/two", 40, 1],
+    ]);
+  });
+
   it("never spend over the cap and refuse nobody while money is left: 200 at once", async () => {
     const cap = 10_000;
     const { ledger } = await open({ tenant: { tokensPerDay: cap } });

@@ -15,7 +15,7 @@ import {
 import { within } from "./retrieve.ts";
 import { affordable, modelConfig } from "./route.ts";
 import { listen, makeTelling } from "./telling.ts";
-import { mostInput, settleUsage, type Settled } from "./usage.ts";
+import { mostInput, settleUsage, UNTOLD, type Settled } from "./usage.ts";
 
 /**
  * One call to models: within the day's budgets, once for everybody who asks the same at the same time. The ledger is asked once
@@ -43,9 +43,6 @@ export interface CallDeps extends GenerateDeps {
   /** Lets work go on after the answer's last byte. */
   readonly defer: (work: Promise<unknown>) => void;
 }
-
-/** A provider has not come to say what was used. */
-const UNTOLD = { inputTokens: undefined, outputTokens: undefined };
 
 /** @param flight names the answer, when it may be shared: the key of the evidence cache. */
 export function openCall(
@@ -115,7 +112,7 @@ export function openCall(
     const meter = makeMeter(input, costOf);
     const route = affordable(input.route, models);
     const opened: string[] = [];
-    const told = { ...deps, opened: (model: string) => void opened.push(model) };
+    const told = { ...deps, opened: (model: string) => void opened.push(model), billed: meter.billed };
     const generated = eager(meter.metered(generate({ ...input, route, open: circuits }, signal, told)));
     let open = true;
     const end = (whole: boolean): void => {
@@ -124,7 +121,7 @@ export function openCall(
       telling.end(whole);
       const spent = meter.spent();
       known.ended(id, spent, opened);
-      deps.settle(principal.tenant, { id, spent, opened });
+      deps.settle(principal.tenant, { id, spent, failed: meter.failed, opened });
     };
     try {
       for await (const event of write(generated)) {
@@ -202,6 +199,9 @@ interface Meter {
   metered(events: AsyncIterable<GenerateEvent>): AsyncGenerator<GenerateEvent, void>;
   /** As billed where the provider says, else as estimated from what was sent and received. */
   spent(): readonly Spent[];
+  readonly billed: (model: string, usage: Settled) => void;
+  /** What calls cost that came to nothing. */
+  readonly failed: readonly Spent[];
 }
 
 function makeMeter(
@@ -210,11 +210,18 @@ function makeMeter(
 ): Meter {
   let model: string | undefined;
   let received = "";
+  let told = UNTOLD;
   let usage: Settled | undefined;
+  const failed: CallCost[] = [];
   return {
+    failed,
+    billed: (by, { inputTokens, outputTokens }) => {
+      const cost = costOf(by, inputTokens, outputTokens);
+      if (cost.tokens > 0) failed.push(cost);
+    },
     async *metered(events) {
       for await (const event of events) {
-        if (event.type === "start") model = event.model;
+        if (event.type === "start") ({ model, told } = event);
         else if (event.type === "text") received += event.text;
         else usage = event.usage;
         yield event;
@@ -222,7 +229,7 @@ function makeMeter(
     },
     spent() {
       if (model === undefined) return [];
-      const { inputTokens, outputTokens } = usage ?? settleUsage(UNTOLD, spokenBy(input, model, received));
+      const { inputTokens, outputTokens } = usage ?? settleUsage(told, spokenBy(input, model, received));
       const cost = costOf(model, inputTokens, outputTokens);
       return cost.tokens === 0 ? [] : [cost];
     },

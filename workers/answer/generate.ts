@@ -1,12 +1,12 @@
 import type { Limits } from "../../shared/config-limits.ts";
 import type { Config } from "../../shared/config.ts";
 import { aborted } from "../../shared/http.ts";
-import type { ChatEvent, ChatRequest, FinishReason } from "../../shared/ports/chat-provider.ts";
+import type { ChatEvent, ChatRequest, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { OpenCircuit } from "../tenant/api-answers.ts";
 import type { ModelHealth } from "./health.ts";
-import { isAbsurd, settleUsage, type Settled, type Spoken } from "./usage.ts";
+import { isAbsurd, settleUsage, UNTOLD, type Settled, type Spoken } from "./usage.ts";
 import { modelConfig, type Attempt, type Providers, type Route } from "./route.ts";
 
 /** Most calls to providers that one question may cause. */
@@ -59,6 +59,8 @@ export interface GenerateDeps {
   readonly host: Pick<Host, "now" | "log">;
   /** Told of a model that keeps failing, once, when its circuit opens. */
   readonly opened?: (model: string) => void;
+  /** Told of a call that came to nothing before its first word, and may be billed all the same. */
+  readonly billed?: (model: string, usage: Settled) => void;
 }
 
 export interface GenerateInput {
@@ -74,7 +76,13 @@ export interface GenerateInput {
 
 export type GenerateEvent =
   /** The model that answers, before its first text. Nothing is tried elsewhere after this. */
-  | { readonly type: "start"; readonly model: string; readonly attempts: readonly Attempt[] }
+  | {
+      readonly type: "start";
+      readonly model: string;
+      readonly attempts: readonly Attempt[];
+      /** What the provider has told of its usage so far. */
+      readonly told: Usage;
+    }
   | { readonly type: "text"; readonly text: string }
   | {
       readonly type: "finish";
@@ -126,8 +134,9 @@ export async function* generate(
         event = await stream.next(input.limits.firstTokenTimeoutMs);
       } catch (error) {
         stream.close();
-        if (signal.aborted) throw aborted(signal);
         failure = providerFailure(error);
+        tellBilled(deps, input, model, stream, failure.code);
+        if (signal.aborted) throw aborted(signal);
         attempts.push({ model, outcome: failure.code });
         logFailure(deps, model, failure.code);
         if (UNWELL.has(failure.code)) health.called(model, false);
@@ -141,7 +150,7 @@ export async function* generate(
         continue;
       }
       attempts.push({ model, outcome: "ok" });
-      yield { type: "start", model, attempts };
+      yield { type: "start", model, attempts, told: stream.told() };
       yield* rest(stream, event, model, input, signal, deps);
       return;
     }
@@ -151,6 +160,31 @@ export async function* generate(
     if (REACTIONS[failure.code] === "larger") tooSmall = Math.max(tooSmall, contextTokens);
   }
   throw finalFailure(failures);
+}
+
+/** A provider that says why it gives no answer bills nothing, unless it says otherwise. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  "rate_limited",
+  "provider_reported_error",
+  "provider_misconfigured",
+  "provider_rejected",
+  "context_too_long",
+  "prompt_too_large",
+]);
+
+/** A call that was taken and broke off has been read: what is not told of it is estimated. One that was not taken costs nothing. */
+function tellBilled(
+  { billed }: GenerateDeps,
+  input: GenerateInput,
+  model: string,
+  stream: Guarded,
+  code: ErrorCode,
+): void {
+  const told = stream.told();
+  const counted = told.inputTokens !== undefined || told.outputTokens !== undefined;
+  if (counted || (stream.answering() && !REFUSED.has(code))) {
+    billed?.(model, settleUsage(told, spokenBy(input, model, "")));
+  }
 }
 
 function endedBadly({ health, host, opened }: GenerateDeps, model: string): void {
@@ -216,6 +250,9 @@ async function* rest(
 interface Guarded {
   /** @throws QuaysideError, and whatever the provider throws. */
   next(timeoutMs: number): Promise<ChatEvent>;
+  /** Whether the other side has answered, its first word or only that it will. */
+  answering(): boolean;
+  told(): Usage;
   /** Cancels the call upstream; does not wait for it. */
   close(): void;
 }
@@ -232,6 +269,7 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
   let due = 0;
   let waiting: { timeoutMs: number; readonly since: number } | undefined;
   let answering = false;
+  let told: Usage = UNTOLD;
 
   const stop = (error: QuaysideError): void => {
     controller.abort(error);
@@ -263,11 +301,14 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
         answering = true;
         if (waiting) waiting.timeoutMs = input.limits.firstTokenTimeoutMs;
       },
+      used: (usage) => void (told = usage),
     };
     return provider.stream(request, controller.signal)[Symbol.asyncIterator]();
   };
 
   return {
+    answering: () => answering,
+    told: () => told,
     async next(wordMs) {
       if (outer.aborted) throw aborted(outer);
       const timeoutMs = answering ? wordMs : Math.min(wordMs, input.limits.headersTimeoutMs);

@@ -9,6 +9,9 @@ export interface Settled {
   readonly estimated: boolean;
 }
 
+/** A provider has not said what was used. */
+export const UNTOLD: Usage = { inputTokens: undefined, outputTokens: undefined };
+
 export interface Spoken {
   readonly request: Pick<ChatRequest, "system" | "messages">;
   /** What the model has said so far. */

@@ -5,7 +5,15 @@ import type { ChatProvider, ChatRequest } from "../../shared/ports/chat-provider
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, reportedError } from "./openai-chat.ts";
 import { modelFields, parseSettings, PROVIDER_CODES, reasoningEffort, secretOf } from "./settings.ts";
-import { chatEvents, fields, modelName, parseData, tokenCount, type ReadEvent } from "./stream.ts";
+import {
+  chatEvents,
+  fields,
+  modelName,
+  parseData,
+  tokenCount,
+  type ReadEvent,
+  type Reading,
+} from "./stream.ts";
 
 /** OpenAI. Chat completions by default; the Responses API where the settings say so or the model is served there only. */
 
@@ -106,8 +114,11 @@ const readResponses: ReadEvent = (event, reading) => {
     case "response.refusal.delta":
       reading.reason = "content-filter";
       return;
-    case "response.failed":
-      throw reportedError(PEER, fields(fields(data["response"])["error"]));
+    case "response.failed": {
+      const response = fields(data["response"]);
+      readUsage(fields(response["usage"]), reading);
+      throw reportedError(PEER, fields(response["error"]));
+    }
     case "error":
       throw reportedError(PEER, { ...data, ...fields(data["error"]) });
     case "response.completed":
@@ -117,9 +128,7 @@ const readResponses: ReadEvent = (event, reading) => {
       const why = fields(response["incomplete_details"])["reason"];
       reading.reason ??=
         why === "max_output_tokens" ? "length" : why === "content_filter" ? "content-filter" : "stop";
-      const usage = fields(response["usage"]);
-      reading.inputTokens = tokenCount(usage["input_tokens"]);
-      reading.outputTokens = tokenCount(usage["output_tokens"]);
+      readUsage(fields(response["usage"]), reading);
       reading.ended = true;
       return;
     }
@@ -127,3 +136,8 @@ const readResponses: ReadEvent = (event, reading) => {
       return;
   }
 };
+
+function readUsage(usage: Readonly<Record<string, unknown>>, reading: Reading): void {
+  reading.inputTokens = tokenCount(usage["input_tokens"]);
+  reading.outputTokens = tokenCount(usage["output_tokens"]);
+}

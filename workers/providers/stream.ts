@@ -49,7 +49,7 @@ export async function* chatEvents(
   peer: string,
   open: () => Promise<Response>,
   read: ReadEvent,
-  { answering }: Pick<ChatRequest, "answering">,
+  { answering, used }: Pick<ChatRequest, "answering" | "used">,
   signal: AbortSignal,
   framing: Framing = SSE,
 ): AsyncGenerator<ChatEvent, void, undefined> {
@@ -93,6 +93,7 @@ export async function* chatEvents(
         }
         throw error;
       }
+      if (!started) used?.(usageOf(reading));
       if (reading.text !== "") {
         started = true;
         yield { type: "text-delta", text: reading.text };
@@ -104,6 +105,7 @@ export async function* chatEvents(
       throw badResponse(`${peer} ended its answer without saying that it was complete.`);
     }
   } catch (error) {
+    used?.(usageOf(reading));
     // A whole answer is not lost with what may come after it.
     if (!reading.complete || signal.aborted) throw toFailure(error, peer, started, signal);
   }

@@ -88,6 +88,8 @@ export interface AnswerRecord {
 export interface Settlement {
   readonly id: string;
   readonly spent: readonly Spent[];
+  /** What calls cost that came to nothing before their first word. */
+  readonly failed?: readonly Spent[];
   /** Models that kept failing: see `circuits.ts`. */
   readonly opened?: readonly string[];
 }

@@ -119,9 +119,9 @@ export function makeCalls(deps: CallsDeps): Calls {
     },
     settle(settled) {
       const budgets = deps.budgets();
-      for (const { id, spent, opened = [] } of settled) {
-        circuits.ended(id, spent, opened);
-        settleBudget(deps.sql, budgets, id, spent, deps.now());
+      for (const settlement of settled) {
+        circuits.ended(settlement.id, settlement.spent, settlement.opened ?? []);
+        settleBudget(deps.sql, budgets, settlement, deps.now());
       }
       const ended = new Set(settled.map(({ id }) => id));
       for (const [key, flight] of flights) if (ended.has(flight.id)) forget(key, flight);

@@ -1,5 +1,5 @@
 import type { Config } from "../../shared/config.ts";
-import type { BudgetLine, CallCost, SpendRequest, Spent } from "./api-answers.ts";
+import type { BudgetLine, CallCost, Settlement, SpendRequest, Spent } from "./api-answers.ts";
 
 /**
  * Money and tokens of one day (UTC), by scope. What an answer may cost at most is held before its model is asked and becomes
@@ -117,8 +117,7 @@ export function holdBudget(
 export function settleBudget(
   sql: SqlStorage,
   budgets: Config["budgets"],
-  id: string,
-  spent: readonly Spent[],
+  { id, spent, failed = [] }: Pick<Settlement, "id" | "spent" | "failed">,
   now: number,
 ): void {
   const [hold] = sql
@@ -129,8 +128,8 @@ export function settleBudget(
     .toArray();
   if (!hold) {
     // Nothing was held: there were no budgets when it began. There may be since, and a repetition must not count twice.
-    if (spent.length === 0) return;
-    addAll(sql, dayOf(now), ["tenant"], spent);
+    if (spent.length + failed.length === 0) return;
+    addAll(sql, dayOf(now), ["tenant"], spent, failed);
     if (budgets)
       insertHold(
         sql,
@@ -143,7 +142,7 @@ export function settleBudget(
   const { parts }: Stored = JSON.parse(hold.parts);
   if (hold.state === "held") for (const part of parts) addHeld(sql, hold.day, part, -1);
   const shared = parts.map(([scope]) => scope).filter((scope) => !scope.startsWith("model:"));
-  addAll(sql, hold.day, shared, spent);
+  addAll(sql, hold.day, shared, spent, failed);
   sql.exec("UPDATE holds SET state = 'settled', until = ? WHERE id = ?", now + DAY_MS, id);
 }
 
@@ -267,24 +266,40 @@ function addHeld(sql: SqlStorage, day: string, [scope, tokens, nanoUsd]: Part, s
   );
 }
 
-function addAll(sql: SqlStorage, day: string, shared: readonly string[], spent: readonly Spent[]): void {
-  if (spent.length === 0) return;
-  const total = spent.reduce(
+function addAll(
+  sql: SqlStorage,
+  day: string,
+  shared: readonly string[],
+  spent: readonly Spent[],
+  failed: readonly Spent[],
+): void {
+  const all = [...spent, ...failed];
+  if (all.length === 0) return;
+  const total = all.reduce(
     (sum: Amount, one) => ({ tokens: sum.tokens + one.tokens, nanoUsd: sum.nanoUsd + one.nanoUsd }),
     NOTHING,
   );
-  for (const scope of shared) addSpent(sql, day, scope, total);
-  for (const one of spent) addSpent(sql, day, `model:${one.model}`, one);
+  for (const scope of shared) addSpent(sql, day, scope, total, spent.length > 0 ? 1 : 0);
+  for (const one of spent) addSpent(sql, day, `model:${one.model}`, one, 1);
+  for (const one of failed) addSpent(sql, day, `model:${one.model}`, one, 0);
 }
 
-function addSpent(sql: SqlStorage, day: string, scope: string, { tokens, nanoUsd }: Amount): void {
+function addSpent(
+  sql: SqlStorage,
+  day: string,
+  scope: string,
+  { tokens, nanoUsd }: Amount,
+  answers: 0 | 1,
+): void {
   sql.exec(
-    `INSERT INTO spending (day, scope, tokens, nano, answers) VALUES (?, ?, ?, ?, 1)
-     ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, nano = nano + excluded.nano, answers = answers + 1`,
+    `INSERT INTO spending (day, scope, tokens, nano, answers) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, nano = nano + excluded.nano,
+       answers = answers + excluded.answers`,
     day,
     scope,
     tokens,
     nanoUsd,
+    answers,
   );
 }
 
