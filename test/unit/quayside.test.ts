@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import description from "../../package.json" with { type: "json" };
 
 let root = "";
 const now = Date.now() / 1000;
@@ -46,4 +48,10 @@ it("tells its commands, from the bundle where it is built", () => {
   const { status, stdout } = spawnSync(process.execPath, [program, "--help"], { encoding: "utf8" });
   expect(status).toBe(0);
   expect(stdout).toContain("erase");
+});
+
+it("is started with the same flags as a program and by npm", () => {
+  const program = readFileSync(new URL("../../ingest/quayside.mjs", import.meta.url), "utf8");
+  const flags = /^#!\/usr\/bin\/env -S node (.*)$/m.exec(program)?.[1];
+  expect(description.scripts.quayside).toBe(`node ${flags} ingest/quayside.mjs`);
 });

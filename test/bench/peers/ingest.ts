@@ -15,6 +15,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { runHarness, type Harness } from "./harness.ts";
 import { cpuMs, type Served } from "../workerd.ts";
+import { FLAGS, PROGRAM } from "./cli.ts";
 import { forgetPeak, peakMB } from "./processes.ts";
 import { serveOurs } from "./worker.ts";
 
@@ -93,8 +94,8 @@ export async function measureIngest(harness: Harness, scenario: string): Promise
       OURS_INGEST_CMD: `sh ${fileURLToPath(new URL("step.sh", import.meta.url))}`,
       QUAYSIDE_PEERS_DESK: `http://127.0.0.1:${port}`,
       QUAYSIDE_PEERS_NODE: process.execPath,
-      QUAYSIDE_PEERS_NODE_FLAGS: process.env["QUAYSIDE_PEERS_NODE_FLAGS"] ?? "",
-      QUAYSIDE_PEERS_CLI: fileURLToPath(new URL("../../../ingest/quayside.mjs", import.meta.url)),
+      QUAYSIDE_PEERS_NODE_FLAGS: process.env["QUAYSIDE_PEERS_NODE_FLAGS"] ?? FLAGS.join(" "),
+      QUAYSIDE_PEERS_CLI: PROGRAM,
       QUAYSIDE_TOKEN: TOKEN,
     });
     close();

@@ -5,9 +5,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { fileURLToPath } from "node:url";
 import type { Harness } from "./harness.ts";
 import { cpuMs } from "../workerd.ts";
+import { FLAGS, PROGRAM } from "./cli.ts";
 import { forgetPeak, peakMB } from "./processes.ts";
 import { serveOurs } from "./worker.ts";
 
@@ -18,7 +18,6 @@ import { serveOurs } from "./worker.ts";
  */
 
 const TOKEN = "bench-operator-token-of-no-value-elsewhere";
-const PROGRAM = fileURLToPath(new URL("../../../ingest/quayside.mjs", import.meta.url));
 
 interface Measured {
   readonly rows: number;
@@ -74,7 +73,7 @@ async function measureSize(harness: Harness, rows: number): Promise<Measured[]> 
       forgetPeak(worker.pid);
       const before = cpuMs(worker.pid);
       const used = await run(
-        [PROGRAM, command, "--json", "--quiet", "--config", "quayside.json"],
+        [...FLAGS, PROGRAM, command, "--json", "--quiet", "--config", "quayside.json"],
         folder,
         env,
       );
