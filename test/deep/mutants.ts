@@ -200,10 +200,26 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "what has outlived its time is not used",
     file: CACHE,
-    from: "else if (entry.until > host.now()) return entry;",
-    to: "else return entry;",
+    from: "else if (entry.until > host.now()) return memory",
+    to: "else return memory",
     test: KEYS,
     caught: "does not use what has outlived its time",
+  },
+  {
+    rule: "what has outlived its time is not used from memory either",
+    file: CACHE,
+    from: "if (known && known.entry.until > host.now()) return known.entry;",
+    to: "if (known) return known.entry;",
+    test: KEYS,
+    caught: "does not use what it has read beyond the entry's own time",
+  },
+  {
+    rule: "memory is gone by for some seconds, not for ever",
+    file: CACHE,
+    from: "const MEMORY_MS = 5000;",
+    to: "const MEMORY_MS = 600_000;",
+    test: KEYS,
+    caught: "reads an entry once in five seconds",
   },
   {
     rule: "a KV that hangs holds up no answer",

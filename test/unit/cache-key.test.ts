@@ -231,10 +231,14 @@ interface Store {
   readonly cache: ReturnType<typeof makeAnswerCache>;
 }
 
-function makeStore(read?: () => Promise<string | null>, write?: () => Promise<void>): Store {
+function makeStore(
+  read?: () => Promise<string | null>,
+  write?: () => Promise<void>,
+  now: () => number = () => NOW,
+): Store {
   const values = new Map<string, string>();
   const logs: LogEvent[] = [];
-  const host = { ...secretHost({}), now: () => NOW, log: (event: LogEvent) => void logs.push(event) };
+  const host = { ...secretHost({}), now, log: (event: LogEvent) => void logs.push(event) };
   const store = {
     get: read ?? (async (key: string) => values.get(key) ?? null),
     put: write ?? (async (key: string, value: string) => void values.set(key, value)),
@@ -287,6 +291,40 @@ describe("answer cache over KV", () => {
     const { cache, values } = makeStore();
     values.set("a:k", JSON.stringify({ ...entry("k"), until: NOW }));
     expect(await cache.get("k")).toBeUndefined();
+  });
+
+  it("reads an entry once in five seconds", async () => {
+    let now = NOW;
+    const reads: number[] = [];
+    const { cache } = makeStore(
+      async () => {
+        reads.push(now - NOW);
+        return JSON.stringify(entry("k"));
+      },
+      undefined,
+      () => now,
+    );
+    for (const at of [0, 4999, 5000]) {
+      now = NOW + at;
+      expect(await cache.get("k")).toEqual(entry("k"));
+    }
+    expect(reads).toEqual([0, 5000]);
+  });
+
+  it("does not use what it has read beyond the entry's own time", async () => {
+    let now = NOW;
+    const { cache, values } = makeStore(undefined, undefined, () => now);
+    values.set("a:k", JSON.stringify({ ...entry("k"), until: NOW + 1000 }));
+    expect(await cache.get("k")).toBeDefined();
+    now = NOW + 1000;
+    expect(await cache.get("k")).toBeUndefined();
+  });
+
+  it("asks again for what was not there", async () => {
+    const { cache, values } = makeStore();
+    expect(await cache.get("k")).toBeUndefined();
+    values.set("a:k", JSON.stringify(entry("k")));
+    expect(await cache.get("k")).toEqual(entry("k"));
   });
 
   it("keeps nothing that ends within KV's shortest lifetime", async () => {

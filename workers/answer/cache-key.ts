@@ -1,6 +1,10 @@
 import { base64url } from "../../shared/ids.ts";
 import type { ChatMessage } from "../../shared/ports/chat-provider.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
+import { makeMemo } from "../memo.ts";
+
+/** Characters of texts whose signatures are remembered: questions are asked more than once. */
+const MOST_SIGNED = 200_000;
 
 /** Rises with every change to `Answer` or `CachedAnswer`: entries of another shape are never found. */
 const SCHEMA = "answer-4";
@@ -73,7 +77,15 @@ export interface AnswerKeys {
 export function makeAnswerKeys(secret: () => string): AnswerKeys {
   const encoder = new TextEncoder();
   let imported: CryptoKey | undefined;
-  const sign = async (text: string): Promise<string> => {
+  const signatures = makeMemo<{ readonly text: string; readonly signature: string }>(
+    () => 0,
+    Number.POSITIVE_INFINITY,
+    MOST_SIGNED,
+    ({ text }) => text.length,
+  );
+  const sign = async (text: string): Promise<string> =>
+    (signatures.get(text) ?? signatures.set(text, { text, signature: await hmac(text) })).signature;
+  const hmac = async (text: string): Promise<string> => {
     imported ??= await crypto.subtle.importKey(
       "raw",
       encoder.encode(secret()),

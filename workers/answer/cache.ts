@@ -1,5 +1,6 @@
 import type { AnswerCache, CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { Host } from "../../shared/ports/host.ts";
+import { makeMemo } from "../memo.ts";
 import { marksOf, type RowMarks } from "./cache-erase.ts";
 
 /** Largest entry that is stored, in UTF-8 bytes. */
@@ -21,11 +22,26 @@ export interface KeyValueStore {
 /** How long a KV read may take before the answer is made anew, in milliseconds; an answer waits for two at most. */
 const READ_TIMEOUT_MS = 75;
 
-/** Finished answers in Workers KV. KV is eventually consistent, which is harmless: an entry says what it rests on. */
+/** How long this isolate goes by what it has read, and most of it, in UTF-16 units. */
+const MEMORY_MS = 5000;
+const MEMORY_SIZE = 2_000_000;
+
+/**
+ * Finished answers in Workers KV. KV is eventually consistent, which is harmless: an entry says what it rests on. For the same
+ * reason one that was read is not read again for some seconds.
+ */
 export function makeAnswerCache(store: KeyValueStore, host: Host): AnswerCache {
   const failed = (event: string): void => host.log({ level: "warn", event });
+  const memory = makeMemo<{ readonly entry: CachedAnswer; readonly size: number }>(
+    () => host.now(),
+    MEMORY_MS,
+    MEMORY_SIZE,
+    ({ size }) => size,
+  );
   return {
     async get(key) {
+      const known = memory.get(key);
+      if (known && known.entry.until > host.now()) return known.entry;
       try {
         const text = await withTimeout(store.get(nameOf(key)), READ_TIMEOUT_MS);
         if (text === undefined) failed("cache-read-slow");
@@ -34,7 +50,7 @@ export function makeAnswerCache(store: KeyValueStore, host: Host): AnswerCache {
         if (text.length > MAX_ENTRY_BYTES) throw new RangeError("entry too large");
         const entry: unknown = JSON.parse(text);
         if (!isEntry(entry) || entry.key !== key) failed("cache-entry-foreign");
-        else if (entry.until > host.now()) return entry;
+        else if (entry.until > host.now()) return memory.set(key, { entry, size: text.length }).entry;
       } catch {
         failed("cache-read-failed");
       }
