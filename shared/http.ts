@@ -1,3 +1,4 @@
+import { deadlineSignal, onAbort } from "./deadline.ts";
 import type { BufferPool } from "./buffers.ts";
 import { QuaysideError, type ErrorCode } from "./ports/errors.ts";
 import type { Host } from "./ports/host.ts";
@@ -206,43 +207,20 @@ export function plainOrigin(url: string): string | undefined {
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) throw aborted(signal);
   await new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(aborted(signal));
-    };
     const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
+      goOn();
       resolve();
     }, ms);
-    signal.addEventListener("abort", stop, { once: true });
+    const goOn = onAbort(signal, () => {
+      clearTimeout(timer);
+      reject(aborted(signal));
+    });
   });
 }
 
 /** Full jitter: anything up to the doubled wait, so that callers that failed together don't return together. */
 function backoff(attempt: number, random: () => number): number {
   return Math.round(random() * Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt));
-}
-
-export interface Deadline {
-  /** Aborts with the outer signal, with a TimeoutError once the time is up, and by `abort`. */
-  readonly signal: AbortSignal;
-  readonly abort: () => void;
-  /** The call is over. */
-  readonly clear: () => void;
-}
-
-/** Like AbortSignal.any with AbortSignal.timeout, but the timer goes when the call is over, and it costs a third. */
-export function deadlineSignal(outer: AbortSignal, ms: number): Deadline {
-  const controller = new AbortController();
-  const forward = (): void => controller.abort(outer.reason);
-  if (outer.aborted) forward();
-  outer.addEventListener("abort", forward, { once: true });
-  const timer = setTimeout(() => controller.abort(new DOMException("deadline", "TimeoutError")), ms);
-  const clear = (): void => {
-    clearTimeout(timer);
-    outer.removeEventListener("abort", forward);
-  };
-  return { signal: controller.signal, abort: () => controller.abort(), clear };
 }
 
 async function attemptWhole(

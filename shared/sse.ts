@@ -1,3 +1,4 @@
+import { onAbort } from "./deadline.ts";
 import { aborted } from "./http.ts";
 import { QuaysideError } from "./ports/errors.ts";
 
@@ -34,7 +35,7 @@ export async function* readEvents(
   let ended = false;
   // Nobody waits for the other side to take note that we left.
   const leave = (): void => void reader.cancel().catch(() => undefined);
-  signal.addEventListener("abort", leave, { once: true });
+  const release = onAbort(signal, leave);
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -51,7 +52,7 @@ export async function* readEvents(
     const events = parse(decoder.decode(), true);
     if (events.length > 0) yield events;
   } finally {
-    signal.removeEventListener("abort", leave);
+    release();
     if (!ended) leave();
   }
 }

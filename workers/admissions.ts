@@ -40,7 +40,12 @@ export function makeAdmissions(deps: AdmissionsDeps): Admissions {
   };
 }
 
+const keys = new WeakMap<Principal, string>();
+
 /** Everything that admission may depend on, in a form that no two principals share. */
-function keyOf({ tenant, subject, groups, attributes, scopes }: Principal): string {
-  return JSON.stringify([tenant, subject, groups, attributes, scopes]);
+function keyOf(principal: Principal): string {
+  const { tenant, subject, groups, attributes, scopes } = principal;
+  const key = keys.get(principal) ?? JSON.stringify([tenant, subject, groups, attributes, scopes]);
+  keys.set(principal, key);
+  return key;
 }

@@ -46,7 +46,7 @@ import type { Admission, LedgerApi, ShardApi } from "./tenant/api.ts";
 import { circuitsByTenant } from "./tenant/circuits.ts";
 import { makeMemo } from "./memo.ts";
 import { makeRecheck, makeTenantRegistry, shardName, type TenantRegistry } from "./tenant/registry.ts";
-import { overRpc } from "./tenant/rpc.ts";
+import { objectsOf } from "./tenant/rpc.ts";
 import type { Answerer } from "./thread/api.ts";
 
 /** The tenant of a deployment that has no identity provider to name one. */
@@ -279,12 +279,9 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
 function makeParts(env: Env): Parts {
   const host = makeHost(env);
   const tenant = host.secret("QUAYSIDE_TENANT") ?? DEFAULT_TENANT;
-  const ledger = (of: string): LedgerApi =>
-    overRpc<LedgerApi>(() => env.LEDGER.get(env.LEDGER.idFromName(of)), "registry_unavailable");
-  const shard = (name: string): ShardApi =>
-    overRpc<ShardApi>(() => env.SHARD.get(env.SHARD.idFromName(name)), "index_unavailable");
-  const runner = (of: string): RunnerApi =>
-    overRpc<RunnerApi>(() => env.RUNNER.get(env.RUNNER.idFromName(of)), "registry_unavailable");
+  const ledger = objectsOf<LedgerApi>(env.LEDGER, "registry_unavailable");
+  const shard = objectsOf<ShardApi>(env.SHARD, "index_unavailable");
+  const runner = objectsOf<RunnerApi>(env.RUNNER, "registry_unavailable");
   const admissions = makeAdmissions({ ledger, now: () => host.now() });
   // A hash of two names: it holds for ever.
   const shardNames = makeMemo<string>(() => 0, Number.POSITIVE_INFINITY);

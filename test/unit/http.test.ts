@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { request, requestStream, retryAfter, type Outward, type RequestOptions } from "../../shared/http.ts";
+import { deadlineSignal, onAbort } from "../../shared/deadline.ts";
 import type { LogEvent } from "../../shared/ports/host.ts";
 
 const NOW = Date.parse("2026-11-23T10:00:00Z");
@@ -178,6 +179,55 @@ describe("requestStream", () => {
     );
     await expect(open).rejects.toMatchObject({ code: "embedder_unavailable" });
     expect(peer.calls).toHaveLength(1);
+  });
+});
+
+describe("onAbort", () => {
+  it("tells whoever still waits, once, with one listener for all", () => {
+    const controller = new AbortController();
+    const listeners = vi.spyOn(controller.signal, "addEventListener");
+    const told: string[] = [];
+    onAbort(controller.signal, () => told.push("first"));
+    onAbort(controller.signal, () => told.push("second"))();
+    onAbort(controller.signal, () => told.push("third"));
+    controller.abort();
+    controller.abort();
+    expect(told).toEqual(["first", "third"]);
+    expect(listeners).toHaveBeenCalledOnce();
+  });
+
+  it.each([
+    ["the outer signal", (outer: AbortController) => outer.abort("left")],
+    ["abort", (_: AbortController, deadline: { abort(): void }) => deadline.abort()],
+  ])("tells whoever waits for a deadline's signal that %s ended", (_, end) => {
+    const outer = new AbortController();
+    const deadline = deadlineSignal(outer.signal, 60_000);
+    const told: boolean[] = [];
+    onAbort(deadline.signal, () => told.push(deadline.signal.aborted));
+    end(outer, deadline);
+    end(outer, deadline);
+    deadline.clear();
+    expect(told).toEqual([true]);
+  });
+
+  it("tells whoever waits for a deadline's signal that the time is up", () => {
+    vi.useFakeTimers();
+    const deadline = deadlineSignal(new AbortController().signal, 1000);
+    const told: unknown[] = [];
+    onAbort(deadline.signal, () => told.push(deadline.signal.reason));
+    vi.advanceTimersByTime(1000);
+    vi.useRealTimers();
+    expect(told).toMatchObject([{ name: "TimeoutError" }]);
+  });
+
+  it("says nothing of a deadline that was cleared", () => {
+    const outer = new AbortController();
+    const deadline = deadlineSignal(outer.signal, 60_000);
+    const told: string[] = [];
+    onAbort(deadline.signal, () => told.push("ended"));
+    deadline.clear();
+    outer.abort();
+    expect(told).toEqual([]);
   });
 });
 

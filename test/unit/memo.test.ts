@@ -2,7 +2,10 @@ import { expect, it } from "vitest";
 import { makeMemo, type Memo } from "../../workers/memo.ts";
 
 function keysOf(memo: Memo<string>, keys: string): string {
-  return [...keys].filter((key) => memo.get(key) !== undefined).join("");
+  return keys
+    .split("")
+    .filter((key) => memo.get(key) !== undefined)
+    .join("");
 }
 
 it("forgets when its time is up", () => {

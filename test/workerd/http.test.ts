@@ -50,7 +50,7 @@ describe("POST /v1/ask", () => {
       as_of: "2026-11-20T06:00:00.000Z",
       tables: [LATE],
     });
-    expect(answer["id"]).toMatch(/^ans_[A-Za-z0-9_-]{16}$/);
+    expect(answer["id"]).toMatch(/^ans_[0-9a-z]{9}[A-Za-z0-9_-]{16}$/);
     expect(answer.text).toContain("14 March 2026");
     expect(answer.text).toContain("[1]");
     expect(answer.citations[0]).toMatchObject({

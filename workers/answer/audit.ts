@@ -2,6 +2,7 @@ import { pseudonymOf, type AuditEntry } from "../../shared/audit-wire.ts";
 import type { Config } from "../../shared/config.ts";
 import type { CachedAnswer } from "../../shared/ports/answer-cache.ts";
 import type { Answer, AnswerEvent, Ask, Principal, Question } from "../../shared/ports/answer.ts";
+import { timedId } from "../../shared/ids.ts";
 import { lazily } from "../../shared/lazily.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Classification, Evidence } from "../../shared/ports/evidence.ts";
@@ -51,6 +52,14 @@ const hasher = lazily(makeHasher);
 const MOST_HASHED = 200_000;
 const hashOf = ofText(MOST_HASHED, (text) => ({ hash: hasher().hash128(text) }));
 
+const names = new WeakMap<Principal, string>();
+
+function nameOf(principal: Principal): string {
+  const known = names.get(principal) ?? pseudonymOf(principal);
+  names.set(principal, known);
+  return known;
+}
+
 /** Questions that leave a record each. */
 export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {
   return (ask) => audited(ask, deps);
@@ -59,7 +68,7 @@ export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {
 function audited(ask: TrailedAsk, deps: AuditDeps): Ask {
   return async function* recorded(question, principal, signal) {
     const startedAt = deps.host.now();
-    const id = crypto.randomUUID();
+    const id = timedId(startedAt);
     let admission: Admission | undefined;
     let rows: readonly RowRead[] = [];
     let answer: Answer | undefined;
@@ -71,7 +80,7 @@ function audited(ask: TrailedAsk, deps: AuditDeps): Ask {
         action,
         at: new Date(deps.host.now()).toISOString(),
         tenant: principal.tenant,
-        principal: pseudonymOf(principal),
+        principal: nameOf(principal),
         request: question.requestId,
         requested: question.model ?? "auto",
         ...(admission ? policyOf(admission) : {}),

@@ -1,4 +1,4 @@
-import { base64url } from "../../shared/ids.ts";
+import { timedId } from "../../shared/ids.ts";
 import type { Answer, Citation, Freshness } from "../../shared/ports/answer.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import type { Admission } from "../tenant/api.ts";
@@ -30,7 +30,7 @@ export const NOT_MADE: Made = {
 export function finished(asked: Asked, written: Written, made: Made, now: number): Answer {
   const { outcome, reason, text, truncated, citations, verification, usage } = written;
   return {
-    id: newId(),
+    id: `ans_${timedId(now)}`,
     outcome,
     reason,
     text,
@@ -63,12 +63,11 @@ export function anew(
   retrieveMs: number,
   now: number,
 ): Answer {
-  const asOf = new Map(asked.admission.tables.map((table) => [table.table, table.asOf]));
-  const citations = kept.citations.map((c) => ({ ...c, asOf: asOf.get(c.table) ?? c.asOf }));
+  const citations = datedNow(kept.citations, asked.admission.tables);
   const totalMs = now - asked.startedAt;
   return {
     ...kept,
-    id: newId(),
+    id: `ans_${timedId(now)}`,
     citations,
     route: { requested: asked.choice.requested, why },
     attempts: [],
@@ -79,6 +78,22 @@ export function anew(
     usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, estimated: false },
     timings: { totalMs, retrieveMs, firstTokenMs: totalMs },
   };
+}
+
+/** By the kept ones: what they were last made to for which tables. */
+const dated = new WeakMap<
+  readonly Citation[],
+  { readonly tables: Admission["tables"]; readonly citations: readonly Citation[] }
+>();
+
+/** Citations as of what is known now of their tables; the same ones for as long as that is the same. */
+function datedNow(kept: readonly Citation[], tables: Admission["tables"]): readonly Citation[] {
+  const before = dated.get(kept);
+  if (before?.tables === tables) return before.citations;
+  const asOf = new Map(tables.map((table) => [table.table, table.asOf]));
+  const citations = kept.map((c) => ({ ...c, asOf: asOf.get(c.table) ?? c.asOf }));
+  dated.set(kept, { tables, citations });
+  return citations;
 }
 
 /** The oldest of the cited tables; of all visible ones when nothing is cited; empty when there are none. */
@@ -117,8 +132,4 @@ export function logAnswer(host: Pick<Host, "log">, answer: Answer): void {
     outputTokens: answer.usage.outputTokens,
     totalMs: answer.timings.totalMs,
   });
-}
-
-function newId(): string {
-  return `ans_${base64url(crypto.getRandomValues(new Uint8Array(12)))}`;
 }

@@ -1,5 +1,6 @@
 import type { Limits } from "../../shared/config-limits.ts";
 import type { Config } from "../../shared/config.ts";
+import { onAbort } from "../../shared/deadline.ts";
 import { aborted } from "../../shared/http.ts";
 import type { ChatEvent, ChatRequest, FinishReason, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError, type ErrorCode } from "../../shared/ports/errors.ts";
@@ -275,8 +276,7 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
     controller.abort(error);
     reject?.(error);
   };
-  const onAbort = (): void => stop(aborted(outer));
-  outer.addEventListener("abort", onAbort, { once: true });
+  const release = onAbort(outer, () => stop(aborted(outer)));
 
   const arm = (inMs: number): void => {
     clearTimeout(timer);
@@ -330,7 +330,7 @@ function openGuarded(input: GenerateInput, model: string, outer: AbortSignal, de
     },
     close() {
       clearTimeout(timer);
-      outer.removeEventListener("abort", onAbort);
+      release();
       controller.abort(new QuaysideError("cancelled", "The call is no longer needed."));
       // A generator that hangs would keep us waiting; its failure is of no more interest.
       iterator?.return?.().catch(() => undefined);

@@ -1,5 +1,6 @@
 import { analyse } from "../../shared/analysis.ts";
 import type { Config } from "../../shared/config.ts";
+import { onAbort } from "../../shared/deadline.ts";
 import { aborted } from "../../shared/http.ts";
 import type { ChatMessage } from "../../shared/ports/chat-provider.ts";
 import type { Embedder } from "../../shared/ports/embedder.ts";
@@ -156,10 +157,9 @@ function select(evidence: readonly Evidence[], query: Query): readonly Evidence[
  */
 export async function within<T>(promise: Promise<T>, signal: AbortSignal, code: ErrorCode): Promise<T> {
   if (signal.aborted) throw aborted(signal);
-  let stop: (() => void) | undefined;
+  let release: (() => void) | undefined;
   const left = new Promise<never>((_, reject) => {
-    stop = () => reject(aborted(signal));
-    signal.addEventListener("abort", stop, { once: true });
+    release = onAbort(signal, () => reject(aborted(signal)));
   });
   try {
     return await Promise.race([promise, left]);
@@ -167,7 +167,7 @@ export async function within<T>(promise: Promise<T>, signal: AbortSignal, code: 
     if (error instanceof QuaysideError) throw error;
     throw new QuaysideError(code, "A part that answers rest on does not answer.", { cause: error });
   } finally {
-    if (stop) signal.removeEventListener("abort", stop);
+    release?.();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Config } from "../../shared/config.ts";
+import type { Principal } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { urlOf } from "../url.ts";
 import { unauthenticated, type Authenticator } from "./authenticate.ts";
@@ -20,6 +21,8 @@ const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
  * a loopback host and come from the Worker's own page or from no page at all. Mount it under `QUAYSIDE_DEMO` only.
  */
 export function demoUser(settings: DemoSettings): Authenticator {
+  // By the user as it stands in a configuration: another configuration has others.
+  const principals = new WeakMap<object, Principal>();
   return {
     claims: (request) => !request.headers.has("authorization") || request.headers.has(DEMO_USER_HEADER),
     async verify(request) {
@@ -35,13 +38,17 @@ export function demoUser(settings: DemoSettings): Authenticator {
       const wanted = request.headers.get(DEMO_USER_HEADER);
       const [name, user] = users.find(([id]) => wanted === null || id === wanted) ?? [];
       if (name === undefined || !user) throw unauthenticated("There is no such demo user.");
-      return principalOf({
-        tenant: settings.tenant,
-        subject: name,
-        groups: user.groups,
-        attributes: user.attributes ?? {},
-        scopes: ["ask"],
-      });
+      const principal =
+        principals.get(user) ??
+        principalOf({
+          tenant: settings.tenant,
+          subject: name,
+          groups: user.groups,
+          attributes: user.attributes ?? {},
+          scopes: ["ask"],
+        });
+      principals.set(user, principal);
+      return principal;
     },
   };
 }

@@ -76,9 +76,12 @@ function malformed(cause?: unknown): QuaysideError {
   return new QuaysideError("malformed_json", "The body is not acceptable JSON.", { cause });
 }
 
+/** One for all: it keeps nothing of what it has decoded whole, and making one costs more than most bodies do. */
+const decoder = lazily(() => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }));
+
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decoder().decode(bytes);
   } catch (cause) {
     throw malformed(cause);
   }

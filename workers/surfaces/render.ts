@@ -91,8 +91,28 @@ type Schemas = ReturnType<typeof schemas>;
 export const answerSchema = (): Schemas["answer"] => schemas().answer;
 export const searchSchema = (): Schemas["search"] => schemas().search;
 
+function frameOf(event: string, json: string): string {
+  return `event: ${event}\ndata: ${json}\n\n`;
+}
+
 function line(event: string, data: unknown): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  return frameOf(event, JSON.stringify(data));
+}
+
+const citationTexts = new WeakMap<readonly Citation[], string>();
+
+/** As JSON. The same citations are told twice of each answer, and again of each that is kept. */
+function citationsText(citations: readonly Citation[]): string {
+  const text = citationTexts.get(citations) ?? JSON.stringify(citations.map(citationJson));
+  citationTexts.set(citations, text);
+  return text;
+}
+
+/** The JSON of `answerJson`. */
+function answerText(answer: Answer): string {
+  const without = JSON.stringify(answerJson({ ...answer, citations: [] }));
+  // Nothing before this field holds its name: in a text its quotes would be escaped.
+  return without.replace('"citations":[]', () => `"citations":${citationsText(answer.citations)}`);
 }
 
 /** Events of `POST /v1/ask`. */
@@ -101,7 +121,7 @@ export function apiWire(requestId: string): Wire {
     frame(event) {
       switch (event.type) {
         case "evidence":
-          return line("evidence", { citations: event.citations.map(citationJson) });
+          return frameOf("evidence", `{"citations":${citationsText(event.citations)}}`);
         case "delta":
           return line("delta", { text: event.text });
         case "retract":
@@ -110,7 +130,7 @@ export function apiWire(requestId: string): Wire {
           // Whoever can take words back need not know.
           return "";
         case "done":
-          return line("done", answerJson(event.answer));
+          return frameOf("done", answerText(event.answer));
       }
     },
     failure: (error) => line("error", problemBody(error, requestId)),

@@ -1,5 +1,5 @@
 import type { Answer, AnswerEvent } from "../../shared/ports/answer.ts";
-import { deadlineSignal } from "../../shared/http.ts";
+import { deadlineSignal } from "../../shared/deadline.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Host } from "../../shared/ports/host.ts";
 import { coded } from "../problem.ts";
@@ -44,7 +44,6 @@ export async function eventStream<Event>(
   rest: AsyncIterator<Event>,
   { wire, ...options }: StreamOptions<Event>,
 ): Promise<Response> {
-  const encoder = new TextEncoder();
   let pending = first === undefined ? "" : wire.frame(first);
   let ended = false;
   let wake: (() => void) | undefined;
@@ -79,6 +78,7 @@ export async function eventStream<Event>(
   await Promise.race([run(), turns(TURNS)]);
   if (ended) return new Response(pending, { headers });
 
+  const encoder = new TextEncoder();
   beat = setInterval(() => {
     if (silent) add(":\n\n");
     silent = true;

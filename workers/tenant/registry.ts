@@ -1,5 +1,6 @@
 import type { BatchHead } from "../../shared/batch.ts";
 import type { Config } from "../../shared/config.ts";
+import { onAbort } from "../../shared/deadline.ts";
 import { aborted } from "../../shared/http.ts";
 import { hash128 } from "../../shared/ids.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
@@ -336,15 +337,14 @@ export function makeRecheck(shard: ShardApi, admission: Pick<Admission, "tables"
 
 /** RPC can't be cancelled: the caller stops waiting, the call runs out by itself. */
 async function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let stop: (() => void) | undefined;
+  let release: (() => void) | undefined;
   const stopped = new Promise<never>((_, reject) => {
-    stop = () => reject(aborted(signal));
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) reject(aborted(signal));
+    else release = onAbort(signal, () => reject(aborted(signal)));
   });
   try {
     return await Promise.race([work, stopped]);
   } finally {
-    if (stop) signal.removeEventListener("abort", stop);
+    release?.();
   }
 }

@@ -1,3 +1,4 @@
+import { makeMemo } from "../memo.ts";
 import { QuaysideError, type ErrorCode, type Violation } from "../../shared/ports/errors.ts";
 
 /**
@@ -62,6 +63,22 @@ export function overRpc<Api extends object>(
         ? (...args: readonly unknown[]) => call(name, args)
         : undefined,
   });
+}
+
+/** Objects of a namespace by name, each through `overRpc`. Their ids open nothing and hold for ever: each is worked out once. */
+export function objectsOf<Api extends object>(
+  namespace: {
+    idFromName(name: string): DurableObjectId;
+    get(id: DurableObjectId): { readonly [Method in keyof Api]: unknown };
+  },
+  unavailable: Unavailable,
+): (name: string) => Api {
+  const ids = makeMemo<DurableObjectId>(() => 0, Number.POSITIVE_INFINITY);
+  return (name) =>
+    overRpc<Api>(
+      () => namespace.get(ids.get(name) ?? ids.set(name, namespace.idFromName(name))),
+      unavailable,
+    );
 }
 
 async function once(
