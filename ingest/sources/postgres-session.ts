@@ -4,6 +4,7 @@ import { aborted } from "../../shared/http.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { cancelStatement, openSocket } from "./postgres-socket.ts";
 import type { Endpoint } from "./postgres-url.ts";
+import { saslPrepared } from "./saslprep.ts";
 
 /** A row as the server sent it: the text of each cell. */
 export type RawRow = readonly (Buffer | null)[];
@@ -44,17 +45,33 @@ const GRACE_MS = 30_000;
 const EXTENDED = { prepare: false, simple: false };
 
 /**
- * Connects and begins. A pooler that takes no settings at the start gets none: the transaction is read-only either way.
+ * Connects and begins. A password of more than ASCII is given in the form that SCRAM takes, and as it came to a server that does
+ * not know it so: one that forbids the form, or does not speak SCRAM.
  * @throws QuaysideError `source_unavailable`, `source_rejected`, `cancelled`.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
+  const { endpoint } = options;
+  const password = saslPrepared(endpoint.password);
+  try {
+    return await settled({ ...options, endpoint: { ...endpoint, password } });
+  } catch (error) {
+    if (password === endpoint.password || stateOf(error) !== "28P01") throw error;
+    return settled(options);
+  }
+}
+
+/** A pooler that takes no settings at the start gets none: the transaction is read-only either way. */
+async function settled(options: SessionOptions): Promise<Session> {
   try {
     return await begin(options, options.startup);
   } catch (error) {
-    const cause = error instanceof QuaysideError ? error.cause : undefined;
-    if (sqlStateOf(cause) !== "08P01" || Object.keys(options.startup).length === 0) throw error;
+    if (stateOf(error) !== "08P01" || Object.keys(options.startup).length === 0) throw error;
     return begin(options, {});
   }
+}
+
+function stateOf(error: unknown): string | undefined {
+  return sqlStateOf(error instanceof QuaysideError ? error.cause : undefined);
 }
 
 async function begin(options: SessionOptions, startup: Readonly<Record<string, string>>): Promise<Session> {

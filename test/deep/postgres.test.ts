@@ -293,6 +293,24 @@ describe.skipIf(bin === undefined)("postgres server", () => {
     expect((await failureOf(encrypted(noFile))).code).toBe("config_invalid");
   });
 
+  it.each([
+    // SASLprep makes something else of it, which is what the server keeps.
+    "p\u2160\uFB01\u00A0\u00ADx",
+    // SASLprep forbids the bell, and the server keeps it as it came.
+    "p\u2160\u0007",
+    "pässwörd 東京",
+  ])("signs in with a password of more than ASCII: %j", async (password) => {
+    const role = `scram_${crypto.randomUUID().slice(0, 8)}`;
+    await server.admin.unsafe(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
+    const url = new URL(server.url);
+    url.username = role;
+    url.password = encodeURIComponent(password);
+    // The role sees no table, and has come as far as looking.
+    const error = await failureOf(open({}, url.href).describe({ name: ["people"] }, signal));
+    expect(error.message).not.toContain("refused our sign-in");
+    expect(error.message).toContain("people");
+  });
+
   it("says that a password is wrong without saying it", async () => {
     const wrong = new URL(server.url);
     wrong.password = "topsecret";
