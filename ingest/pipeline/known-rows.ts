@@ -3,7 +3,10 @@ import type { KnownRow } from "../../shared/ports/registry.ts";
 /** How a row's view compares with what the registry knows. `duplicate`: this run has met it before. */
 export type State = "added" | "changed" | "unchanged" | "duplicate";
 
-/** What is known of one table, as hashes: 32 bytes a row, up to 48 where no estimate was right, whatever its key and text. */
+/**
+ * What is known of one table, as hashes, whatever a row's key and text: 14 bytes for each row where none was known before, 27 where
+ * any was, and up to half as much again where no estimate was right.
+ */
 export interface KnownRows {
   /** Takes one page of `Registry.known`. What is told again counts as it is now, unless this run has met it. */
   learn(page: readonly KnownRow[]): void;
@@ -32,7 +35,7 @@ export interface SavedRows {
   readonly seed: number;
   readonly rows: number;
   readonly unseen: number;
-  /** The slots in use, one after the other. */
+  /** The slots in use, one after the other: three words of the key, then three of what is known. */
   readonly slots: Int32Array;
 }
 
@@ -42,17 +45,21 @@ const KNOWN = 2;
 const STATE_SHIFT = 2;
 const STATES = ["added", "changed", "unchanged"] as const;
 const CHUNKS_SHIFT = 4;
-/** Words a slot: three of the key's hash, two of the version's, one of flags and chunk count. */
-const SLOT = 6;
+/**
+ * Words of a slot's key, which is its hash: the last of them is 0 in a free slot alone. As many say what is known of the row: two
+ * of the version's hash, one of flags and chunk count.
+ */
+const WORDS = 3;
 const MAX_CHUNKS = 0x7ff_ffff;
 /** Share of the slots that are taken before there are more of them. */
-const FULL = 0.75;
-/** Slots that are made before anything is known: an estimate may be wrong. */
+const FULL = 0.9;
+/** Rows that there is room for before anything is known: an estimate may be wrong. */
 const MAX_EXPECTED = 4_000_000;
 
 /**
  * An open-addressing table of 96-bit keys. The key's hash is seeded at random for each run, so that nobody can choose row
- * keys that collide; two of a million rows do so once in 10^17 runs.
+ * keys that collide; two of a million rows do so once in 10^17 runs. Of a first run's rows there is nothing to say but that they
+ * were met: what is known takes no memory before there is any.
  * @param options `seed`: 32 random bits, default from the platform's generator; `full`: known rows count as changed; `expected`:
  * rows that the table is thought to have, so that it need not grow, which takes as much memory again while it does.
  */
@@ -67,54 +74,69 @@ export function makeKnownRows(
   const { saved } = options;
   const seed = saved?.seed ?? options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   let capacity = Math.max(1024, Math.ceil(Math.min(options.expected ?? 0, MAX_EXPECTED) / FULL));
-  let slots = new Int32Array(capacity * SLOT);
+  let keys = new Int32Array(capacity * WORDS);
+  let facts: Int32Array | undefined;
   let used = 0;
   let rows = saved?.rows ?? 0;
   let unseen = saved?.unseen ?? 0;
   let lastRow: string | undefined;
-  const key = new Int32Array(3);
+  const key = new Int32Array(WORDS);
 
-  /** Offset of the slot that holds `key`, or of the free one where it belongs. */
-  const find = (array: Int32Array, size: number, a: number, b: number, c: number): number => {
-    let index = (a >>> 0) % size;
+  /** Offset of the slot that holds a key, or of the free one where it belongs. */
+  const find = (a: number, b: number, c: number): number => {
+    let index = (a >>> 0) % capacity;
     for (;;) {
-      const at = index * SLOT;
-      if (array[at + 5] === 0) return at;
-      if (array[at] === a && array[at + 1] === b && array[at + 2] === c) return at;
-      index = index + 1 === size ? 0 : index + 1;
+      const at = index * WORDS;
+      const last = keys[at + 2];
+      if (last === 0 || (last === c && keys[at] === a && keys[at + 1] === b)) return at;
+      index = index + 1 === capacity ? 0 : index + 1;
     }
   };
   const locate = (row: string, view: string): number => {
     hashKey(row, view, seed, key);
-    return find(slots, capacity, key[0] ?? 0, key[1] ?? 0, key[2] ?? 0);
+    return find(key[0] ?? 0, key[1] ?? 0, key[2] ?? 0);
   };
+  /** 0 in a free slot. */
+  const flagsAt = (at: number): number => (facts ? (facts[at + 2] ?? 0) : keys[at + 2] === 0 ? 0 : SEEN);
+  /** Takes the free slot of the key that was located last. */
   const occupy = (at: number): void => {
-    slots[at] = key[0] ?? 0;
-    slots[at + 1] = key[1] ?? 0;
-    slots[at + 2] = key[2] ?? 0;
+    keys.set(key, at);
     used += 1;
+  };
+  const factsNow = (): Int32Array => {
+    if (facts) return facts;
+    const made = new Int32Array(keys.length);
+    for (let at = 0; used > 0 && at < keys.length; at += WORDS) made[at + 2] = flagsAt(at);
+    facts = made;
+    return made;
   };
   const growIfFull = (): void => {
     if (used < capacity * FULL) return;
-    const size = Math.ceil(capacity * 1.5);
-    const wider = new Int32Array(size * SLOT);
-    for (let at = 0; at < slots.length; at += SLOT) {
-      if (slots[at + 5] === 0) continue;
-      const to = find(wider, size, slots[at] ?? 0, slots[at + 1] ?? 0, slots[at + 2] ?? 0);
-      wider.set(slots.subarray(at, at + SLOT), to);
+    const [oldKeys, oldFacts] = [keys, facts];
+    capacity = Math.ceil(capacity * 1.5);
+    keys = new Int32Array(capacity * WORDS);
+    facts = oldFacts && new Int32Array(capacity * WORDS);
+    for (let from = 0; from < oldKeys.length; from += WORDS) {
+      const words = oldKeys.subarray(from, from + WORDS);
+      if (words[2] === 0) continue;
+      const at = find(words[0] ?? 0, words[1] ?? 0, words[2] ?? 0);
+      keys.set(words, at);
+      if (oldFacts) facts?.set(oldFacts.subarray(from, from + WORDS), at);
     }
-    slots = wider;
-    capacity = size;
   };
-  if (saved) {
-    used = saved.slots.length / SLOT;
+  const restore = (slots: Int32Array): void => {
+    used = slots.length / (2 * WORDS);
     capacity = Math.max(capacity, Math.ceil(used / FULL) + 1);
-    slots = new Int32Array(capacity * SLOT);
-    for (let at = 0; at < saved.slots.length; at += SLOT) {
-      const slot = saved.slots.subarray(at, at + SLOT);
-      slots.set(slot, find(slots, capacity, slot[0] ?? 0, slot[1] ?? 0, slot[2] ?? 0));
+    keys = new Int32Array(capacity * WORDS);
+    facts = new Int32Array(capacity * WORDS);
+    for (let from = 0; from < slots.length; from += 2 * WORDS) {
+      const words = slots.subarray(from, from + WORDS);
+      const at = find(words[0] ?? 0, words[1] ?? 0, words[2] ?? 0);
+      keys.set(words, at);
+      facts.set(slots.subarray(from + WORDS, from + 2 * WORDS), at);
     }
-  }
+  };
+  if (saved) restore(saved.slots);
 
   return {
     get rows() {
@@ -126,15 +148,16 @@ export function makeKnownRows(
     learn(page) {
       for (const { row, view, version, chunks } of page) {
         growIfFull();
+        const kept = factsNow();
         const at = locate(row, view);
-        const flags = slots[at + 5] ?? 0;
+        const flags = kept[at + 2] ?? 0;
         if ((flags & SEEN) !== 0) continue;
         if (flags === 0) occupy(at);
         // An empty version is a staged removal: nothing in the warehouse can equal it.
         const [high, low] = version === "" ? [0, 0] : versionWords(version);
-        slots[at + 3] = high;
-        slots[at + 4] = low;
-        slots[at + 5] = KNOWN | (Math.min(chunks, MAX_CHUNKS) << CHUNKS_SHIFT);
+        kept[at] = high;
+        kept[at + 1] = low;
+        kept[at + 2] = KNOWN | (Math.min(chunks, MAX_CHUNKS) << CHUNKS_SHIFT);
         if (flags !== 0) continue;
         unseen += 1;
         if (version !== "" && row !== lastRow) {
@@ -146,47 +169,49 @@ export function makeKnownRows(
     see(row, view, version) {
       growIfFull();
       const at = locate(row, view);
-      const flags = slots[at + 5] ?? 0;
+      const flags = flagsAt(at);
       if ((flags & SEEN) !== 0) return "duplicate";
       if (flags === 0) {
         occupy(at);
-        slots[at + 5] = SEEN;
+        if (facts) facts[at + 2] = SEEN;
         return "added";
       }
       unseen -= 1;
+      const kept = factsNow();
       const [high, low] = versionWords(version);
-      const removed = slots[at + 3] === 0 && slots[at + 4] === 0;
-      const same = slots[at + 3] === high && slots[at + 4] === low && options.full !== true;
+      const removed = kept[at] === 0 && kept[at + 1] === 0;
+      const same = kept[at] === high && kept[at + 1] === low && options.full !== true;
       const state = removed ? 0 : same ? 2 : 1;
-      slots[at + 5] = flags | SEEN | (state << STATE_SHIFT);
+      kept[at + 2] = flags | SEEN | (state << STATE_SHIFT);
       return STATES[state];
     },
     meet(row, views) {
-      const found = views.map((view) => locate(row, view)).filter((at) => (slots[at + 5] ?? 0) !== 0);
-      const versioned = found.every((at) => slots[at + 3] !== 0 || slots[at + 4] !== 0);
-      if (found.length === 0 || !versioned) return false;
+      const found = views.map((view) => locate(row, view)).filter((at) => flagsAt(at) !== 0);
+      const versioned = found.every((at) => facts && (facts[at] !== 0 || facts[at + 1] !== 0));
+      if (!facts || found.length === 0 || !versioned) return false;
       for (const at of found) {
-        const flags = slots[at + 5] ?? 0;
+        const flags = flagsAt(at);
         if ((flags & SEEN) !== 0) continue;
         unseen -= 1;
-        slots[at + 5] = flags | SEEN | (STATES.indexOf("unchanged") << STATE_SHIFT);
+        facts[at + 2] = flags | SEEN | (STATES.indexOf("unchanged") << STATE_SHIFT);
       }
       return true;
     },
     stateOf(row, view) {
-      const flags = slots[locate(row, view) + 5] ?? 0;
+      const flags = flagsAt(locate(row, view));
       return (flags & SEEN) === 0 ? undefined : STATES[(flags >>> STATE_SHIFT) & 3];
     },
     chunksOf(row, view) {
-      return (slots[locate(row, view) + 5] ?? 0) >>> CHUNKS_SHIFT;
+      return flagsAt(locate(row, view)) >>> CHUNKS_SHIFT;
     },
     save() {
-      const packed = new Int32Array(used * SLOT);
+      const packed = new Int32Array(used * 2 * WORDS);
       let to = 0;
-      for (let at = 0; at < slots.length; at += SLOT) {
-        if (slots[at + 5] === 0) continue;
-        packed.set(slots.subarray(at, at + SLOT), to);
-        to += SLOT;
+      for (let at = 0; at < keys.length; at += WORDS) {
+        if (keys[at + 2] === 0) continue;
+        packed.set(keys.subarray(at, at + WORDS), to);
+        packed.set(facts?.subarray(at, at + WORDS) ?? [0, 0, SEEN], to + WORDS);
+        to += 2 * WORDS;
       }
       return { seed, rows, unseen, slots: packed };
     },
@@ -211,7 +236,7 @@ function hashKey(row: string, view: string, seed: number, out: Int32Array): void
   for (let i = 0; i < row.length; i++) mix(row.charCodeAt(i));
   out[0] = finish(a ^ c);
   out[1] = finish(b ^ a);
-  out[2] = finish(c ^ b);
+  out[2] = finish(c ^ b) || 1;
 }
 
 function finish(word: number): number {

@@ -29,6 +29,35 @@ describe("makeKnownRows", () => {
     expect([again.rows, again.unseen]).toEqual([5000, 0]);
   });
 
+  it.each([undefined, 3])("keeps what a first run has met, over a pause too (estimate %s)", (expected) => {
+    const rows = Array.from({ length: 3000 }, (_, i) => `t:${i}`);
+    const known = makeKnownRows({ expected });
+    for (const row of rows) known.see(row, "all", version(1));
+    const again = makeKnownRows({ expected, saved: known.save() });
+    // Staged by then, they are told of.
+    again.learn(rows.map((row) => ({ row, view: "all", version: version(1), chunks: 1 })));
+    again.learn([{ row: "t:other", view: "all", version: version(1), chunks: 1 }]);
+    for (const table of [known, again]) {
+      expect(new Set(rows.map((row) => table.stateOf(row, "all")))).toEqual(new Set(["added"]));
+      expect(new Set(rows.map((row) => table.see(row, "all", version(1))))).toEqual(new Set(["duplicate"]));
+    }
+    expect([known.unseen, again.unseen]).toEqual([0, 1]);
+  });
+
+  it("keeps what was met before anything was known", () => {
+    const known = makeKnownRows();
+    known.see("t:1", "all", version(1));
+    known.learn([
+      { row: "t:1", view: "all", version: version(2), chunks: 1 },
+      { row: "t:2", view: "all", version: version(2), chunks: 1 },
+    ]);
+    expect([known.stateOf("t:1", "all"), known.stateOf("t:2", "all"), known.unseen]).toEqual([
+      "added",
+      undefined,
+      1,
+    ]);
+  });
+
   it("takes a row whose removal is staged as new when it is back", () => {
     const known = makeKnownRows();
     known.learn([{ row: "t:1", view: "all", version: "", chunks: 3 }]);
