@@ -1,6 +1,7 @@
 import {
   DuckDBArrayValue,
   DuckDBBlobValue,
+  DuckDBDateValue,
   DuckDBListValue,
   DuckDBMapValue,
   DuckDBStructValue,
@@ -15,6 +16,7 @@ import {
   type DuckDBType,
   type DuckDBValue,
 } from "@duckdb/node-api";
+import driver from "@duckdb/node-api/lib/vectors/dataAccessors.js";
 import type { Cell, Column } from "../../shared/ports/source.ts";
 
 /** How a column of one DuckDB type is selected and turned into cells, losing nothing. */
@@ -29,17 +31,20 @@ const asIs = (column: string): string => column;
 /** DuckDB's own text of a value keeps every digit. */
 const asText = (column: string): string => `CAST(${column} AS VARCHAR)`;
 
-/** The driver drops a byte order mark that leads a text (node-api 1.5.5); of two it leaves one. Within lists it is lost. */
-const marked = (column: string): string =>
-  `CASE WHEN starts_with(${column}, chr(65279)) THEN concat(chr(65279), ${column}) ELSE ${column} END`;
+// The driver reads text without the byte order mark that leads it (node-api 1.5.5).
+Reflect.set(driver, "textDecoder", new TextDecoder("utf-8", { ignoreBOM: true }));
 
-const TEXT: Conversion = { type: "string", select: marked, cell: scalar };
-const TEXT_CAST: Conversion = { type: "string", select: (column) => marked(asText(column)), cell: scalar };
+/**
+ * Text and dates are selected as they are: where nothing of a table is computed, DuckDB has but one row group of a Parquet file in
+ * memory, else two while it goes from one to the next.
+ */
+const TEXT: Conversion = { type: "string", select: asIs, cell: scalar };
+const TEXT_CAST: Conversion = { type: "string", select: asText, cell: scalar };
 const NUMBER: Conversion = { type: "number", select: asIs, cell: scalar };
 const DIGITS: Conversion = { type: "number", select: asText, cell: scalar };
 const SINGLE: Conversion = { type: "number", select: asText, cell: single };
 const BOOLEAN: Conversion = { type: "boolean", select: asIs, cell: scalar };
-const DATE: Conversion = { type: "date", select: asText, cell: (value) => time(value) };
+const DATE: Conversion = { type: "date", select: asIs, cell: date };
 const TIMESTAMP: Conversion = { type: "timestamp", select: asText, cell: (value) => time(value) };
 const BYTES: Conversion = { type: "binary", select: (column) => `base64(${column})`, cell: scalar };
 const JSON_TEXT: Conversion = { type: "json", select: asText, cell: jsonCell };
@@ -104,6 +109,23 @@ function minus(value: number): string {
 function single(value: DuckDBValue): Cell {
   if (typeof value !== "string") return scalar(value);
   return scalar(value === "inf" ? Infinity : value === "-inf" ? -Infinity : Number(value));
+}
+
+const DAY_MS = 86_400_000;
+
+function date(value: DuckDBValue): Cell {
+  if (!(value instanceof DuckDBDateValue)) return scalar(value);
+  const { days } = value;
+  if (days === DuckDBDateValue.PosInf.days) return "Infinity";
+  if (days === DuckDBDateValue.NegInf.days) return "-Infinity";
+  const at = new Date(days * DAY_MS);
+  const year = at.getUTCFullYear();
+  const usual = year >= 1000 && year <= 9999;
+  return usual ? `${year}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())}` : time(value.toString());
+}
+
+function two(number: number): string {
+  return number < 10 ? `0${number}` : String(number);
 }
 
 const DUCKDB_TIME =

@@ -180,6 +180,28 @@ describe("duckdb source", () => {
     });
   });
 
+  it.each([
+    ["'2024-02-29'", "2024-02-29"],
+    ["'1969-12-31'", "1969-12-31"],
+    ["'0999-12-31'", "0999-12-31"],
+    ["'0001-12-31 (BC)'", "0000-12-31"],
+    ["'5881580-07-10'", "+5881580-07-10"],
+    ["'5877642-06-25 (BC)'", "-5877641-06-25"],
+    ["'-infinity'", "-Infinity"],
+    ["NULL", null],
+  ])("keeps the date %s", async (sql, cell) => {
+    await using source = open(join(directory, "csv"));
+    const rows = await read(source, { query: `SELECT 1 AS id, ${sql}::DATE AS day` }, ["id"]);
+    expect(rows).toEqual([{ id: 1, day: cell }]);
+  });
+
+  it("keeps a byte order mark that leads a text", async () => {
+    await using source = open(join(directory, "csv"));
+    const query = `SELECT 1 AS id, concat(chr(65279), 'a') AS marked, [concat(chr(65279), chr(65279), 'b')] AS list`;
+    const rows = await read(source, { query }, ["id"]);
+    expect(rows).toEqual([{ id: 1, marked: "\uFEFFa", list: ["\uFEFF\uFEFFb"] }]);
+  });
+
   it("keeps CSV text as written: leading zeros, trailing zeros, quotes and line ends", async () => {
     await writeFile(
       join(directory, "csv", "codes.csv"),
