@@ -106,7 +106,7 @@ export function makeKnownRows(
   const factsNow = (): Int32Array => {
     if (facts) return facts;
     const made = new Int32Array(keys.length);
-    for (let at = 0; used > 0 && at < keys.length; at += WORDS) made[at + 2] = flagsAt(at);
+    if (used > 0) for (let at = 0; at < keys.length; at += WORDS) made[at + 2] = flagsAt(at);
     facts = made;
     return made;
   };
