@@ -213,6 +213,33 @@ describe("what rests on a row that is read but not cited", () => {
     expect(text("One is of 2004 [1]. One is of 1987 [2].", LIFTS)).toBe("");
   });
 
+  it.each([
+    ["clauses cite their own rows", "The lift is of 1987 [1]; the gondola is of 2004 [2]."],
+    ["one marker group is for all clauses", "One is of 1987; the other is of 2004 [1][2]."],
+    ["the first clause leads in to all", "One is of 1987, one of 2004: the lift [1]; the gondola [2]."],
+    ["clauses are joined by a comma", "Of 1987 and 2004 are the lift [1], and the gondola [2]."],
+    [
+      "values and rows stand in the same order",
+      "Those of 1987 and 2004 are the lift [1] and the gondola [2].",
+    ],
+    ["a clause has no marker of its own", "The lift is old [1]; it is of 1987; the gondola is new [2]."],
+    ["markers follow the semicolon", "The lift is of 1987; [1] the gondola is of 2004. [2]"],
+    ["a marker has a semicolon in it", "One is of 1987 and one of 2004 [1; 2]."],
+  ])("stands where %s", (_, said) => {
+    expect(text(said, LIFTS)).toBe(said);
+  });
+
+  it.each([
+    ["the row that the other clause cites", "The lift is of 2004 [1]; the gondola is of 1987 [2]."],
+    ["the row of the clause before", "The lift is old [1]; the gondola is of 1987 [2]."],
+    ["the row of the clause after", "One is here; the lift is of 2004 [1]; the gondola is new [2]."],
+    ["markers that follow the semicolon", "The lift is old; [1] the gondola is of 1987; [2] all of it."],
+  ])("is taken back where a clause behind a semicolon cites another row: %s", (_, said) => {
+    const verified = verifyText(said, LIFTS, QUESTION);
+    expect(verified.text).toBe("");
+    expect(verified.removed).toEqual([{ text: said, why: "uncited" }]);
+  });
+
   it("is taken back at its sentence's end where its own marker says so, and holds up nothing", () => {
     const verifier = makeVerifier(LIFTS, QUESTION);
     expect(replay(verifier.push("The gondola is new [2]. It is of"))).toBe(
@@ -312,7 +339,7 @@ describe("streaming", () => {
   it("gives the same text however it is cut", () => {
     const TWO = [LIFT, row({ built: "2004-12-18" }, { id: "lifts:8#0", row: "lifts:8" })];
     const piece = fc.constantFrom(
-      "the lift", " ", "  ", "\n", "\n\n", ". ", "? ", " 1987", " 3 June 1987", " 345", " [1]", "[2]", " [1, 9]", " [1", "] ", " Bergheim",
+      "the lift", " ", "  ", "\n", "\n\n", ". ", "? ", " 1987", " 3 June 1987", " 345", " [1]", "[2]", ";", " [1, 9]", " [1", "] ", " Bergheim",
       " Petrescu", " 2004", ", ", "1,234,567.5", " 1 234 567,5", " 20 %", " BL-4711", ": ", "e.g. ", " Dr. ", "(", ")", " of ", "th", " — ", "é", "…", "\u00a0", "😀", "1. ", "- ",
     ); // prettier-ignore
     fc.assert(

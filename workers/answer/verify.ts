@@ -12,7 +12,8 @@ import { makeClaimChecker, type Claim } from "./verify-claims.ts";
  * Verification while an answer streams. Plain words pass at once. A number, date, identifier or proper name is held until
  * it is found in a row that was read; if it is not, the whole sentence is taken back and the rest of it dropped. What is found
  * must also be in a row that is cited. Numbers, dates and identifiers of a sentence with markers must be in a row that one of
- * these names: it is taken back at its end if not. A name, and what a sentence without markers says, may be in any row that the
+ * these names: it is taken back at its end if not. A clause behind a semicolon that has markers of its own is held to these, as
+ * if it were a sentence; what the first clause says may belong to all of them. A name, and what a sentence without markers says, may be in any row that the
  * answer cites: a sentence of which that is not so by the answer's end is taken back as well.
  * A marker `[n]` beyond the evidence is dropped, and so is a sentence that repeats the model's instructions. What comes out depends on the text alone, not on how it was cut in chunks.
  */
@@ -47,6 +48,12 @@ interface Unit {
   readonly next: string;
   /** Follows the word before without white space: the marker between them was dropped. */
   readonly glued?: boolean;
+}
+
+/** A part of a sentence up to its semicolon, and the rows that its markers name. */
+interface Clause {
+  readonly claims: readonly Claim[];
+  readonly cited: readonly number[];
 }
 
 /** A word longer than this is cut, so that hostile input costs no more than its length. */
@@ -89,9 +96,10 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   let spaceBefore = "";
   let sentenceText = "";
   let sentOfSentence = "";
-  // What the sentence states, and the rows that it cites.
+  // What the clause states, and the rows that it cites; and those of the sentence's clauses before it.
   let claimed: Claim[] = [];
   let cited: number[] = [];
+  let clauses: Clause[] = [];
   let checked = 0;
   let unsupported = 0;
   let failed: Removal["why"] | undefined;
@@ -100,6 +108,7 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
   let words = 0;
   let afterColon = false;
   let stopSeen = false;
+  let semicolonSeen = false;
 
   const send = (text: string): void => {
     if (text === "") return;
@@ -154,27 +163,40 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     held = [];
   };
 
-  /** Figures that the rows at the sentence's own markers do not hold; what is left to look up once all citations are known. */
-  const checkCited = (): readonly Claim[] => {
-    if (failed !== undefined || cited.length === 0) return claimed;
-    const astray = claimed.filter((claim) => claim.kind !== "name" && !claim.heldBy(cited));
+  const endClause = (): void => {
+    resolve();
+    clauses.push({ claims: claimed, cited });
+    claimed = [];
+    cited = [];
+    semicolonSeen = false;
+  };
+
+  /** Takes the sentence back where its own markers' rows do not hold a figure. @returns what is to be looked up once all citations are known. */
+  const checkCited = (rows: readonly number[]): readonly Claim[] => {
+    const all = clauses.flatMap(({ claims }) => claims);
+    if (failed !== undefined || rows.length === 0) return all;
+    const astray = clauses.flatMap(({ claims, cited: own }, i) =>
+      claims.filter(
+        (claim) => claim.kind !== "name" && !claim.heldBy(i === 0 || own.length === 0 ? rows : own),
+      ),
+    );
     unsupported += astray.length;
     if (astray.length > 0) fail("uncited");
-    return claimed.filter(({ kind }) => kind === "name");
+    return all.filter(({ kind }) => kind === "name");
   };
 
   const endSentence = (): void => {
-    resolve();
-    const claims = checkCited();
+    endClause();
+    const rows = clauses.flatMap((clause) => clause.cited);
+    const claims = checkCited(rows);
     if (failed !== undefined) {
       removed.push({ text: leaked ? "" : sentenceText.trim(), why: failed });
       failed = undefined;
     } else if (sent.length > sentenceFrom) {
-      const sentence = { from: sentenceFrom, text: sentOfSentence, claims, cited };
+      const sentence = { from: sentenceFrom, text: sentOfSentence, claims, cited: rows };
       if (waiting.add(sentence)) events.push({ type: "settled" });
     }
-    claimed = [];
-    cited = [];
+    clauses = [];
     sentOfSentence = "";
     sentenceFrom = sent.length;
     spaceBefore = space;
@@ -241,8 +263,10 @@ export function makeVerifier(evidence: readonly Evidence[], question: string): V
     }
     if (bare !== "" && !/^[.)\]"'»”’*_]+$/.test(bare)) stopSeen = stops(bare, unit.next, words);
     else if (/[.!?…]/.test(bare)) stopSeen = true;
+    if (bare !== "") semicolonSeen = bare.endsWith(";");
     const markerFollows = unit.next === "[";
     if (raw.space.includes("\n") || (stopSeen && !markerFollows && !/\p{Ll}/u.test(unit.next))) endSentence();
+    else if (semicolonSeen && !markerFollows) endClause();
   };
 
   const feed = (unit: Unit): void => {
