@@ -2,17 +2,17 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { rolldown, type CodeSplittingGroup, type Plugin } from "rolldown";
+import { rolldown, type ChunkingContext, type CodeSplittingGroup, type Plugin } from "rolldown";
 import { digestOfSources } from "./build-code.ts";
-import { compileLate } from "./build-late.ts";
+import { compileLate, plainStrings } from "./build-late.ts";
 import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 import { buildWidget } from "./surfaces/widget/build.ts";
 
 /**
  * Builds what wrangler serves and uploads: the Worker into `workers/dist/`, console and widget into the folder of assets.
- * wrangler's own bundling makes one file of everything; here every dynamic `import()` is a module of its own, so that
- * starting the Worker parses none of the vendors' SDKs: each is loaded by the first request that needs it.
+ * wrangler's own bundling makes one file of everything; here what a dynamic `import()` loads is in modules of its own, so
+ * that starting the Worker runs neither the edge nor its objects, nor the vendors' SDKs: each is loaded by who needs it first.
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -21,8 +21,9 @@ const here = dirname(fileURLToPath(import.meta.url));
  * What is loaded together. Every module has a cost of its own at start, whether it is used or not, so there are few: what
  * starting needs, each vendor's SDK, and what is used with a model, a warehouse, or a surface that few need.
  */
-const CHUNKS: CodeSplittingGroup[] = [
+const chunks = (): CodeSplittingGroup[] => [
   { name: "start", tags: ["$initial"] },
+  { debugName: "parts", name: partsOf(), test: /^(?!.*node_modules)/ },
   { debugName: "vendors", name: vendorOf, test: /node_modules/ },
   { name: "ingest", test: /\/ingest\// },
   { name: "local", test: /\/local(-|\.|\/)/ },
@@ -30,6 +31,30 @@ const CHUNKS: CodeSplittingGroup[] = [
   { name: "surfaces", test: /\/workers\// },
   { name: "shared", test: /\/shared\// },
 ];
+
+/** The edge, the objects, and what both need: nothing of the one is loaded for the other. */
+function partsOf(): (path: string, graph: ChunkingContext) => string | null {
+  const known = new Map<string, ReadonlySet<string>>();
+  return (path, graph) => {
+    const reaches = (entry: string): boolean => {
+      const reached = known.get(entry) ?? reachedFrom(join(here, entry), graph);
+      known.set(entry, reached);
+      return reached.has(path);
+    };
+    const object = ["tenant/ledger.ts", "index/shard.ts"].some(reaches);
+    if (reaches("worker.ts")) return object ? "common" : "edge";
+    if (object) return "objects";
+    return ["runner/runner.ts", "thread/thread.ts"].some(reaches) ? "runners" : null;
+  };
+}
+
+function reachedFrom(entry: string, graph: ChunkingContext): ReadonlySet<string> {
+  const reached = new Set([entry]);
+  for (const path of reached) {
+    for (const imported of graph.getModuleInfo(path)?.importedIds ?? []) reached.add(imported);
+  }
+  return reached;
+}
 
 function vendorOf(path: string): string | null {
   return /node_modules\/(?:@([^/]+)|([^/@]+))\//.exec(path)?.slice(1).find(Boolean) ?? null;
@@ -74,6 +99,7 @@ export async function buildWorker(options: {
       define: { QUAYSIDE_DEMO: String(options.demo), QUAYSIDE_CODE: JSON.stringify(digestOfSources()) },
     },
     plugins: [slimSdks(), wasmModules(), compileLate()],
+    checks: { bundlerTimings: false },
   });
   const { output } = await bundle.generate({
     format: "esm",
@@ -85,12 +111,15 @@ export async function buildWorker(options: {
     comments: false,
     // One character over 127 makes V8 hold and read the whole module at two bytes a character.
     charset: "ascii",
-    codeSplitting: { groups: CHUNKS },
+    codeSplitting: { groups: chunks() },
   });
   await bundle.close();
   await mkdir(outdir, { recursive: true });
   const files = new Map(
-    output.map((file) => [file.fileName, Buffer.from(file.type === "chunk" ? file.code : file.source)]),
+    output.map((file) => [
+      file.fileName,
+      Buffer.from(file.type === "chunk" ? plainStrings(file.code) : file.source),
+    ]),
   );
   // Only what differs is touched: a Worker that already serves this build, or starts beside it, never reads half a file.
   for (const [name, contents] of files) {

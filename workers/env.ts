@@ -16,7 +16,7 @@ declare global {
 
 type WorkerEnv = Env;
 
-/** What wrangler.toml binds, and the secrets by name (`contract` names; any may be unset). Only `main.ts`, `worker.ts` and the objects see it. */
+/** What wrangler.toml binds, and the secrets by name (`contract` names; any may be unset). Only `main.ts`, `front.ts`, `worker.ts` and the objects see it. */
 export interface Env {
   readonly ASSETS: Fetcher;
   readonly CACHE: KVNamespace;

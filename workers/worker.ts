@@ -21,7 +21,7 @@ import { makeReadRows } from "./answer/read-row.ts";
 import { makeRetrieve } from "./answer/retrieve.ts";
 import { modelsBehind, presetOf, type Providers } from "./answer/route.ts";
 import { makeApp } from "./app.ts";
-import { requireLoopback } from "./auth/demo.ts";
+import { requireLoopback } from "./auth/loopback.ts";
 import { makeRequestLimiter } from "./auth/limits.ts";
 import { makeChatSurfaces } from "./chat.ts";
 import type { Env } from "./env.ts";
@@ -80,6 +80,7 @@ export interface Worker {
   fetch(request: Request): Promise<Response>;
   /** What the clock does, once a minute. */
   scheduled(): Promise<void>;
+  allowedOrigins(): Promise<readonly string[]>;
   readonly host: Host;
   /** What answers the messages of chat surfaces, by the surface's name. */
   readonly answerers: Readonly<Record<string, Answerer>>;
@@ -273,7 +274,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     await parts.runs.tick(tenant);
     await parts.registry(tenant).sweep(AbortSignal.timeout(SWEEP_TIMEOUT_MS));
   };
-  return { ...app, scheduled, host, answerers: Object.fromEntries(answering) };
+  return { ...app, scheduled, allowedOrigins, host, answerers: Object.fromEntries(answering) };
 }
 
 function makeParts(env: Env): Parts {

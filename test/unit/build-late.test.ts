@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileLate } from "../../workers/build-late.ts";
+import { compileLate, plainStrings } from "../../workers/build-late.ts";
 
 const SOURCES: Readonly<Record<string, string>> = {
   main: `
@@ -102,6 +102,18 @@ describe("a chunk that is loaded later", () => {
     await expect(bundle(sources, directory, false)).rejects.toThrow(
       "count is exported and assigned to again",
     );
+  });
+});
+
+describe("strings that a minifier wrote as templates", () => {
+  it("are strings again, of the same text in one byte a character", () => {
+    const code = plainStrings('export default [`a"b`, `two\nlines`, `\u00e9\u{1f600}`, `\\\\`];');
+    expect(code).toBe(String.raw`export default ["a\"b", "two\nlines", "\u00e9\ud83d\ude00", "\\"];`);
+  });
+
+  it("stay templates where they have values in them, or are read by a function", () => {
+    const code = "const raw = String.raw`a\\b`, whole = `${raw}c`;";
+    expect(plainStrings(code)).toBe(code);
   });
 });
 

@@ -4,6 +4,7 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import { urlOf } from "../url.ts";
 import { unauthenticated, type Authenticator } from "./authenticate.ts";
 import { principalOf } from "./claims.ts";
+import { requireLoopback } from "./loopback.ts";
 
 export interface DemoSettings {
   readonly tenant: string;
@@ -12,8 +13,6 @@ export interface DemoSettings {
 }
 
 export const DEMO_USER_HEADER = "x-quayside-demo-user";
-
-const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/;
 
 /**
  * Demo mode: whoever sits at this machine acts as one of the configuration's demo users, without a credential. Any page open
@@ -51,16 +50,6 @@ export function demoUser(settings: DemoSettings): Authenticator {
       return principal;
     },
   };
-}
-
-/**
- * Whether the request names this machine: every route of demo mode asks, the page included, because a foreign name may be made
- * to resolve to loopback. @throws QuaysideError `origin_not_allowed`.
- */
-export function requireLoopback(request: Request): void {
-  const url = urlOf(request);
-  if (LOOPBACK.test(request.headers.get("host") ?? url.host) && LOOPBACK.test(url.host)) return;
-  throw new QuaysideError("origin_not_allowed", "Demo mode answers under this machine's own names only.");
 }
 
 /** @throws QuaysideError `origin_not_allowed`. */
