@@ -2,16 +2,24 @@ import type { Pieces } from "../../shared/sse.ts";
 
 /** Most that is read ahead of whoever reads, in bytes. */
 const READ_AHEAD = 64 * 1024;
+/** Most of one read. */
+const READ_SIZE = 16 * 1024;
+/** Most that a read waits for. */
+const MOST_HELD = 2048;
 
 /**
  * A body whose pieces come together: what arrives within `spacingMs` of the piece handed over last is one piece. A model that
  * is slower than that is not delayed, one that is faster costs a turn for each spacing rather than one for each token. The
  * body's end is handed over at once, an error after what came before it; cancelling cancels the body. Not a stream of its own: one in
  * JavaScript costs as much as reading the answer does. Read one piece after the other.
+ * A model that has just told much in each of two spacings, and whose body takes it, is read by half a spacing's bytes and not
+ * by pieces: a read costs as much as all that is done with a token. Should it pause, so much waits until it goes on or ends.
  * @param spacingMs asked before each piece; 0 for none.
  */
-export function gathered(body: Pieces, spacingMs: () => number): Pieces {
-  const reader = body.getReader();
+export function gathered(body: ReadableStream<Uint8Array>, spacingMs: () => number): Pieces {
+  const source = sourceOf(body);
+  /** Bytes that came in a spacing, last and before. */
+  let rates: readonly [number, number] = [0, 0];
   let waiting: Uint8Array[] = [];
   let length = 0;
   let failure: { readonly error: unknown } | undefined;
@@ -24,7 +32,10 @@ export function gathered(body: Pieces, spacingMs: () => number): Pieces {
 
   const pump = async (): Promise<void> => {
     try {
-      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      for (let done = false; !done;) {
+        const read = await source.read(Math.floor(Math.min(MOST_HELD, ...rates.map((rate) => rate / 2))));
+        ({ done } = read);
+        if (!read.value?.byteLength) continue;
         waiting.push(read.value);
         length += read.value.byteLength;
         arrived?.();
@@ -63,7 +74,8 @@ export function gathered(body: Pieces, spacingMs: () => number): Pieces {
       void pump();
     }
     if (length === 0 && !ended) await new Promise<void>((resolve) => (arrived = resolve));
-    const leftMs = handedAt + spacingMs() - performance.now();
+    const spacing = spacingMs();
+    const leftMs = handedAt + spacing - performance.now();
     if (leftMs > 0 && !ended && length <= READ_AHEAD) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
@@ -73,7 +85,9 @@ export function gathered(body: Pieces, spacingMs: () => number): Pieces {
         };
       });
     }
-    handedAt = performance.now();
+    const now = performance.now();
+    rates = [spacing > 0 ? length / Math.max(1, (now - handedAt) / spacing) : 0, rates[0]];
+    handedAt = now;
     if (length > 0) return { done: false, value: take() };
     if (failure) throw failure.error;
     return { done: true, value: undefined };
@@ -86,8 +100,43 @@ export function gathered(body: Pieces, spacingMs: () => number): Pieces {
     arrived?.();
     over?.();
     drained?.();
-    await reader.cancel(reason);
+    await source.cancel(reason);
   };
 
   return { getReader: () => ({ read, cancel }) };
+}
+
+interface Source {
+  /** @param atLeast bytes to wait for, where the body takes that; fewer come only at its end. */
+  read(atLeast: number): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+/** `ReadableStreamBYOBReader` with what its types don't tell yet: WHATWG Streams, "read(view, options)". */
+interface ByteReader {
+  read(
+    view: Uint8Array<ArrayBuffer>,
+    options: { readonly min: number },
+  ): Promise<{ readonly done: boolean; readonly value?: Uint8Array<ArrayBuffer> | undefined }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+/** A body of bytes is read into the same memory each time, any other piece by piece. */
+function sourceOf(body: ReadableStream<Uint8Array>): Source {
+  try {
+    const reader: ByteReader = body.getReader({ mode: "byob" });
+    let memory = new ArrayBuffer(READ_SIZE);
+    return {
+      async read(atLeast) {
+        const { done, value } = await reader.read(new Uint8Array(memory), { min: Math.max(1, atLeast) });
+        if (!value) return { done };
+        memory = value.buffer;
+        return { done, value: value.slice() };
+      },
+      cancel: (reason) => reader.cancel(reason),
+    };
+  } catch {
+    const reader = body.getReader();
+    return { read: () => reader.read(), cancel: (reason) => reader.cancel(reason) };
+  }
 }
