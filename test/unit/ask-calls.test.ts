@@ -19,6 +19,10 @@ import { saying, scriptedProvider, type ScriptedProvider } from "../fakes/script
 
 const GOOD = "The east berth is closed until 14 March 2026 [1].";
 
+function budgeted(): typeof ADMISSION {
+  return { ...ADMISSION, config: { ...CONFIG, budgets: { tenant: { usdPerDay: 1 } } } };
+}
+
 describe("ask: one call to the ledger before a model, one after", () => {
   it("asks, warm, the cache, the index, the ledger and the model, and settles and keeps afterwards", async () => {
     const world = makeWorld({ "a/one": saying(GOOD) });
@@ -119,6 +123,49 @@ describe("ask: one call to the ledger before a model, one after", () => {
     expect(answer?.model).toBe("b/two");
     expect(world.failed).toEqual([{ model: "a/one", tokens: 77, nanoUsd: 77_000 }]);
     expect(world.spent).toEqual([[{ model: "b/two", tokens: 120, nanoUsd: 300_000 }]]);
+  });
+
+  it("holds anew before another call where there are budgets, and tells what the one before is billed", async () => {
+    const told = [{ answering: true }, { used: 77 }, { fail: "provider_reported_error" }] as const;
+    const world = makeWorld({ "a/one": scriptedProvider(told), "b/two": saying(GOOD) });
+    world.admission = budgeted();
+    const { answer } = await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(answer?.model).toBe("b/two");
+    const [first, second] = world.calls;
+    expect(second).toEqual({
+      ...first,
+      calls: first?.calls.filter(({ model }) => model === "b/two"),
+      flight: undefined,
+      again: { turn: 1, failed: [{ model: "a/one", tokens: 77, nanoUsd: 77_000 }] },
+    });
+    expect([world.calls.length, world.failed]).toEqual([2, []]);
+    expect(world.spent).toEqual([[{ model: "b/two", tokens: 120, nanoUsd: 300_000 }]]);
+  });
+
+  it("makes no other call that the budget does not pay for", async () => {
+    const told = [{ answering: true }, { used: 77 }, { fail: "provider_bad_response" }] as const;
+    const model = scriptedProvider(told);
+    const world = makeWorld({ "a/one": model });
+    world.admission = budgeted();
+    world.start = ({ again }) => {
+      if (again) throw new QuaysideError("budget_exhausted", "spent", { retryAfterMs: 5000 });
+      return undefined;
+    };
+    expect(await tell(world, { model: "a/one" })).toMatchObject({
+      failure: "budget_exhausted",
+      retryAfterMs: 5000,
+    });
+    expect(model.requests).toHaveLength(1);
+  });
+
+  it("asks the ledger once where the call before was not billed", async () => {
+    const world = makeWorld({
+      "a/one": scriptedProvider([{ fail: "no_provider_available" }]),
+      "b/two": saying(GOOD),
+    });
+    world.admission = budgeted();
+    await tell(world, { model: "a/one", fallbacks: ["b/two"] });
+    expect(world.calls).toHaveLength(1);
   });
 
   it.each([

@@ -103,6 +103,45 @@ describe("budgets", () => {
     ]);
   });
 
+  it("hold anew for another call after one that was billed for nothing, once however often it is asked", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 1000 } });
+    const asked = request(600);
+    await start(ledger, asked);
+    const failed = [{ model: MODEL, tokens: 100, nanoUsd: 0 }];
+    for (let i = 0; i < 2; i++) {
+      expect(await start(ledger, { ...asked, again: { turn: 1, failed } })).toEqual([MODEL]);
+    }
+    const tenant = async (): Promise<unknown> => (await ledger.budgets()).lines[0];
+    expect(await tenant()).toMatchObject({ tokens: 100, heldTokens: 600, answers: 0 });
+    await ledger.conclude(settled(asked.id, [{ model: MODEL, tokens: 50, nanoUsd: 0 }]));
+    expect(await tenant()).toMatchObject({ tokens: 150, heldTokens: 0, answers: 1 });
+  });
+
+  it("refuse another call that what is left could not pay for, and count the one before", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 1000 } });
+    const asked = request(600);
+    await start(ledger, asked);
+    const again = { turn: 1, failed: [{ model: MODEL, tokens: 500, nanoUsd: 0 }] };
+    for (let i = 0; i < 2; i++) {
+      expect(await start(ledger, { ...asked, again })).toBe("budget_exhausted");
+    }
+    await ledger.conclude(settled(asked.id, []));
+    expect((await ledger.budgets()).lines[0]).toMatchObject({ tokens: 500, heldTokens: 0, answers: 0 });
+    expect(await start(ledger, request(500))).toEqual([MODEL]);
+  });
+
+  it("let another call wait for what others hold", async () => {
+    const { ledger } = await open({ tenant: { tokensPerDay: 1000 } });
+    const [asked, other] = [request(500), request(500)];
+    await start(ledger, asked);
+    await start(ledger, other);
+    const again = { turn: 1, failed: [{ model: MODEL, tokens: 100, nanoUsd: 0 }] };
+    const waiting = start(ledger, { ...asked, again });
+    await ledger.conclude(settled(other.id, [{ model: MODEL, tokens: 50, nanoUsd: 0 }]));
+    expect(await waiting).toEqual([MODEL]);
+    expect((await ledger.budgets()).lines[0]).toMatchObject({ tokens: 150, heldTokens: 500 });
+  });
+
   it("never spend over the cap and refuse nobody while money is left: 200 at once", async () => {
     const cap = 10_000;
     const { ledger } = await open({ tenant: { tokensPerDay: cap } });

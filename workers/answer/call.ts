@@ -112,7 +112,26 @@ export function openCall(
     const meter = makeMeter(input, costOf);
     const route = affordable(input.route, models);
     const opened: string[] = [];
-    const told = { ...deps, opened: (model: string) => void opened.push(model), billed: meter.billed };
+    let turn = 0;
+    const again = async (model: string): Promise<void> => {
+      if (input.config.budgets === undefined || meter.failed.length === 0) return;
+      turn += 1;
+      const request: CallRequest = {
+        id,
+        subject,
+        groups,
+        calls: calls.filter((call) => call.model === model),
+        flight: undefined,
+        again: { turn, failed: meter.failed.splice(0) },
+      };
+      await within(ledger.startCall(request, undefined), signal, "registry_unavailable");
+    };
+    const told = {
+      ...deps,
+      opened: (model: string) => void opened.push(model),
+      billed: meter.billed,
+      again,
+    };
     const generated = eager(meter.metered(generate({ ...input, route, open: circuits }, signal, told)));
     let open = true;
     const end = (whole: boolean): void => {
@@ -200,8 +219,8 @@ interface Meter {
   /** As billed where the provider says, else as estimated from what was sent and received. */
   spent(): readonly Spent[];
   readonly billed: (model: string, usage: Settled) => void;
-  /** What calls cost that came to nothing. */
-  readonly failed: readonly Spent[];
+  /** What calls cost that came to nothing, as far as the ledger has not been told. */
+  readonly failed: Spent[];
 }
 
 function makeMeter(

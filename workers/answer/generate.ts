@@ -62,6 +62,8 @@ export interface GenerateDeps {
   readonly opened?: (model: string) => void;
   /** Told of a call that came to nothing before its first word, and may be billed all the same. */
   readonly billed?: (model: string, usage: Settled) => void;
+  /** Asked before each call but the first. @throws QuaysideError when there is no money for another. */
+  readonly again?: (model: string) => Promise<void>;
 }
 
 export interface GenerateInput {
@@ -128,6 +130,14 @@ export async function* generate(
     }
     let failure: QuaysideError;
     for (let retried = false; ; retried = true) {
+      try {
+        if (calls > 0) await deps.again?.(model);
+      } catch (error) {
+        if (signal.aborted) throw aborted(signal);
+        failure = providerFailure(error);
+        attempts.push({ model, outcome: failure.code });
+        break;
+      }
       calls += 1;
       const stream = openGuarded(input, model, signal, deps);
       let event: ChatEvent;

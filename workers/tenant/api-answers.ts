@@ -19,6 +19,8 @@ export interface SpendRequest {
   readonly groups: readonly string[];
   /** In order of preference. */
   readonly calls: readonly CallCost[];
+  /** Another call of an answer that holds already, after calls that are billed for nothing: these count, and it is held for anew. */
+  readonly again?: { readonly turn: number; readonly failed: readonly Spent[] } | undefined;
 }
 
 export interface CallRequest extends SpendRequest {

@@ -64,6 +64,8 @@ type Part = readonly [scope: string, tokens: number, nanoUsd: number];
 interface Stored {
   readonly models: readonly string[];
   readonly parts: readonly Part[];
+  /** See `SpendRequest.again`; absent before the first. */
+  readonly turn?: number;
 }
 
 /** Holds what the answer may cost. Repeating it with the same id holds nothing more. */
@@ -76,13 +78,19 @@ export function holdBudget(
   // Nothing to hold: what is spent is only counted, afterwards.
   if (!budgets) return { type: "granted", models: request.calls.map(({ model }) => model) };
   releaseExpired(sql, now);
-  const [before] = sql.exec<{ parts: string }>("SELECT parts FROM holds WHERE id = ?", request.id).toArray();
-  if (before) {
-    const { models }: Stored = JSON.parse(before.parts);
-    return { type: "granted", models };
-  }
-  const day = dayOf(now);
+  const { id, again } = request;
+  const [before] = sql.exec<Hold>("SELECT day, state, parts FROM holds WHERE id = ?", id).toArray();
   const shared = scopesOf(budgets, request);
+  const { models: held = [], turn = 0 }: Partial<Stored> = JSON.parse(before?.parts ?? "{}");
+  if (again && turn < again.turn) {
+    const { failed } = again;
+    if (before) settleHold(sql, before, { spent: [], failed });
+    else addAll(sql, dayOf(now), ["tenant"], [], failed);
+    // A repetition finds it so, and counts nothing twice.
+    const waiting = { id, day: dayOf(now), until: now + HOLD_MS, state: "waiting" } as const;
+    storeHold(sql, waiting, { models: [], parts: [], turn: again.turn });
+  } else if (before && before.state !== "waiting") return { type: "granted", models: held };
+  const day = dayOf(now);
   const state = (call: CallCost): Held | undefined => {
     if (call.tokens === 0 && call.nanoUsd === 0) return undefined;
     for (const { scope, cap } of [...shared, modelScope(budgets, call.model)]) {
@@ -109,7 +117,8 @@ export function holdBudget(
   for (const { model, tokens, nanoUsd } of granted) parts.push([`model:${model}`, tokens, nanoUsd]);
   for (const part of parts) addHeld(sql, day, part, 1);
   const models = granted.map(({ model }) => model);
-  insertHold(sql, { id: request.id, day, until: now + HOLD_MS, state: "held" }, { models, parts });
+  const stored = { models, parts, turn: again?.turn ?? 0 };
+  storeHold(sql, { id, day, until: now + HOLD_MS, state: "held" }, stored);
   return { type: "granted", models };
 }
 
@@ -120,18 +129,13 @@ export function settleBudget(
   { id, spent, failed = [] }: Pick<Settlement, "id" | "spent" | "failed">,
   now: number,
 ): void {
-  const [hold] = sql
-    .exec<{ day: string; state: string; parts: string }>(
-      "SELECT day, state, parts FROM holds WHERE id = ?",
-      id,
-    )
-    .toArray();
+  const [hold] = sql.exec<Hold>("SELECT day, state, parts FROM holds WHERE id = ?", id).toArray();
   if (!hold) {
     // Nothing was held: there were no budgets when it began. There may be since, and a repetition must not count twice.
     if (spent.length + failed.length === 0) return;
     addAll(sql, dayOf(now), ["tenant"], spent, failed);
     if (budgets)
-      insertHold(
+      storeHold(
         sql,
         { id, day: dayOf(now), until: now + DAY_MS, state: "settled" },
         { models: [], parts: [] },
@@ -139,19 +143,42 @@ export function settleBudget(
     return;
   }
   if (hold.state === "settled") return;
-  const { parts }: Stored = JSON.parse(hold.parts);
-  if (hold.state === "held") for (const part of parts) addHeld(sql, hold.day, part, -1);
-  const shared = parts.map(([scope]) => scope).filter((scope) => !scope.startsWith("model:"));
-  addAll(sql, hold.day, shared, spent, failed);
+  settleHold(sql, hold, { spent, failed });
   sql.exec("UPDATE holds SET state = 'settled', until = ? WHERE id = ?", now + DAY_MS, id);
 }
 
-function insertHold(
+interface Hold {
+  readonly [column: string]: SqlStorageValue;
+  readonly day: string;
+  /** `waiting`: nothing is held yet for another call. `released`: nobody settled it in time. */
+  readonly state: "held" | "waiting" | "settled" | "released";
+  readonly parts: string;
+}
+
+function settleHold(
   sql: SqlStorage,
-  { id, day, until, state }: { id: string; day: string; until: number; state: "held" | "settled" },
+  { day, state, parts: json }: Hold,
+  { spent, failed }: Required<Pick<Settlement, "spent" | "failed">>,
+): void {
+  const { parts }: Stored = JSON.parse(json);
+  if (state === "held") for (const part of parts) addHeld(sql, day, part, -1);
+  const shared = parts.map(([scope]) => scope).filter((scope) => !scope.startsWith("model:"));
+  addAll(sql, day, shared, spent, failed);
+}
+
+function storeHold(
+  sql: SqlStorage,
+  { id, day, until, state }: { id: string; day: string; until: number; state: Hold["state"] },
   stored: Stored,
 ): void {
-  sql.exec("INSERT INTO holds VALUES (?, ?, ?, ?, ?)", id, day, until, state, JSON.stringify(stored));
+  sql.exec(
+    "INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, ?)",
+    id,
+    day,
+    until,
+    state,
+    JSON.stringify(stored),
+  );
 }
 
 /** Every scope of a day with a cap or with spending, the tenant's first. */
@@ -316,7 +343,7 @@ function releaseExpired(sql: SqlStorage, now: number): void {
     for (const part of stored.parts) addHeld(sql, day, part, -1);
     sql.exec("UPDATE holds SET state = 'released', until = ? WHERE id = ?", now + DAY_MS, id);
   }
-  sql.exec("DELETE FROM holds WHERE state IN ('settled', 'released') AND until <= ?", now);
+  sql.exec("DELETE FROM holds WHERE state IN ('settled', 'released', 'waiting') AND until <= ?", now);
   if (expired.length > 0) {
     sql.exec("DELETE FROM spending WHERE day < ?", dayOf(now - KEEP_DAYS * DAY_MS));
   }
