@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream, type BigIntStats } from "node:fs";
-import { stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import { basename } from "node:path";
 
 const READ_BYTES = 1024 * 1024;
@@ -16,12 +16,27 @@ export function makeFileRevisions(): (file: string, signal: AbortSignal) => Prom
     const before = writeOf(await stat(file, { bigint: true }));
     const first = seen.get(file) ?? before;
     seen.set(file, first);
-    const hash = createHash("sha256");
-    const stream: AsyncIterable<Buffer> = createReadStream(file, { highWaterMark: READ_BYTES, signal });
-    for await (const chunk of stream) hash.update(chunk);
+    const digest = await digestOf(file, signal);
     const after = writeOf(await stat(file, { bigint: true }));
-    return after === first && before === first ? `${basename(file)} ${hash.digest("base64url")}` : undefined;
+    return after === first && before === first ? `${basename(file)} ${digest}` : undefined;
   };
+}
+
+/** Reads into one buffer: a stream would make one for each megabyte, and a large file's would all be there at once. */
+async function digestOf(file: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  const handle = await open(file);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { bytesRead } = await handle.read(buffer, 0, READ_BYTES);
+      if (bytesRead === 0) return hash.digest("base64url");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Another after every write to a file, and after another file has taken its name. */

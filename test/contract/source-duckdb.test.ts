@@ -1,5 +1,6 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -324,6 +325,13 @@ describe("duckdb source", () => {
     const argv = ["--input-type=module", "-e", program, join(directory, "csv")];
     const { stdout } = await promisify(execFile)(process.execPath, argv);
     expect(JSON.parse(stdout)).toEqual([true, false, true]);
+  });
+
+  it("tells the revision of a file of several reads by all of it", async () => {
+    const folder = await mkdtemp(join(directory, "revision-"));
+    const text = `id,body\n1,${"x".repeat(2_500_000)}`;
+    await writeFile(join(folder, "t.csv"), text);
+    expect(await revision(folder)).toBe(`t.csv ${createHash("sha256").update(text).digest("base64url")}`);
   });
 
   it("tells no revision of a query, nor of a database file", async () => {
