@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --initial-heap-size=160
+#!/usr/bin/env -S node --initial-heap-size=120
 import { readFileSync, statSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ function bundleIsFresh() {
   }
 }
 
-// The heap is collected when it comes to 160 MB, as the first line says and package.json's script (a process can only be told when
+// The heap is collected when it comes to 120 MB, as the first line says and package.json's script (a process can only be told when
 // it starts), then whenever it has doubled: left to itself V8 collects a small heap again and again as buffers come and go, and
 // lets a long run's grow to four times of what is in use.
 setFlagsFromString("--heap-growing-percent=100");
