@@ -143,6 +143,8 @@ export function openCall(
       deps.settle(principal.tenant, { id, spent, failed: meter.failed, opened });
     };
     try {
+      // The call leaves with the next turn of the runtime's loop: what is told of the evidence is made while it is on its way.
+      await new Promise((resolve) => setTimeout(resolve));
       for await (const event of write(generated)) {
         telling.push(event);
         // A caller that has what it wanted never comes back for the end.
