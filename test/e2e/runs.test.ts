@@ -106,6 +106,28 @@ describe("runs on Node", () => {
     expect(result).toMatchObject({ embedded_texts: 0, tables: [{ read: 1, unchanged: 1 }] });
   });
 
+  test("a run that a guard stops tells which rows it held back, until they are erased", async () => {
+    await write("posts", ["1,capstan repair", "1,capstan repair once more"]);
+    const id = await ask({ tables: ["posts"] });
+    expect(await watchFor("api")).toMatchObject({ id, failed: "guard_stopped" });
+    const signal = AbortSignal.timeout(10_000);
+    expect(await client().run(id, signal)).toMatchObject({
+      state: "failed",
+      held_back: {
+        total: 2,
+        rows: [
+          { table: "posts", key: "1", reason: "duplicate_key" },
+          { table: "posts", key: "1", reason: "duplicate_key" },
+        ],
+      },
+    });
+    expect(await client().erase("posts", "1", signal)).toMatchObject({
+      residue: 0,
+      removed: { rows: 1, runs: 1 },
+    });
+    expect(await client().run(id, signal)).toMatchObject({ held_back: { total: 2, rows: [] } });
+  });
+
   test("a run that waits outlives a Worker that is killed", async () => {
     const rows = ["1,harbour lights", "2,tide tables", "3,fog signal timetable", "4,pilot ladder inspection"];
     await write("notes", rows);
