@@ -63,7 +63,7 @@ export const Shard = lateObject(async () => (await import("./index/shard.ts")).S
   rollBack: true,
   query: true,
   recheck: true,
-  confirm: true,
+  holds: true,
   erase: true,
   clear: true,
   setEpoch: true,

@@ -261,10 +261,10 @@ export interface Recheck {
   ): Promise<readonly Evidence[]>;
 
   /** Whether a cached answer still holds: same epoch, and every row still visible at the same version. One call. */
-  confirm(
+  holds(
     epoch: number,
     rows: readonly (readonly [string, string])[],
     classes: readonly string[],
     signal: AbortSignal,
-  ): Promise<{ readonly holds: boolean; readonly asOf: string }>;
+  ): Promise<boolean>;
 }

@@ -88,8 +88,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "rows are confirmed, not the epoch alone",
     file: ASK,
-    from: "registry.confirm(admission.epoch, entry.rows,",
-    to: "registry.confirm(admission.epoch, [],",
+    from: "registry.holds(admission.epoch, entry.rows,",
+    to: "registry.holds(admission.epoch, [],",
     test: ASKING,
     caught: "asks the registry about every row",
   },
@@ -248,8 +248,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "the shard confirms no answer of another epoch",
     file: SHARD,
-    from: "holds: same && found.every(",
-    to: "holds: found.every(",
+    from: "known.meta().epoch === epoch &&",
+    to: "",
     test: CONFIRM,
     caught: "confirming a cached answer",
   },
@@ -272,8 +272,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     rule: "the shard confirms no answer of which a row is gone",
     file: SHARD,
-    from: "holds: same && found.every(",
-    to: "holds: same && found.some(",
+    from: "rows.every(([row, version]) =>",
+    to: "rows.some(([row, version]) =>",
     test: CONFIRM,
     caught: "confirming a cached answer",
   },

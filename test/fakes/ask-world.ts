@@ -197,10 +197,10 @@ export function makeWorld(
     },
     recheck: async () => ({
       recheck: async () => [],
-      confirm: async (epoch, rows, classes) => {
+      holds: async (epoch, rows, classes) => {
         world.trips.push("confirm");
         world.confirmed.push([epoch, rows, classes]);
-        return { holds: world.holds && epoch === (world.epoch ?? epoch), asOf: "" };
+        return world.holds && epoch === (world.epoch ?? epoch);
       },
     }),
     cache: store ? makeAnswerCache(store, host) : remembered,

@@ -49,7 +49,7 @@ async function find(setting: Setting, query: Partial<Query> = {}) {
         rechecks.push(hits.length);
         return hits.flatMap(({ id }) => setting.confirmed?.[id] ?? []);
       },
-      confirm: async () => ({ holds: true, asOf: "" }),
+      holds: async () => true,
     }),
   });
   const admission = setting.admission ?? ADMISSION;

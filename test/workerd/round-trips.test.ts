@@ -133,5 +133,5 @@ it("an answer costs the index, the reservation beside the second cache level, th
     rounds: [["CACHE.get"], ["SHARD.query"], ["LEDGER.startCall", "CACHE.get"], ["fetch"]],
   });
   await ended();
-  expect(await ask(EAST)).toEqual({ cache: "exact", rounds: [["CACHE.get"], ["SHARD.confirm"]] });
+  expect(await ask(EAST)).toEqual({ cache: "exact", rounds: [["CACHE.get"], ["SHARD.holds"]] });
 });

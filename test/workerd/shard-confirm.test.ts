@@ -99,10 +99,7 @@ describe("confirming a cached answer", () => {
       ["notes:1", "x"],
       ["notes:2", "y"],
     ] as const;
-    expect(await shard.api.confirm(1, rows, [OPEN.id])).toEqual({
-      holds: true,
-      asOf: "2026-11-01T00:00:00Z",
-    });
+    expect(await shard.api.holds(1, rows, [OPEN.id])).toBe(true);
   });
 
   it("does not hold for another epoch, version, class, or a row that is gone", async () => {
@@ -111,43 +108,22 @@ describe("confirming a cached answer", () => {
       epoch: number,
       row: readonly [string, string],
       classes = [OPEN.id],
-    ): Promise<boolean> => (await shard.api.confirm(epoch, [row], classes)).holds;
+    ): Promise<boolean> => shard.api.holds(epoch, [row], classes);
     expect(await holds(2, ["notes:1", "x"])).toBe(false);
     expect(await holds(1, ["notes:1", "other"])).toBe(false);
     expect(await holds(1, ["notes:1", "x"], [SECRET.id])).toBe(false);
     expect(await holds(1, ["notes:9", "x"])).toBe(false);
     const one = ["notes:1", "x"] as const;
-    expect((await shard.api.confirm(1, [one, ["notes:9", "x"]], [OPEN.id])).holds).toBe(false);
+    expect(await shard.api.holds(1, [one, ["notes:9", "x"]], [OPEN.id])).toBe(false);
     await shard.api.setEpoch(2);
     expect(await holds(1, ["notes:1", "x"])).toBe(false);
     expect(await holds(2, ["notes:1", "x"])).toBe(true);
   });
 
-  it("tells the oldest time of the tables it rests on", async () => {
-    const shard = openShard();
-    await shard.api.stage(run(1), batch(0, [await row({ id: "1", text: "a", version: "x" })]));
-    await shard.api.stage(
-      run(1),
-      batch(1, [await row({ id: "1", text: "a", version: "y", table: "other" })]),
-    );
-    await shard.api.publish(
-      run(1),
-      [
-        published({ added: 1 }, "2026-11-05T00:00:00Z"),
-        published({ table: "other", added: 1 }, "2026-11-03T00:00:00Z"),
-      ],
-      1,
-    );
-    const asOf = async (rows: readonly (readonly [string, string])[]): Promise<string> =>
-      (await shard.api.confirm(1, rows, [OPEN.id])).asOf;
-    expect(await asOf([["notes:1", "x"]])).toBe("2026-11-05T00:00:00Z");
-    expect(
-      await asOf([
-        ["notes:1", "x"],
-        ["other:1", "y"],
-      ]),
-    ).toBe("2026-11-03T00:00:00Z");
-    expect(await asOf([])).toBe("2026-11-03T00:00:00Z");
+  it("holds with no rows as long as the epoch does", async () => {
+    const shard = await filled({ id: "1", text: "a", version: "x" });
+    expect(await shard.api.holds(1, [], [OPEN.id])).toBe(true);
+    expect(await shard.api.holds(2, [], [OPEN.id])).toBe(false);
   });
 });
 

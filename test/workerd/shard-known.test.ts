@@ -33,7 +33,7 @@ interface Seen {
   readonly rechecked: readonly Evidence[];
   readonly publicly: readonly Evidence[];
   readonly epoch: number;
-  readonly confirmed: readonly { readonly holds: boolean; readonly asOf: string }[];
+  readonly confirmed: readonly boolean[];
 }
 
 /** Through the object, which may remember. */
@@ -45,9 +45,9 @@ async function seenBy(shard: OpenShard): Promise<Seen> {
     publicly: (await shard.api.recheck(HITS, PUBLIC_ONLY)).evidence,
     epoch,
     confirmed: [
-      await shard.api.confirm(1, WANTED, CLASSES),
-      await shard.api.confirm(2, WANTED, CLASSES),
-      await shard.api.confirm(1, [["notes:c", "v1"]], [OPEN.id]),
+      await shard.api.holds(1, WANTED, CLASSES),
+      await shard.api.holds(2, WANTED, CLASSES),
+      await shard.api.holds(1, [["notes:c", "v1"]], [OPEN.id]),
     ],
   };
 }
@@ -63,9 +63,9 @@ function stored(shard: OpenShard): Promise<Omit<Seen, "searched">> {
       publicly: recheck(PUBLIC_ONLY),
       epoch: fresh().meta().epoch,
       confirmed: [
-        confirmRows(sql, fresh(), 1, WANTED, CLASSES),
-        confirmRows(sql, fresh(), 2, WANTED, CLASSES),
-        confirmRows(sql, fresh(), 1, [["notes:c", "v1"]], [OPEN.id]),
+        confirmRows(fresh(), 1, WANTED, CLASSES),
+        confirmRows(fresh(), 2, WANTED, CLASSES),
+        confirmRows(fresh(), 1, [["notes:c", "v1"]], [OPEN.id]),
       ],
     };
   });

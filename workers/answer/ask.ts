@@ -167,8 +167,8 @@ async function stillHolds(
   signal: AbortSignal,
 ): Promise<boolean> {
   const registry = await deps.recheck(admission);
-  const confirmed = registry.confirm(admission.epoch, entry.rows, admission.permitted, signal);
-  return (await within(confirmed, signal, "registry_unavailable")).holds;
+  const holds = registry.holds(admission.epoch, entry.rows, admission.permitted, signal);
+  return within(holds, signal, "registry_unavailable");
 }
 
 /** A kept answer, told like one that is being written. */

@@ -2,7 +2,6 @@ import { chunkId, parseId } from "../../shared/ids.ts";
 import type { Evidence, EvidenceCell } from "../../shared/ports/evidence.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
 import type { Known, ServedVersion } from "./known.ts";
-import { NEVER } from "./schema.ts";
 
 /**
  * The last word on what a caller may see. Hits come from somewhere (the search beside this, a vector store outside, a cache);
@@ -162,43 +161,19 @@ export function resolveIds(
   return hits;
 }
 
-/** Whether a cached answer's rows are all still served to these classes at these versions, and how fresh their tables are. */
+/** Whether the epoch holds and a cached answer's rows are all still served to these classes at these versions. */
 export function confirmRows(
-  sql: SqlStorage,
   known: Known,
   epoch: number,
   rows: readonly (readonly [row: string, version: string])[],
   classes: readonly string[],
-): { readonly holds: boolean; readonly asOf: string } {
-  const same = known.meta().epoch === epoch;
-  if (rows.length === 0) return { holds: same, asOf: oldest(visibleTimes(sql, known, classes)) };
+): boolean {
   const permitted = new Set(classes);
   const served = known.versions(rows.map(([row]) => row));
-  const found = rows.map(([row, version]) =>
-    (served.get(row) ?? []).filter((one) => one.version === version && permitted.has(one.accessClass)),
-  );
-  return {
-    holds: same && found.every((versions) => versions.length > 0),
-    asOf: oldest(found.flatMap((versions) => versions.map(({ asOf }) => asOf))),
-  };
-}
-
-/** "" of none. */
-function oldest(times: readonly string[]): string {
-  return times.reduce((least, time) => (time < least ? time : least), times[0] ?? "");
-}
-
-/** `asOf` of every table in which these classes see a row. */
-function visibleTimes(sql: SqlStorage, known: Known, classes: readonly string[]): string[] {
-  return sql
-    .exec<{ as_of: string }>(
-      `SELECT t.as_of AS as_of FROM tbl t WHERE t.as_of IS NOT NULL AND EXISTS (
-         SELECT 1 FROM rec r JOIN class c ON c.no = r.class
-         WHERE r.tbl = t.no AND r.gen_to = ? AND r.gen_from <= ? AND c.id IN (SELECT value FROM json_each(?)))`,
-      NEVER,
-      known.meta().generation,
-      JSON.stringify(classes),
+  return (
+    known.meta().epoch === epoch &&
+    rows.every(([row, version]) =>
+      served.get(row)?.some((one) => one.version === version && permitted.has(one.accessClass)),
     )
-    .toArray()
-    .map((row) => row.as_of);
+  );
 }

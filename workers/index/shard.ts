@@ -107,12 +107,12 @@ export class Shard extends DurableObject implements ShardApi {
     });
   }
 
-  confirm(
+  holds(
     epoch: number,
     rows: readonly (readonly [string, string])[],
     classes: readonly string[],
-  ): Promise<{ readonly holds: boolean; readonly asOf: string }> {
-    return coded(() => confirmRows(this.#sql, this.#read(), epoch, rows, classes));
+  ): Promise<boolean> {
+    return coded(() => confirmRows(this.#read(), epoch, rows, classes));
   }
 
   erase(

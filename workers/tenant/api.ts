@@ -368,11 +368,12 @@ export interface ShardApi {
     hits: readonly { readonly id: string; readonly score: number }[],
     filter: Filter,
   ): Promise<{ readonly evidence: readonly Evidence[]; readonly epoch: number }>;
-  confirm(
+  /** Whether a cached answer still holds. Nothing but yes or no: an object costs the call more than what it asks. */
+  holds(
     epoch: number,
     rows: readonly (readonly [string, string])[],
     classes: readonly string[],
-  ): Promise<{ readonly holds: boolean; readonly asOf: string }>;
+  ): Promise<boolean>;
   /** Removes a row at once, from every generation; returns what was removed and what is left (0). */
   erase(
     row: string,

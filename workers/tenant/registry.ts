@@ -331,7 +331,7 @@ export function makeRecheck(shard: ShardApi, admission: Pick<Admission, "tables"
     async recheck(hits, classes, signal) {
       return (await within(signal, shard.recheck(hits, { classes, tables }))).evidence;
     },
-    confirm: (epoch, rows, classes, signal) => within(signal, shard.confirm(epoch, rows, classes)),
+    holds: (epoch, rows, classes, signal) => within(signal, shard.holds(epoch, rows, classes)),
   };
 }
 
