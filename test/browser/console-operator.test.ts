@@ -69,6 +69,8 @@ describe.skipIf(!haveChromium())("console's pages for operators", () => {
     });
   });
 
+  const sent = (): unknown => pages.api.sent.map(([, body]) => body);
+
   describe("runs", () => {
     test("are followed while they go on, keep what is opened, and can be cancelled", async () => {
       const running = { state: "running", finished_at: null, generation: null };
@@ -98,11 +100,35 @@ describe.skipIf(!haveChromium())("console's pages for operators", () => {
       await page.getByRole("button", { name: "Start", exact: true }).click();
       await page.locator(".starter .said", { hasText: "Choose at least one table." }).waitFor();
       await page.getByLabel("incidents").check();
-      await page.getByLabel("Read every row anew").check();
+      await page.getByLabel("Read every table").check();
       await page.getByRole("button", { name: "Start", exact: true }).click();
-      await expect
-        .poll(() => pages.api.sent.map(([, body]) => body))
-        .toEqual([{}, { tables: ["incidents"], full: true }]);
+      await expect.poll(sent).toEqual([{}, { tables: ["incidents"], read_all: true }]);
+      await page.getByLabel("Make every row anew").check();
+      await page.getByRole("button", { name: "Start", exact: true }).click();
+      const both = { tables: ["incidents"], read_all: true, full: true };
+      await expect.poll(sent).toEqual([{}, { tables: ["incidents"], read_all: true }, both]);
+    });
+
+    test("tell on demand which rows they hold back, and why", async () => {
+      pages.api.says.set("/v1/ingest/runs", { runs: [run("run_8"), run("run_7")] });
+      pages.api.fails.set("/v1/ingest/runs/run_7", ["internal", 500]);
+      const page = await asOperator("/#/runs");
+      await page.locator("#held-run_8 summary", { hasText: "Rows held back: 1" }).click();
+      const cells = page.locator("#held-run_8 tbody tr").locator("th, td");
+      await cells.first().waitFor();
+      expect(await cells.allTextContents()).toEqual([
+        "incidents",
+        "INC-204|2026-11",
+        "Another row has the same key.",
+        "incidents",
+        "<b>",
+        "of a later kind",
+      ]);
+      expect(await page.locator("#held-run_8 p").textContent()).toBe("And 1 more that the list leaves out.");
+      await page.locator("#refresh").click();
+      expect(await cells.count()).toBe(6);
+      await page.locator("#held-run_7 summary").click();
+      await expect.poll(() => page.locator("#held-run_7 > div").textContent()).not.toBe("");
     });
 
     test("are open to a key that may do nothing else", async () => {
@@ -270,7 +296,11 @@ describe.skipIf(!haveChromium())("console's pages for operators", () => {
       async (name) => {
         const page = await asOperator(`/#/${name}`);
         await page.locator(".record").first().waitFor();
-        if (name === "runs") await page.locator("#tables-run_2 summary").click();
+        if (name === "runs") {
+          await page.locator("#tables-run_2 summary").click();
+          await page.locator("#held-run_2 summary").click();
+          await page.locator("#held-run_2 tbody").waitFor();
+        }
         await everyReader(page);
       },
     );

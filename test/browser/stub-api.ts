@@ -6,6 +6,7 @@ import {
   answer,
   AS_OF,
   BUDGETS,
+  HELD_BACK,
   citation,
   DEFAULT_TABLES,
   DEMO,
@@ -198,7 +199,13 @@ export async function startStubApi(): Promise<StubApi> {
         return play(response, stub.answer(asked));
       }
       default:
-        if (path.startsWith("/v1/ingest/runs/")) return say(run("run_2", { state: "cancelled" }));
+        if (path.startsWith("/v1/ingest/runs/")) {
+          return say(
+            request.method === "GET"
+              ? { ...run("run_2"), held_back: HELD_BACK }
+              : run("run_2", { state: "cancelled" }),
+          );
+        }
         return rowOf(decodeURIComponent(path.slice("/v1/rows/".length)), user, say, fail);
     }
   }
@@ -225,7 +232,7 @@ const ROUTES: readonly (readonly [scope: string, call: RegExp])[] = [
   ["ask", /^POST \/v1\/(ask|search|compare|feedback|rows)$/],
   ["erase", /^POST \/v1\/erase$/],
   ["ingest", /^(GET|POST) \/v1\/ingest\/runs$/],
-  ["ingest", /^DELETE \/v1\/ingest\/runs\/.+$/],
+  ["ingest", /^(GET|DELETE) \/v1\/ingest\/runs\/.+$/],
   ["ingest", /^GET \/v1\/admin\/shapes$/],
   ["admin", /^GET \/v1\/admin\/(status|answers|budgets)$/],
 ];

@@ -230,6 +230,15 @@ export function run(id: string, extra: Readonly<Record<string, unknown>> = {}): 
   };
 }
 
+/** Of one run: more than are listed. */
+export const HELD_BACK = {
+  total: 3,
+  rows: [
+    { table: "incidents", key: "INC-204|2026-11", reason: "duplicate_key" },
+    { table: "incidents", key: "<b>", reason: "of a later kind" },
+  ],
+};
+
 export const BUDGETS = {
   resets_at: "2026-11-24T00:00:00.000Z",
   budgets: [

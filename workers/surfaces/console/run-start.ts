@@ -4,7 +4,7 @@ import { h } from "./dom.ts";
 import { object, text } from "./read.ts";
 import { readShapes } from "./wire-pages.ts";
 
-/** The form that asks for a run: all tables or some, and whether every row is made anew. */
+/** The form that asks for a run: all tables or some, whether each is read whatever its source says, or every row made anew. */
 export function runStart(
   app: App,
   started: () => void,
@@ -12,7 +12,7 @@ export function runStart(
   let tables: readonly string[] = [];
   const chosen = new Set<string>();
   let some = false;
-  let full = false;
+  const how = { read_all: false, full: false };
   const said = h("p", { class: "said", role: "status" });
   const form = h("form", { class: "start" });
   const element = h("details", { class: "starter" }, h("summary"), form, said);
@@ -29,8 +29,6 @@ export function runStart(
       });
       return h("label", {}, input, label);
     };
-    const anew = h("input", { type: "checkbox", checked: full });
-    anew.addEventListener("change", () => (full = anew.checked));
     form.replaceChildren(
       h(
         "fieldset",
@@ -40,14 +38,16 @@ export function runStart(
         tables.length > 0 && radio(true, texts.startSome),
         which,
       ),
-      h(
-        "label",
-        {},
-        anew,
-        h("span", {}, texts.startFull, h("span", { class: "soft hint-line" }, texts.startFullHint)),
-      ),
+      choice("read_all", texts.startReadAll, texts.startReadAllHint),
+      choice("full", texts.startFull, texts.startFullHint),
       h("button", { type: "submit", class: "primary" }, texts.startNow),
     );
+  };
+
+  const choice = (name: keyof typeof how, label: string, hint: string): HTMLElement => {
+    const input = h("input", { type: "checkbox", checked: how[name] });
+    input.addEventListener("change", () => (how[name] = input.checked));
+    return h("label", {}, input, h("span", {}, label, h("span", { class: "soft hint-line" }, hint)));
   };
 
   const check = (name: string): HTMLElement => {
@@ -67,7 +67,8 @@ export function runStart(
       said.textContent = s.pages.runs.chooseTable;
       return;
     }
-    const body = { ...(some ? { tables: [...chosen] } : {}), ...(full ? { full } : {}) };
+    const wanted = Object.fromEntries(Object.entries(how).filter(([, on]) => on));
+    const body = { ...(some ? { tables: [...chosen] } : {}), ...wanted };
     const sent = await send("POST", "/v1/ingest/runs", app.callerOf(), body);
     if (sent.ok) said.textContent = s.pages.runs.started[text(object(sent.value)["outcome"])] ?? "";
     else said.textContent = (s.problem[sent.problem.code] ?? s.problem["other"] ?? []).join(". ");

@@ -4,6 +4,7 @@ import type { App, Page } from "./app.ts";
 import { dataPage, emptyView, load } from "./data-page.ts";
 import { button, type Child, fact, h, icon } from "./dom.ts";
 import { ago, type Context, count, duration, stamp } from "./format.ts";
+import { heldRows } from "./held-rows.ts";
 import { runStart } from "./run-start.ts";
 import { stateTag, tag } from "./signs.ts";
 import { readRuns, type Run } from "./wire-pages.ts";
@@ -17,12 +18,13 @@ const isLive = ({ state }: Run): boolean => state === "queued" || state === "run
 /** Runs as they go on: history, progress, cancelling, and starting one. */
 export function runsPage(app: App): Page {
   const start = runStart(app, () => void page.reload());
+  const held = heldRows(app);
   const page = dataPage<readonly Run[]>(app, {
     name: "runs",
     scope: "ingest",
     above: start,
     load: (caller) => load("/v1/ingest/runs", caller, readRuns),
-    view: (runs) => runsView(app, runs, (run) => void cancel(run)),
+    view: (runs) => runsView(app, runs, { cancel: (run) => void cancel(run), held }),
     again: (runs) => (runs.some(isLive) ? LIVE_MS : IDLE_MS),
   });
 
@@ -36,17 +38,22 @@ export function runsPage(app: App): Page {
   return page;
 }
 
-function runsView(app: App, runs: readonly Run[], cancel: (run: Run) => void): Child[] {
+interface RunActions {
+  readonly cancel: (run: Run) => void;
+  readonly held: ReturnType<typeof heldRows>;
+}
+
+function runsView(app: App, runs: readonly Run[], actions: RunActions): Child[] {
   const context = app.context();
   const texts = context.s.pages.runs;
   if (runs.length === 0) return [emptyView(texts.none)];
   return [
     h("h2", { class: "section" }, texts.history),
-    h("ol", { class: "records" }, ...runs.map((run) => runView(run, context, cancel))),
+    h("ol", { class: "records" }, ...runs.map((run) => runView(run, context, actions))),
   ];
 }
 
-function runView(run: Run, context: Context, cancel: (run: Run) => void): HTMLElement {
+function runView(run: Run, context: Context, actions: RunActions): HTMLElement {
   const { s, language } = context;
   const texts = s.pages.runs;
   const sum = (of: (counts: TableCounts) => number): number => run.tables.reduce((all, c) => all + of(c), 0);
@@ -70,11 +77,12 @@ function runView(run: Run, context: Context, cancel: (run: Run) => void): HTMLEl
         [texts.trigger[run.trigger] ?? run.trigger, texts.host[run.host] ?? run.host].join(", "),
       ),
       run.full && tag("", texts.full),
+      run.readAll && tag("", texts.readAll),
       held > 0 && tag("warn", s.pages.tables.held(held)),
       live &&
         button(
           { class: "plain", id: `cancel-${run.id}`, "aria-label": texts.cancelOf(run.id) },
-          () => cancel(run),
+          () => actions.cancel(run),
           icon("cross"),
           texts.cancel,
         ),
@@ -113,6 +121,7 @@ function runView(run: Run, context: Context, cancel: (run: Run) => void): HTMLEl
     ),
     run.reason !== "" && h("p", { class: "why" }, run.reason),
     run.tables.length > 0 ? perTable(run, context) : run.asked.length > 0 && askedFor(run),
+    held > 0 && actions.held(run, held, live),
   );
 }
 

@@ -165,6 +165,9 @@ export const pagesFr: PageStrings = {
     start: "Lancer une ingestion",
     startAll: "Toutes les tables",
     startSome: "Seulement celles-ci",
+    startReadAll: "Lire toutes les tables",
+    startReadAllHint:
+      "Même celles dont la source dit que rien n’a changé. Seul ce qui a changé reçoit un nouveau vecteur.",
     startFull: "Tout refaire",
     startFullHint:
       "Refait chaque ligne et son vecteur, changée ou non : cela coûte autant qu’une première ingestion.",
@@ -193,6 +196,7 @@ export const pagesFr: PageStrings = {
     },
     host: { edge: "en périphérie", node: "sur Node" },
     full: "tout refait",
+    readAll: "toutes les tables lues",
     requested: "Demandée",
     took: "Durée",
     waited: "Attend depuis",
@@ -202,6 +206,19 @@ export const pagesFr: PageStrings = {
     skipped: "rien de neuf",
     changes: "Ajoutées, changées, supprimées",
     heldBack: "Retenues",
+    heldRows: (n) => `Lignes retenues : ${n}`,
+    heldMore: (n) => `Et ${n} de plus, que la liste ne cite pas.`,
+    held: {
+      null_key: "Elle n’a pas de clé.",
+      duplicate_key: "Une autre ligne a la même clé.",
+      label_not_computable:
+        "Qui peut la voir ne se lit pas dans la ligne : la cellule est une liste ou un objet.",
+      unreadable_cell: "Une cellule est trop imbriquée, ou ne contient pas de valeur.",
+      empty_row: "Elle ne dit rien.",
+      not_embeddable: "Aucun de ses textes n’est accepté pour un vecteur, si court soit-il.",
+      too_large: "Elle dépasse 512 Kio, ou sa clé est trop longue.",
+    },
+    key: "Clé",
     reason: "Pourquoi",
     cancel: "Annuler",
     cancelOf: (id) => `Annuler l’ingestion ${id}`,

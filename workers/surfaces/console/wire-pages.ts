@@ -109,6 +109,7 @@ export interface Run {
   readonly generation: number | undefined;
   readonly asked: readonly string[];
   readonly full: boolean;
+  readonly readAll: boolean;
   readonly tables: readonly TableCounts[];
   readonly reason: string;
 }
@@ -130,6 +131,7 @@ function readRun(input: unknown): Run {
     generation: maybe(run["generation"]),
     asked: list(run["asked"]).map(text),
     full: run["full"] === true,
+    readAll: run["read_all"] === true,
     tables: list(run["tables"]).map((entry) => {
       const counts = object(entry);
       return {
@@ -144,6 +146,24 @@ function readRun(input: unknown): Run {
       };
     }),
     reason: text(run["reason"]),
+  };
+}
+
+export interface HeldBack {
+  readonly total: number;
+  /** The first of them. */
+  readonly rows: readonly { readonly table: string; readonly key: string; readonly reason: string }[];
+}
+
+/** Of one run's answer, the rows that it holds back. */
+export function readHeldBack(input: unknown): HeldBack {
+  const held = object(object(input)["held_back"]);
+  return {
+    total: number(held["total"]),
+    rows: list(held["rows"]).map((entry) => {
+      const row = object(entry);
+      return { table: text(row["table"]), key: text(row["key"]), reason: text(row["reason"]) };
+    }),
   };
 }
 
