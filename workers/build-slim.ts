@@ -55,7 +55,7 @@ const SDKS: readonly Sdk[] = [
     products:
       /^dist\/(pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)|data\/(bulk|documents|namespaces)|data\/vectors\/(update|fetchByMetadata|upsertRecords|searchRecords|deleteOne|list))/,
     // An index described, and its vectors written, queried, fetched, deleted and counted: the models that these reach.
-    keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ReadCapacity(?!Patch)\w+|ScalingConfigManual|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
+    keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
     methods:
       /^(describeIndex|queryVectors|upsertVectors|fetchVectors|deleteVectors|describeIndexStats)(Raw)?$/,
     // What is sent is not read, and what is read is not sent.
