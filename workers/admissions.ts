@@ -1,7 +1,7 @@
 import type { Config } from "../shared/config.ts";
 import type { Principal } from "../shared/ports/answer.ts";
 import { within } from "./answer/retrieve.ts";
-import { makeMemo } from "./memo.ts";
+import { makeMemo, ofObject } from "./memo.ts";
 import type { Admission, LedgerApi } from "./tenant/api.ts";
 
 /** How long this isolate believes what the ledger said; part of the bound on how fast a revocation holds. */
@@ -40,12 +40,7 @@ export function makeAdmissions(deps: AdmissionsDeps): Admissions {
   };
 }
 
-const keys = new WeakMap<Principal, string>();
-
 /** Everything that admission may depend on, in a form that no two principals share. */
-function keyOf(principal: Principal): string {
-  const { tenant, subject, groups, attributes, scopes } = principal;
-  const key = keys.get(principal) ?? JSON.stringify([tenant, subject, groups, attributes, scopes]);
-  keys.set(principal, key);
-  return key;
-}
+const keyOf = ofObject(({ tenant, subject, groups, attributes, scopes }: Principal) =>
+  JSON.stringify([tenant, subject, groups, attributes, scopes]),
+);

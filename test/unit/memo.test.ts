@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { makeMemo, type Memo } from "../../workers/memo.ts";
+import { makeMemo, ofObject, type Memo } from "../../workers/memo.ts";
 
 function keysOf(memo: Memo<string>, keys: string): string {
   return keys
@@ -55,4 +55,15 @@ it("lets go of what holds no longer, full or not", () => {
   now = 10;
   memo.set("b", "new");
   expect(weighed.filter((value) => value === "old")).toHaveLength(2);
+});
+
+it("works out once what it gives of an object, and of each object its own", () => {
+  const made: string[] = [];
+  const of = ofObject(({ name }: { readonly name: string }) => {
+    made.push(name);
+    return name.toUpperCase();
+  });
+  const one = { name: "one" };
+  expect([of(one), of({ name: "one" }), of(one)]).toEqual(["ONE", "ONE", "ONE"]);
+  expect(made).toEqual(["one", "one"]);
 });

@@ -6,6 +6,7 @@ import type { Question } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { parseDuration } from "../../shared/schedule.ts";
 import type { Admission } from "../tenant/api.ts";
+import { ofObject } from "../memo.ts";
 import type { EvidenceKeyParts, KeyParts } from "./cache-key.ts";
 import type { GenerateInput } from "./generate.ts";
 import { makePrompt, PROMPT_VERSION } from "./prompt.ts";
@@ -151,10 +152,10 @@ export function evidenceKeyParts(
   };
 }
 
-function maskedColumns(config: Config): string[] {
-  return Object.entries(config.tables).flatMap(([table, { columns }]) =>
+const maskedColumns = ofObject((config: Config): readonly string[] =>
+  Object.entries(config.tables).flatMap(([table, { columns }]) =>
     Object.entries(columns ?? {})
       .filter(([, column]) => column.mask !== undefined || column.exclude === true)
       .map(([column]) => `${table}.${column}`),
-  );
-}
+  ),
+);

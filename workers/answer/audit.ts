@@ -10,6 +10,7 @@ import type { Host } from "../../shared/ports/host.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import type { Admission } from "../tenant/api.ts";
 import type { Aftermath } from "./aftermath.ts";
+import { ofObject } from "../memo.ts";
 import { ofText } from "./of-text.ts";
 import { within } from "./retrieve.ts";
 
@@ -52,13 +53,7 @@ const hasher = lazily(makeHasher);
 const MOST_HASHED = 200_000;
 const hashOf = ofText(MOST_HASHED, (text) => ({ hash: hasher().hash128(text) }));
 
-const names = new WeakMap<Principal, string>();
-
-function nameOf(principal: Principal): string {
-  const known = names.get(principal) ?? pseudonymOf(principal);
-  names.set(principal, known);
-  return known;
-}
+const nameOf = ofObject<Principal, string>(pseudonymOf);
 
 /** Questions that leave a record each. */
 export function makeAudited(deps: AuditDeps): (ask: TrailedAsk) => Ask {

@@ -2,6 +2,7 @@ import type { Config, ModelConfig } from "../../shared/config.ts";
 import type { ChatProvider, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Classification } from "../../shared/ports/evidence.ts";
+import { ofObject } from "../memo.ts";
 import { applyRoute, type Chosen, type Facts, type RouteConfig } from "./route-rules.ts";
 
 /** The answerer that is always there: needs no key, sends nothing anywhere. */
@@ -200,15 +201,13 @@ export function costOf(config: Config, model: string, usage: Usage): number {
 }
 
 /** Which model may receive what, as text: part of every cache key. */
-export function policyOf(config: Config): string {
+export const policyOf = ofObject((config: Config): string => {
   const register = Object.entries(config.models?.register ?? {})
     .map(([id, model]) => [id, [...model.classes].sort(), model.region, model.retention, model.trainsOnData])
     .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
   const { default: preset = "", aliases = {}, routes = {}, groups = {} } = config.models ?? {};
   return JSON.stringify([preset, aliases, routes, groups, register]);
-}
+});
 
 /** How models are configured, as text: part of every key of the second cache level. Any change to it starts that level anew. */
-export function modelsOf(config: Config): string {
-  return JSON.stringify(config.models ?? {});
-}
+export const modelsOf = ofObject((config: Config) => JSON.stringify(config.models ?? {}));

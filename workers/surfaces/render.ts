@@ -1,5 +1,6 @@
 import { lazily } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
+import { ofObject } from "../memo.ts";
 import { problemBody } from "../problem.ts";
 import { freshnessFields, freshnessJson } from "./freshness.ts";
 import type { Wire } from "./sse.ts";
@@ -99,14 +100,10 @@ function line(event: string, data: unknown): string {
   return frameOf(event, JSON.stringify(data));
 }
 
-const citationTexts = new WeakMap<readonly Citation[], string>();
-
 /** As JSON. The same citations are told twice of each answer, and again of each that is kept. */
-function citationsText(citations: readonly Citation[]): string {
-  const text = citationTexts.get(citations) ?? JSON.stringify(citations.map(citationJson));
-  citationTexts.set(citations, text);
-  return text;
-}
+const citationsText = ofObject((citations: readonly Citation[]) =>
+  JSON.stringify(citations.map(citationJson)),
+);
 
 /** The JSON of `answerJson`. */
 function answerText(answer: Answer): string {
