@@ -127,11 +127,12 @@ function exportedNames(source: string): ReadonlySet<string> {
   return names;
 }
 
-/** The file with nothing in the functions of these names, and without the methods. */
+/** The file without these methods, and with functions of these names that throw: what is called after all is noticed. */
 function without(source: string, names: RegExp): string {
   const cuts: { readonly start: number; readonly end: number; readonly text: string }[] = [];
   const empty = ({ id, start, end }: ESTree.Function): void => {
-    if (id && names.test(id.name)) cuts.push({ start, end, text: `function ${id.name}() {}` });
+    if (id && names.test(id.name))
+      cuts.push({ start, end, text: `function ${id.name}() { throw new Error("left out: ${id.name}"); }` });
   };
   new Visitor({
     FunctionDeclaration: empty,
