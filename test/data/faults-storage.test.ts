@@ -65,6 +65,8 @@ function missed(spoil: (text: string, values: ReadonlyMap<string, string>) => st
     expect(await bench.ask()).toBe("miss");
     expect(await bench.ask()).toBe("exact");
     for (const [key, text] of bench.values) bench.values.set(key, spoil(text, bench.values));
+    // An isolate goes by what it has read for so long.
+    bench.world.now += 5000;
     expect(await bench.ask()).toBe("miss");
   };
 }
