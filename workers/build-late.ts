@@ -44,10 +44,10 @@ export function plainStrings(code: string): string {
       edits.push({ start, end, text: ascii });
     },
   }).visit(parseSync("chunk.js", code).program);
-  return edited(code, edits, "");
+  return edited(code, edits);
 }
 
-interface Edit {
+export interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
@@ -149,10 +149,12 @@ function nameOf(node: ESTree.ModuleExportName): string {
   return node.type === "Literal" ? JSON.stringify(node.value) : node.name;
 }
 
-function edited(code: string, edits: readonly Edit[], before: string): string {
+/** The code with each part replaced; of parts within each other the outer one is. */
+export function edited(code: string, edits: readonly Edit[], before = ""): string {
   let out = before;
   let at = 0;
   for (const { start, end, text } of edits.toSorted((a, b) => a.start - b.start)) {
+    if (start < at) continue;
     out += code.slice(at, start) + text;
     at = end;
   }

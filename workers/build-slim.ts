@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Plugin } from "rolldown";
 import { type ESTree, parseSync, Visitor } from "rolldown/utils";
+import { edited, type Edit } from "./build-late.ts";
 
 /**
  * Leaves out of the vendors' SDKs what the Worker never calls. workerd compiles every module when it starts, used or not, and
@@ -129,7 +130,7 @@ function exportedNames(source: string): ReadonlySet<string> {
 
 /** The file without these methods, and with functions of these names that throw: what is called after all is noticed. */
 function without(source: string, names: RegExp): string {
-  const cuts: { readonly start: number; readonly end: number; readonly text: string }[] = [];
+  const cuts: Edit[] = [];
   const empty = ({ id, start, end }: ESTree.Function): void => {
     if (id && names.test(id.name))
       cuts.push({ start, end, text: `function ${id.name}() { throw new Error("left out: ${id.name}"); }` });
@@ -143,14 +144,7 @@ function without(source: string, names: RegExp): string {
       }
     },
   }).visit(parseSync("sdk.js", source).program);
-  let out = "";
-  let at = 0;
-  for (const { start, end, text } of cuts.toSorted((a, b) => a.start - b.start)) {
-    if (start < at) continue;
-    out += source.slice(at, start) + text;
-    at = end;
-  }
-  return out + source.slice(at);
+  return edited(source, cuts);
 }
 
 /** The file without what it exports of files that are not left. */

@@ -29,7 +29,9 @@ export async function giveBack(
   if (code === "run_fenced") return;
   try {
     const signal = AbortSignal.timeout(ABANDON_MS);
-    if (progress && progress.heldBack.length > 0) await registry.report(run, progress, signal);
+    // What can't be told keeps nobody from giving back the lease.
+    if (progress && progress.heldBack.length > 0)
+      await registry.report(run, progress, signal).catch(() => undefined);
     await registry.abandon(run, code, signal);
   } catch {
     log({ level: "warn", event: "lease-not-returned", run: run.id });

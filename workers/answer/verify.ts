@@ -13,9 +13,10 @@ import { makeClaimChecker, type Claim } from "./verify-claims.ts";
  * it is found in a row that was read; if it is not, the whole sentence is taken back and the rest of it dropped. What is found
  * must also be in a row that is cited. Numbers, dates and identifiers of a sentence with markers must be in a row that one of
  * these names: it is taken back at its end if not. A clause behind a semicolon that has markers of its own is held to these, as
- * if it were a sentence; what the first clause says may belong to all of them. A name, and what a sentence without markers says, may be in any row that the
- * answer cites: a sentence of which that is not so by the answer's end is taken back as well.
- * A marker `[n]` beyond the evidence is dropped, and so is a sentence that repeats the model's instructions. What comes out depends on the text alone, not on how it was cut in chunks.
+ * if it were a sentence; what the first clause says may belong to all of them. A name, and what a sentence without markers says,
+ * may be in any row that the answer cites: a sentence of which that is not so by the answer's end is taken back as well.
+ * A marker `[n]` beyond the evidence is dropped, and so is a sentence that repeats the model's instructions. What comes out
+ * depends on the text alone, not on how it was cut in chunks.
  */
 
 /** `from` counts UTF-16 units of the text sent so far, retractions applied. */
