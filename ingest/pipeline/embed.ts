@@ -25,6 +25,8 @@ export interface EmbedPool {
   add(work: Work): Promise<void>;
   /** Embeds and hands on all that waits. */
   drain(): Promise<void>;
+  /** After `add` or `drain` threw: waits for the calls under way, and hands on each row that has its vectors. */
+  salvage(): Promise<void>;
   readonly stats: EmbedStats;
 }
 
@@ -94,13 +96,16 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
     stats.tokens += inputTokens ?? estimate;
     for (const [i, slot] of into.entries()) slot.outcome = outcomes[i];
   };
+  const handOn = (work: Work, vectors: readonly Float32Array[]): Promise<void> => {
+    const chunks = work.row.chunks.map((chunk, i) => ({ ...chunk, vector: vectors[i] }));
+    return options.onReady({ ...work, row: { ...work.row, chunks } });
+  };
   const deliver = async (): Promise<void> => {
     while (waiting[0]?.slots.every((slot) => slot.outcome !== undefined)) {
       const ready = waiting.shift();
       if (!ready) return;
       const { work, slots } = ready;
-      const { row } = work;
-      const vectors = slots.flatMap(({ outcome }) => (outcome instanceof Float32Array ? [outcome] : []));
+      const vectors = vectorsOf(slots);
       if (vectors.length < slots.length) {
         const rejected = slots.some(({ outcome }) => outcome === "input_rejected");
         const shorter = rejected ? undefined : work.shorter?.();
@@ -108,8 +113,7 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
         else options.onRefused(work);
         continue;
       }
-      const chunks = row.chunks.map((chunk, i) => ({ ...chunk, vector: vectors[i] }));
-      await options.onReady({ ...work, row: { ...row, chunks } });
+      await handOn(work, vectors);
     }
   };
   const dispatch = async (): Promise<void> => {
@@ -167,5 +171,16 @@ export function makeEmbedPool(options: EmbedPoolOptions): EmbedPool {
         await deliver();
       } while (waiting.length > 0);
     },
+    async salvage() {
+      await Promise.allSettled(underWay);
+      for (const { work, slots } of waiting) {
+        const vectors = vectorsOf(slots);
+        if (vectors.length === slots.length) await handOn(work, vectors);
+      }
+    },
   };
+}
+
+function vectorsOf(slots: readonly Slot[]): readonly Float32Array[] {
+  return slots.flatMap(({ outcome }) => (outcome instanceof Float32Array ? [outcome] : []));
 }

@@ -191,7 +191,6 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       now: deps.now,
       signal,
     });
-    keep = () => committer.drain();
     const tablesRead = new Map<string, TableRead>();
     const counts = (): TableCounts[] => [...tablesRead.values()].map(({ scan }) => ({ ...scan.counts }));
     const failures = (): Failure[] => [...tablesRead.values()].flatMap(({ scan }) => scan.failures);
@@ -211,6 +210,10 @@ export async function runSlice(options: SliceOptions, deps: IngestDeps): Promise
       },
       signal,
     });
+    keep = async () => {
+      await pool.salvage();
+      await committer.drain();
+    };
     const refused = makeRefusedRows(resume?.refused);
     const lookup = makeLookups(config, deps.sourceOf, signal);
     const classes = new Map<string, AccessClass>();

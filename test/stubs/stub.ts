@@ -17,6 +17,8 @@ export interface Fault {
   readonly calls?: number | undefined;
   /** Only calls whose path ends with this are counted and struck. */
   readonly path?: string | undefined;
+  /** Only calls whose body holds this are counted and struck. */
+  readonly body?: string | undefined;
   /** For modes that spoil texts: only those that hold this. */
   readonly only?: string | undefined;
   /** For slow modes, in milliseconds. */
@@ -30,6 +32,7 @@ const faultSchema = z.object({
   from_call: z.optional(z.number()),
   calls: z.optional(z.number()),
   path: z.optional(z.string()),
+  body: z.optional(z.string()),
   ms: z.optional(z.number()),
   only: z.optional(z.string()),
   obey: z.optional(z.array(z.object({ trigger: z.string(), say: z.string() }))),
@@ -146,7 +149,7 @@ export async function startStub(vendor: Vendor, port = 0): Promise<Stub> {
       body,
     };
     exchanges.push(exchange);
-    const active = strikes(url.pathname) ? fault : undefined;
+    const active = strikes(exchange) ? fault : undefined;
     const call: Call = {
       ...exchange,
       query: url.searchParams,
@@ -160,8 +163,9 @@ export async function startStub(vendor: Vendor, port = 0): Promise<Stub> {
     else await vendor.handle(call);
   }
 
-  function strikes(path: string): boolean {
+  function strikes({ path, body }: Exchange): boolean {
     if (!fault || (fault.path !== undefined && !path.endsWith(fault.path))) return false;
+    if (fault.body !== undefined && !body.includes(fault.body)) return false;
     struck += 1;
     const from = Math.max(1, fault.fromCall ?? 1);
     if (fault.mode === "status_500_every_7th") return struck % 7 === 0;
