@@ -289,7 +289,7 @@ const STORE: Readonly<Record<string, () => Promise<unknown>>> = {
     expect([world.registry.generation, embeddings.exchanges.length]).toEqual([1, calls]);
   },
   returns_deleted: shownBy(
-    "test/workerd/tenant.test.ts",
+    "test/workerd/tenant-erasure.test.ts",
     "is not finished while an index outside still shows the row",
   ),
   missing_metadata: shownBy(
@@ -528,7 +528,7 @@ const PROCESS: Readonly<Record<string, () => Promise<unknown>>> = {
     expect((await ingest()).status).toBe(0);
   },
   lease_lost: shownBy(
-    "test/workerd/ledger.test.ts",
+    "test/workerd/ledger-runs.test.ts",
     "gives a stale lease to the next, and fences the holder",
   ),
   async clock_jump() {
@@ -595,7 +595,7 @@ const OBJECT: Readonly<Record<string, () => Promise<unknown>>> = {
     expect(counts(await world.run(), "notes")).toMatchObject({ changed: 1 });
   },
   clock_skew_5min: shownBy(
-    "test/workerd/ledger.test.ts",
+    "test/workerd/ledger-runs.test.ts",
     "takes a lease from the future for the past's: the clock was set back since",
   ),
 };

@@ -1,15 +1,3 @@
-import {
-  DuckDBBlobValue,
-  DuckDBDateValue,
-  DuckDBDecimalValue,
-  DuckDBTimestampNanosecondsValue,
-  DuckDBTimestampTZValue,
-  DuckDBTimestampValue,
-  DuckDBTimeValue,
-  DuckDBTypeId,
-  type DuckDBType,
-  type DuckDBValue,
-} from "@duckdb/node-api";
 import { createHash, randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import * as z from "zod/mini";
@@ -17,6 +5,7 @@ import { grantsOf, type Grants } from "./snowflake-grants.ts";
 import { makeStubKey, verifiedClaims } from "./keys.ts";
 import { parseBody, sendJson, startStub, type Call, type Exchange, type Stub } from "./stub.ts";
 import { isMissing, openWarehouse, type Moment, type Result, type Warehouse } from "./warehouse.ts";
+import { type WireColumn, adapted, wireColumn, wireValue } from "./snowflake-values.ts";
 
 /**
  * Snowflake's SQL API over a real DuckDB, strict: key-pair tokens are verified (signature, issuer, subject, lifetime),
@@ -81,14 +70,6 @@ interface Run {
 type Outcome =
   | { readonly columns: readonly WireColumn[]; readonly partitions: readonly (readonly unknown[])[] }
   | { readonly status: number; readonly code: string; readonly message: string };
-
-interface WireColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly scale: number | null;
-  readonly precision: number | null;
-  readonly nullable: boolean;
-}
 
 export async function startSnowflake(port = 0, options: SnowflakeOptions = {}): Promise<SnowflakeStub> {
   const { rowsPerPartition = 1000, now = () => Date.now() } = options;
@@ -372,70 +353,6 @@ const COLUMNS_VIEW = `CREATE VIEW "ACME"."STUB"."COLUMNS" AS
 
 function unquote(name = ""): string {
   return name.replaceAll('""', '"');
-}
-
-/** What of Snowflake's SQL DuckDB has under other names. */
-function adapted(sql: string): string {
-  const plain = sql.replaceAll(/'(?:[^'\\]|\\.|'')*'/gs, (text) => text.replaceAll(/\\(.)/gs, "$1"));
-  return plain.replaceAll(/(?<!["\w.])INFORMATION_SCHEMA\.(TABLES|COLUMNS)\b/g, '"ACME"."STUB"."$1"');
-}
-
-function wireColumn(name: string, type: DuckDBType | undefined): WireColumn {
-  const id = type?.typeId ?? DuckDBTypeId.VARCHAR;
-  const whole: readonly DuckDBTypeId[] = [
-    DuckDBTypeId.TINYINT,
-    DuckDBTypeId.SMALLINT,
-    DuckDBTypeId.INTEGER,
-    DuckDBTypeId.BIGINT,
-    DuckDBTypeId.HUGEINT,
-    DuckDBTypeId.UBIGINT,
-  ];
-  const column = (kind: string, scale: number | null = null): WireColumn => ({
-    name,
-    type: kind,
-    scale,
-    precision: scale === null ? null : 38,
-    nullable: true,
-  });
-  if (type?.alias === "JSON") return column("variant");
-  if (whole.includes(id)) return column("fixed", 0);
-  if (type !== undefined && "scale" in type) return column("fixed", type.scale);
-  const names = new Map<DuckDBTypeId, string>([
-    [DuckDBTypeId.DOUBLE, "real"],
-    [DuckDBTypeId.FLOAT, "real"],
-    [DuckDBTypeId.BOOLEAN, "boolean"],
-    [DuckDBTypeId.DATE, "date"],
-    [DuckDBTypeId.TIME, "time"],
-    [DuckDBTypeId.TIMESTAMP, "timestamp_ntz"],
-    [DuckDBTypeId.TIMESTAMP_NS, "timestamp_ltz"],
-    [DuckDBTypeId.TIMESTAMP_TZ, "timestamp_tz"],
-    [DuckDBTypeId.BLOB, "binary"],
-  ]);
-  return column(names.get(id) ?? "text");
-}
-
-/** The texts of the `jsonv2` format. */
-function wireValue(value: DuckDBValue, type: DuckDBType | undefined): string | null {
-  if (value === null) return null;
-  if (value instanceof DuckDBDateValue) return String(value.days);
-  if (value instanceof DuckDBTimeValue) return scaled(value.micros, 6);
-  if (value instanceof DuckDBTimestampValue) return scaled(value.micros, 6);
-  if (value instanceof DuckDBTimestampNanosecondsValue) return scaled(value.nanos, 9);
-  // As shown at UTC-8: 1440 minus 480 minutes.
-  if (value instanceof DuckDBTimestampTZValue) return `${scaled(value.micros, 6)} 960`;
-  if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString("hex").toUpperCase();
-  if (value instanceof DuckDBDecimalValue) return value.toString();
-  if (typeof value === "number" && type?.typeId !== DuckDBTypeId.INTEGER) {
-    return Object.is(value, -0) ? "-0" : String(value).replace("Infinity", "inf");
-  }
-  return String(value);
-}
-
-/** A count of small units as decimal seconds with nine digits. */
-function scaled(count: bigint, digits: number): string {
-  const sign = count < 0n ? "-" : "";
-  const all = (count < 0n ? -count : count).toString().padStart(digits + 1, "0");
-  return `${sign}${all.slice(0, -digits)}.${all.slice(-digits).padEnd(9, "0")}`;
 }
 
 const claimsSchema = z.strictObject({ iss: z.string(), sub: z.string(), iat: z.number(), exp: z.number() });
