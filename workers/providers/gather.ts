@@ -6,20 +6,25 @@ const READ_AHEAD = 64 * 1024;
 const READ_SIZE = 16 * 1024;
 /** Most that a read waits for. */
 const MOST_HELD = 2048;
+/** Over so long, at least, it is counted how fast a body tells. */
+const WINDOW_MS = 8;
 
 /**
  * A body whose pieces come together: what arrives within `spacingMs` of the piece handed over last is one piece. A model that
  * is slower than that is not delayed, one that is faster costs a turn for each spacing rather than one for each token. The
  * body's end is handed over at once, an error after what came before it; cancelling cancels the body. Not a stream of its own: one in
  * JavaScript costs as much as reading the answer does. Read one piece after the other.
- * A model that has just told much in each of two spacings, and whose body takes it, is read by half a spacing's bytes and not
- * by pieces: a read costs as much as all that is done with a token. Should it pause, so much waits until it goes on or ends.
+ * A model that has told much for two windows, and whose body takes it, is read by half a spacing's bytes and not by pieces: a
+ * read costs as much as all that is done with a token. Should it pause, so much waits until it goes on or ends.
  * @param spacingMs asked before each piece; 0 for none.
  */
 export function gathered(body: ReadableStream<Uint8Array>, spacingMs: () => number): Pieces {
   const source = sourceOf(body);
-  /** Bytes that came in a spacing, last and before. */
+  /** Bytes a millisecond, in the last window and the one before. */
   let rates: readonly [number, number] = [0, 0];
+  let windowFrom = Number.NEGATIVE_INFINITY;
+  let counted = 0;
+  let spacing = 0;
   let waiting: Uint8Array[] = [];
   let length = 0;
   let failure: { readonly error: unknown } | undefined;
@@ -30,14 +35,23 @@ export function gathered(body: ReadableStream<Uint8Array>, spacingMs: () => numb
   let over: (() => void) | undefined;
   let drained: (() => void) | undefined;
 
+  const count = (bytes: number): void => {
+    counted += bytes;
+    const now = performance.now();
+    if (now - windowFrom < WINDOW_MS) return;
+    rates = [counted / (now - windowFrom), rates[0]];
+    windowFrom = now;
+    counted = 0;
+  };
   const pump = async (): Promise<void> => {
     try {
       for (let done = false; !done;) {
-        const read = await source.read(Math.floor(Math.min(MOST_HELD, ...rates.map((rate) => rate / 2))));
+        const read = await source.read(Math.floor(Math.min(MOST_HELD, (Math.min(...rates) * spacing) / 2)));
         ({ done } = read);
         if (!read.value?.byteLength) continue;
         waiting.push(read.value);
         length += read.value.byteLength;
+        count(read.value.byteLength);
         arrived?.();
         if (length > READ_AHEAD) {
           over?.();
@@ -74,7 +88,7 @@ export function gathered(body: ReadableStream<Uint8Array>, spacingMs: () => numb
       void pump();
     }
     if (length === 0 && !ended) await new Promise<void>((resolve) => (arrived = resolve));
-    const spacing = spacingMs();
+    spacing = spacingMs();
     const leftMs = handedAt + spacing - performance.now();
     if (leftMs > 0 && !ended && length <= READ_AHEAD) {
       await new Promise<void>((resolve) => {
@@ -85,9 +99,7 @@ export function gathered(body: ReadableStream<Uint8Array>, spacingMs: () => numb
         };
       });
     }
-    const now = performance.now();
-    rates = [spacing > 0 ? length / Math.max(1, (now - handedAt) / spacing) : 0, rates[0]];
-    handedAt = now;
+    handedAt = performance.now();
     if (length > 0) return { done: false, value: take() };
     if (failure) throw failure.error;
     return { done: true, value: undefined };

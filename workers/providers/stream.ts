@@ -35,8 +35,8 @@ export interface Framing {
 
 const SSE: Framing = { contentType: "text/event-stream", events: readEvents };
 
-/** A screen shows nothing sooner: tokens that come within a frame of each other are told together. */
-const FRAME_MS = 16;
+/** Tokens that come within so long of each other are told together: text that grows thirty times a second is read as it flows. */
+const TOGETHER_MS = 32;
 
 /** An answer of 8,000 tokens is about 2 MB on the wire, one event a token. */
 const MAX_STREAM_BYTES = 8 * 1024 * 1024;
@@ -75,7 +75,7 @@ export async function* chatEvents(
       throw new QuaysideError("provider_reported_error", message);
     }
     // The first words are not kept waiting.
-    const body = gathered(response.body, () => (started ? FRAME_MS : 0));
+    const body = gathered(response.body, () => (started ? TOGETHER_MS : 0));
     for await (const events of framing.events(body, MAX_STREAM_BYTES, signal)) {
       try {
         for (const event of events) {
