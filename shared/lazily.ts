@@ -2,6 +2,7 @@
  * Something made when it is first needed. Schemas are: making all of them is a good part of the Worker's start. So are patterns with
  * `\p{…}`: V8 builds their sets of characters when it compiles a module, and again when it runs it.
  */
+/* @__NO_SIDE_EFFECTS__ -- a bundler drops what nothing asks for */
 export function lazily<T>(make: () => T): () => T {
   let made: T | undefined;
   return () => (made ??= make());

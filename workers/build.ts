@@ -4,13 +4,15 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown, type ChunkingContext, type CodeSplittingGroup, type Plugin } from "rolldown";
 import { digestOfSources } from "./build-code.ts";
+import { buildOpenapi, describedAlready } from "./build-docs.ts";
 import { compileLate, plainStrings } from "./build-late.ts";
 import { slimSdks } from "./build-slim.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 import { buildWidget } from "./surfaces/widget/build.ts";
 
 /**
- * Builds what wrangler serves and uploads: the Worker into `workers/dist/`, console and widget into the folder of assets.
+ * Builds what wrangler serves and uploads: the Worker into `workers/dist/`; console, widget and the API's description into the
+ * folder of assets.
  * wrangler's own bundling makes one file of everything; here what a dynamic `import()` loads is in modules of its own, so
  * that starting the Worker runs neither the edge nor its objects, nor the vendors' SDKs: each is loaded by who needs it first.
  */
@@ -103,7 +105,7 @@ export async function buildWorker(options: {
       target: "es2024",
       define: { QUAYSIDE_DEMO: String(options.demo), QUAYSIDE_CODE: JSON.stringify(digestOfSources()) },
     },
-    plugins: [slimSdks(), wasmModules(), compileLate()],
+    plugins: [slimSdks(), describedAlready(), wasmModules(), compileLate()],
     checks: { bundlerTimings: false },
   });
   const { output } = await bundle.generate({
@@ -143,6 +145,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await Promise.all([
     buildConsole(),
     buildWidget(),
+    buildOpenapi(),
     buildWorker({ demo: process.env["QUAYSIDE_DEMO"] === "true" }),
   ]);
 }

@@ -84,6 +84,8 @@ export interface Worker {
   readonly host: Host;
   /** What answers the messages of chat surfaces, by the surface's name. */
   readonly answerers: Readonly<Record<string, Answerer>>;
+  /** All of them, whether a request has loaded them or not: what the API's description is made from. */
+  surfaces(): Promise<readonly Surface[]>;
 }
 
 /** The Worker of an environment. @param defer keeps work alive after the response. */
@@ -153,7 +155,7 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
   });
   const surfaces: (Surface | LaterSurface)[] = [
     httpSurface({ ...asked, ready: (signal) => checkReady(parts, signal) }),
-    consoleSurface({ assets: env.ASSETS, portal: QUAYSIDE_DEMO }),
+    consoleSurface({ assets: env.ASSETS, demo: QUAYSIDE_DEMO }),
     ...chat,
     {
       under: ["/openai/"],
@@ -254,17 +256,8 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
       load: async () => (await import("./surfaces/demo.ts")).demoSurface({ config }),
     });
   }
-  const openapi: LaterSurface = {
-    under: ["/openapi.json"],
-    async load() {
-      const all = await Promise.all(
-        surfaces.map(async (surface) => ("load" in surface ? surface.load() : surface)),
-      );
-      return (await import("./surfaces/openapi.ts")).openapiSurface(all);
-    },
-  };
   const app = makeApp({
-    surfaces: [...surfaces, openapi],
+    surfaces,
     host,
     ...(QUAYSIDE_DEMO ? { guard: requireLoopback } : {}),
     allowedOrigins,
@@ -274,7 +267,14 @@ export function makeWorker(env: Env, defer: (work: Promise<unknown>) => void): W
     await parts.runs.tick(tenant);
     await parts.registry(tenant).sweep(AbortSignal.timeout(SWEEP_TIMEOUT_MS));
   };
-  return { ...app, scheduled, allowedOrigins, host, answerers: Object.fromEntries(answering) };
+  return {
+    ...app,
+    scheduled,
+    allowedOrigins,
+    host,
+    answerers: Object.fromEntries(answering),
+    surfaces: () => Promise.all(surfaces.map(async (one) => ("load" in one ? one.load() : one))),
+  };
 }
 
 function makeParts(env: Env): Parts {

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { makeRegistryClient } from "../../shared/registry-client.ts";
+import { ASK, FETCH, SEARCH } from "../../workers/surfaces/mcp-listed.ts";
 import { runWorker, type RunningWorker } from "../fakes/run-worker.ts";
 import { CONFIG, seedRows } from "../fakes/seed-rows.ts";
 
@@ -75,6 +76,11 @@ describe.each(ERAS)("an MCP client %s", (_, options) => {
       ["search", true],
       ["fetch", true],
     ]);
+  });
+
+  it("is told the schemas that the tools' arguments are parsed with", async () => {
+    const { tools } = await (await connect(guest, options)).listTools();
+    expect(tools).toEqual(JSON.parse(JSON.stringify([ASK, SEARCH, FETCH])));
   });
 
   it("asks, and gets the answer with its rows, for programs and for people", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { codeOf } from "../../ingest/code.ts";
 import { buildWorker } from "../../workers/build.ts";
+import { buildOpenapi } from "../../workers/build-docs.ts";
 import { digestOfSources } from "../../workers/build-code.ts";
 
 async function built(demo: boolean): Promise<string> {
@@ -17,14 +18,41 @@ async function built(demo: boolean): Promise<string> {
   }
 }
 
+let deployed: Promise<string> | undefined;
+
 it("a deploy's build holds no demo mode", async () => {
   expect(await built(true)).toContain("x-quayside-demo-user");
-  expect(await built(false)).not.toContain("x-quayside-demo-user");
+  expect(await (deployed ??= built(false))).not.toContain("x-quayside-demo-user");
 }, 30_000);
 
 it("a build knows what it was made of, as a run from the sources does", async () => {
   const code = digestOfSources();
   expect(code).toMatch(/^[\w-]{43}$/);
   expect(codeOf()).toBe(code);
-  expect(await built(false)).toContain(code);
+  expect(await (deployed ??= built(false))).toContain(code);
+}, 30_000);
+
+it("a deploy's description of the API has all its routes, and demo mode's what is there then only", async () => {
+  const outdir = await mkdtemp(join(tmpdir(), "quayside-build-"));
+  try {
+    await buildOpenapi(outdir);
+    const [deployed = [], demo] = await Promise.all(
+      ["openapi.json", "openapi-demo.json"].map(async (name) => {
+        const document: { readonly paths: object } = JSON.parse(await readFile(join(outdir, name), "utf8"));
+        return Object.keys(document.paths).sort();
+      }),
+    );
+    expect(deployed).toEqual(expect.arrayContaining(["/v1/ask", "/v1/admin/runs", "/mcp", "/readyz"]));
+    expect(demo).toEqual([...deployed, "/v1/demo"].sort());
+  } finally {
+    await rm(outdir, { recursive: true, force: true });
+  }
+});
+
+it("a build holds no description of a route, and no schema that only describes", async () => {
+  const code = await (deployed ??= built(false));
+  expect(code).not.toContain("Find rows, without an answer");
+  // Once, in what MCP's tools are listed as.
+  expect(code.split("Up to when the row is known to match the warehouse")).toHaveLength(2);
+  expect(code).not.toContain("draft-07");
 }, 30_000);

@@ -2,10 +2,10 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Call, Route, Surface } from "./surface.ts";
 
 export interface ConsoleDeps {
-  /** The built page: `workers/surfaces/console/dist`. */
+  /** The built page and the API's description: `workers/surfaces/console/dist`. */
   readonly assets: Fetcher;
-  /** Serves the example portal too: demo mode only. */
-  readonly portal: boolean;
+  /** Serves the example portal too, and the description of what demo mode has. */
+  readonly demo: boolean;
 }
 
 /** Path on the site → file among the assets, and its type (never left to guessing). */
@@ -14,9 +14,11 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   "/page.js": ["/page.js", "text/javascript; charset=utf-8"],
   "/style.css": ["/style.css", "text/css; charset=utf-8"],
   "/favicon.svg": ["/favicon.svg", "image/svg+xml"],
+  "/openapi.json": ["/openapi.json", "application/json"],
 };
 
-const PORTAL: typeof FILES = {
+const DEMO: typeof FILES = {
+  "/openapi.json": ["/openapi-demo.json", "application/json"],
   "/portal": ["/portal.html", "text/html; charset=utf-8"],
   "/portal.js": ["/portal.js", "text/javascript; charset=utf-8"],
   "/portal.css": ["/portal.css", "text/css; charset=utf-8"],
@@ -53,11 +55,11 @@ export const CONSOLE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The page at `/` and its files, and the widget. Script and style are named with their hash (`?v=`) and may be kept for good;
+ * The page at `/` and its files, the API's description, and the widget. Script and style are named with their hash (`?v=`) and may be kept for good;
  * pages may not.
  */
-export function consoleSurface({ assets, portal }: ConsoleDeps): Surface {
-  const files = Object.entries({ ...FILES, ...(portal ? PORTAL : {}) });
+export function consoleSurface({ assets, demo }: ConsoleDeps): Surface {
+  const files = Object.entries({ ...FILES, ...(demo ? DEMO : {}) });
   const routes = files.map(([path, [file, type]]): Route => {
     return { method: "GET", path, handle: (call) => serve(assets, call, file, type) };
   });

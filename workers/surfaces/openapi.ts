@@ -2,25 +2,11 @@ import * as z from "zod/mini";
 import { PROBLEMS } from "../problem.ts";
 import type { Route, RouteDoc, Schema, Surface } from "./surface.ts";
 
-/** `GET /openapi.json`: OpenAPI 3.1 of every documented route, made from the schemas that the routes parse with. */
-export function openapiSurface(surfaces: readonly Surface[]): Surface {
-  let document: string | undefined;
-  return {
-    name: "openapi",
-    routes: [
-      {
-        method: "GET",
-        path: "/openapi.json",
-        handle() {
-          document ??= JSON.stringify(openapi(surfaces));
-          return new Response(document, { headers: { "content-type": "application/json" } });
-        },
-      },
-    ],
-  };
-}
-
-function openapi(surfaces: readonly Surface[]): unknown {
+/**
+ * OpenAPI 3.1 of every documented route, made from the schemas that the routes parse with. The Worker carries neither this
+ * nor the routes' `doc`: `workers/build-docs.ts` makes the file that `GET /openapi.json` serves.
+ */
+export function openapi(surfaces: readonly Surface[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const { name, routes } of surfaces) {
     for (const route of routes) {

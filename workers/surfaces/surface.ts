@@ -24,7 +24,7 @@ export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Hono syntax, from the root: `/v1/erase/:id`. A GET route answers HEAD as well. */
   readonly path: string;
-  /** What `/openapi.json` says about it; left out for pages and their files. */
+  /** What `/openapi.json` says about it; none for pages and their files. The build takes it out of the Worker. */
   readonly doc?: RouteDoc;
   /** Throws QuaysideError; `workers/app.ts` turns it into a problem document. */
   handle(call: Call): Promise<Response> | Response;
