@@ -1,6 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { storedId } from "../../shared/ids.ts";
+import { makeKnown } from "../../workers/index/known.ts";
+import { matching, summed } from "../../workers/index/lexical.ts";
+import { resolveFilter } from "../../workers/index/search.ts";
 import {
   batch,
   EVERYTHING,
@@ -332,5 +335,32 @@ describe("words that half of the rows or more have", () => {
         expect(await ranking(text, filter, false), text).toEqual(await ranking(text, filter, true));
       }
     }
+  });
+});
+
+describe("what the words of a question are worth", () => {
+  it("is the same added up from what is known of each as asked of FTS5 at once", async () => {
+    const shard = await filled(
+      ...Array.from({ length: 40 }, (_, n) => ({
+        id: `${n}`,
+        title: words(n + 1),
+        text: `${words(n)} ${words(n * n)} ${n % 7 === 0 ? "bow door" : "door, bow"}`,
+        vectorless: true,
+        accessClass: n % 3 === 0 ? OPEN.id : SECRET.id,
+      })),
+    );
+    const wanted = ["bow", "engin", "door", "unheard", "bow door", "note"];
+    await runInDurableObject(shard.stub, (_, { storage: { sql } }) => {
+      const known = makeKnown(sql);
+      for (const filter of [EVERYTHING, PUBLIC_ONLY, { ...EVERYTHING, cells: { id: "7" } }]) {
+        const allowed = resolveFilter(sql, known, filter);
+        for (const limit of [5, 200]) {
+          const asked = matching(sql, wanted, allowed, limit);
+          expect(asked.length).toBeGreaterThan(0);
+          expect(summed(known, wanted, allowed, limit)).toEqual(asked);
+          expect(summed(known, wanted, allowed, limit)).toEqual(asked);
+        }
+      }
+    });
   });
 });

@@ -1,7 +1,7 @@
 import { parseId } from "../../shared/ids.ts";
 import { lazily } from "../../shared/lazily.ts";
 import type { Classification, EvidenceCell } from "../../shared/ports/evidence.ts";
-import { countOf, readMeta, type ShardMeta } from "./schema.ts";
+import { countOf, FIELD_WEIGHTS, readMeta, type ShardMeta } from "./schema.ts";
 
 /**
  * What a shard has read of its own tables, so that the next question need not read it again. It holds as long as nothing is
@@ -17,6 +17,8 @@ export interface Known {
   readonly tables: Look<string, number>;
   /** How many chunks have a term; none for a term that no chunk has. */
   readonly terms: Look<string, number>;
+  /** What BM25 gives the live chunks that hold a term or phrase, as it is spelled: what else is asked does not change it. */
+  readonly scores: Look<string, readonly ScoredChunk[]>;
   /** Live chunks, as the search finds them, by number and by stored id (`storedId` of shared/ids.ts). */
   readonly places: Look<number, Place>;
   readonly stored: Look<string, Place>;
@@ -38,6 +40,15 @@ export interface Place {
   readonly accessClass: number;
   readonly row: string;
   readonly view: string;
+}
+
+/** What one term is worth in a chunk, with what the search filters by. */
+export interface ScoredChunk {
+  readonly chunk: number;
+  readonly rec: number;
+  readonly table: number;
+  readonly accessClass: number;
+  readonly score: number;
 }
 
 /** A version that the registry serves, to whoever is permitted its class. */
@@ -62,6 +73,8 @@ export interface ServedVersion {
 /** Most that is kept of each kind before it is forgotten: characters of versions and passages, entries of the rest. */
 const MOST_CHARACTERS = 4_000_000;
 const MOST_ENTRIES = 20_000;
+/** Scores of terms in chunks; about 6 MB. */
+const MOST_SCORES = 100_000;
 /** What an entry weighs beside its text. */
 const ENTRY = 200;
 
@@ -81,6 +94,11 @@ export function makeKnown(sql: SqlStorage): Known {
     tables: numbers("SELECT name, no AS n FROM tbl WHERE name IN (SELECT value FROM json_each(?))"),
     terms: numbers(
       "SELECT term AS name, doc AS n FROM fts_term WHERE term IN (SELECT value FROM json_each(?))",
+    ),
+    scores: look(
+      MOST_SCORES,
+      (scores) => 1 + (scores?.length ?? 0),
+      (terms) => scoresOf(sql, terms),
     ),
     places: look(MOST_ENTRIES, one, (chunks) =>
       placesOf(sql, chunks, chunks, "entry e ON e.no = w.value JOIN rec r ON r.no = e.rec"),
@@ -127,6 +145,22 @@ export function look<K, V>(
     }
     return all;
   };
+}
+
+function scoresOf(sql: SqlStorage, terms: readonly string[]): readonly (readonly [string, ScoredChunk[]])[] {
+  const scores = terms.map((term) => [term, [] as ScoredChunk[]] as const);
+  // CROSS JOIN fixes the order: the index first, then one look-up a match. Rows as lists: objects cost half as much again.
+  const rows = sql
+    .exec(
+      `SELECT w.key, e.no, e.rec, e.tbl, e.class, -bm25(fts, ${FIELD_WEIGHTS})
+       FROM json_each(?) w CROSS JOIN fts CROSS JOIN entry e ON e.no = fts.rowid WHERE fts MATCH w.value AND e.live = 1`,
+      JSON.stringify(terms.map((term) => `"${term}"`)),
+    )
+    .raw<[at: number, chunk: number, rec: number, table: number, accessClass: number, score: number]>();
+  for (const [at, chunk, rec, table, accessClass, score] of rows) {
+    scores[at]?.[1].push({ chunk, rec, table, accessClass, score });
+  }
+  return scores;
 }
 
 /** One row of JSON: hundreds of rows cost more than their look-up. @param wanted what `join` finds each key's chunk by. */

@@ -2,7 +2,7 @@ import { analyse, detectLanguage, isStopWord, stem, tokenise, type Language } fr
 import type { LexicalFields } from "../../shared/ports/registry.ts";
 import type { Known } from "./known.ts";
 import { FIELD_WEIGHTS } from "./schema.ts";
-import type { ChunkScore } from "./vectors.ts";
+import { isAllowed, type Allowed, type ChunkScore, type Writable } from "./vectors.ts";
 
 /** The lexical leg: BM25 over four fields, through SQLite's FTS5 (k1 1.2 and b 0.75 are its own). */
 
@@ -47,6 +47,12 @@ const MIN_SHARE = 0.05;
  */
 const MAX_POSTINGS = 30_000;
 
+/**
+ * Chunks whose scores are added up here. What a term is worth is read once and then known, so this costs a tenth of asking FTS5 again; of
+ * more chunks, reading each into JavaScript costs more than it saves.
+ */
+const MAX_SUMMED = 2000;
+
 /** What a question looks for. */
 export interface LexicalQuery {
   /** Spelled terms, no two alike. */
@@ -81,7 +87,11 @@ export function lexicalQuery(question: string, french: number): LexicalQuery {
  * The terms that are worth their cost, rarest first; terms that no chunk has are left out.
  * @param rare leaves out terms of half of the chunks or more beside a rarer one: FTS5 weighs them a millionth, and they cost the most.
  */
-function affordable(known: Known, terms: readonly string[], rare: boolean): readonly string[] {
+function affordable(
+  known: Known,
+  terms: readonly string[],
+  rare: boolean,
+): { readonly terms: readonly string[]; readonly postings: number } {
   // Numbers and identifiers are new with nearly each question, and rare: they are counted only where all of them may be too many.
   const cheap = known.chunks() * terms.length <= MAX_POSTINGS;
   const words = cheap ? terms.filter((term) => !/\d/.test(term)) : terms;
@@ -93,62 +103,82 @@ function affordable(known: Known, terms: readonly string[], rare: boolean): read
     .sort((a, b) => a.chunks - b.chunks);
   const half = known.chunks() / 2;
   const rarest = counted[0]?.chunks ?? 0;
-  let postings = 0;
+  let seen = 0;
   const kept = counted.filter(({ chunks }, i) => {
-    postings += chunks;
-    return i === 0 || (postings <= MAX_POSTINGS && !(rare && rarest < half && chunks >= half));
+    seen += chunks;
+    return i === 0 || (seen <= MAX_POSTINGS && !(rare && rarest < half && chunks >= half));
   });
-  return [...kept.map(({ term }) => term), ...others];
+  const postings = kept.reduce((sum, { chunks }) => sum + chunks, 0);
+  return { terms: [...kept.map(({ term }) => term), ...others], postings };
 }
 
 function quoted(question: string): string[] {
   return Array.from(question.matchAll(/["“«]\s*([^"“”«»]{3,200}?)\s*["”»]/g), (match) => match[1] ?? "");
 }
 
-/** The access filter and what narrows it, as JSON lists of the shard's own numbers; `undefined` does not narrow. */
-export interface SqlFilter {
-  readonly classes: string;
-  readonly tables: string | undefined;
-  readonly recs: string | undefined;
-}
-
 /**
- * Chunks by BM25, best first, scores positive. The filter works inside the search: nothing outside it is ever ranked.
+ * Chunks by BM25, best first, scores positive; equal ones in the order of ingest. The filter works inside the search: nothing
+ * outside it is ever ranked.
  * @param reached whether the other leg finds as well what only common terms are in.
  */
 export function searchLexical(
   sql: SqlStorage,
   known: Known,
   query: LexicalQuery,
-  filter: SqlFilter,
+  allowed: Allowed,
   limit: number,
   reached: boolean,
 ): ChunkScore[] {
-  const find = (all: boolean): ChunkScore[] =>
-    matching(sql, [...affordable(known, query.terms, !all), ...query.phrases], filter, limit);
+  const find = (all: boolean): ChunkScore[] => {
+    const { terms, postings } = affordable(known, query.terms, !all);
+    const wanted = [...terms, ...query.phrases];
+    return postings <= MAX_SUMMED
+      ? summed(known, wanted, allowed, limit)
+      : matching(sql, wanted, allowed, limit);
+  };
   const found = find(!reached);
   // Of rare words that are in nothing the caller may see, the common ones are all that is left.
   return found.length === 0 && reached ? find(true) : found;
 }
 
-/** @param wanted spelled terms and phrases. */
-function matching(
+/** BM25 of a question is the sum of that of its terms and phrases, in their order. @param wanted as they are spelled. */
+export function summed(
+  known: Known,
+  wanted: readonly string[],
+  allowed: Allowed,
+  limit: number,
+): ChunkScore[] {
+  const scores = known.scores(wanted);
+  const sums = new Map<number, Writable<ChunkScore>>();
+  for (const term of wanted) {
+    for (const hit of scores.get(term) ?? []) {
+      if (!isAllowed(hit, allowed)) continue;
+      const sum = sums.get(hit.chunk);
+      if (sum) sum.score += hit.score;
+      else sums.set(hit.chunk, { chunk: hit.chunk, rec: hit.rec, score: hit.score });
+    }
+  }
+  return [...sums.values()].sort((a, b) => b.score - a.score || a.chunk - b.chunk).slice(0, limit);
+}
+
+/** The same, of more chunks than are read into JavaScript. */
+export function matching(
   sql: SqlStorage,
   wanted: readonly string[],
-  filter: SqlFilter,
+  { classes, tables, recs }: Allowed,
   limit: number,
 ): ChunkScore[] {
   if (wanted.length === 0) return [];
   const match = wanted.map((term) => `"${term}"`).join(" OR ");
   const narrow: string[] = [];
-  const bindings: (string | number)[] = [match, filter.classes];
-  if (filter.tables !== undefined) {
+  const bindings: (string | number)[] = [match, JSON.stringify([...classes])];
+  if (tables !== undefined) {
     narrow.push("AND e.tbl IN (SELECT value FROM json_each(?))");
-    bindings.push(filter.tables);
+    bindings.push(JSON.stringify([...tables]));
   }
-  if (filter.recs !== undefined) {
+  if (recs !== undefined) {
     narrow.push("AND e.rec IN (SELECT value FROM json_each(?))");
-    bindings.push(filter.recs);
+    bindings.push(JSON.stringify([...recs]));
   }
   // CROSS JOIN fixes the order: the index first, then one look-up a match. Rows as lists: objects cost half as much again.
   const rows = sql

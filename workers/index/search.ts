@@ -3,9 +3,9 @@ import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Filter } from "../../shared/ports/vector-index.ts";
 import type { ShardQuery } from "../tenant/api.ts";
 import type { Hit } from "./evidence.ts";
-import type { Known, Place } from "./known.ts";
-import { lexicalQuery, searchLexical, type SqlFilter } from "./lexical.ts";
-import type { Allowed, ChunkScore, VectorMemory } from "./vectors.ts";
+import type { Known } from "./known.ts";
+import { lexicalQuery, searchLexical } from "./lexical.ts";
+import { isAllowed, type Allowed, type ChunkScore, type VectorMemory, type Writable } from "./vectors.ts";
 
 /** Candidates that each leg brings: enough that what one leg ranks low and the other high is seen by both. */
 const MIN_CANDIDATES = 200;
@@ -28,7 +28,7 @@ export function searchChunks(
   const wanted = lexicalQuery(query.text, meta.french);
   // What the vectors reach by themselves: all that they are asked for, or all that there is.
   const reached = query.near ? !query.near.whole : dense;
-  const lexical = searchLexical(sql, known, wanted, asSql(allowed), limit, reached);
+  const lexical = searchLexical(sql, known, wanted, allowed, limit, reached);
   if (query.near) return fuse(lexical, denseOutside(known, query.near, allowed, lexical), query.fusionWeight);
   if (!dense) return fuse(lexical, [], 0);
   if (query.vector.length !== meta.dimensions) {
@@ -81,12 +81,6 @@ function storedChunks(
   return near;
 }
 
-function isAllowed({ accessClass, table, rec }: Place, { classes, tables, recs }: Allowed): boolean {
-  return classes.has(accessClass) && tables?.has(table) !== false && recs?.has(rec) !== false;
-}
-
-type Fused = { -readonly [Field in keyof ChunkScore]: ChunkScore[Field] };
-
 /**
  * The weighted sum of both legs, each scaled so that its best is 1, brought to 0..1. Scores and not ranks: a weak dense leg with
  * ranks would outvote a lexical leg that is sure.
@@ -96,7 +90,7 @@ export function fuse(
   dense: readonly ChunkScore[],
   weight: number,
 ): ChunkScore[] {
-  const fused = new Map<number, Fused>();
+  const fused = new Map<number, Writable<ChunkScore>>();
   const add = (hits: readonly ChunkScore[], share: number): void => {
     const best = hits.reduce((max, hit) => Math.max(max, hit.score), 0);
     for (const { chunk, rec, score } of hits) {
@@ -155,14 +149,6 @@ function recsWithCells(
       .toArray()
       .map((row) => row.no),
   );
-}
-
-function asSql(allowed: Allowed): SqlFilter {
-  return {
-    classes: JSON.stringify([...allowed.classes]),
-    tables: allowed.tables && JSON.stringify([...allowed.tables]),
-    recs: allowed.recs && JSON.stringify([...allowed.recs]),
-  };
 }
 
 /** Chunk numbers as rows, views and chunk positions, the re-check's terms; a page at a time, so that few are looked up in vain. */

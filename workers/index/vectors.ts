@@ -27,11 +27,21 @@ export interface Allowed {
   readonly recs: ReadonlySet<number> | undefined;
 }
 
+export function isAllowed(
+  { accessClass, table, rec }: Pick<Slot, "accessClass" | "table" | "rec">,
+  { classes, tables, recs }: Allowed,
+): boolean {
+  return classes.has(accessClass) && tables?.has(table) !== false && recs?.has(rec) !== false;
+}
+
 export interface ChunkScore {
   readonly chunk: number;
   readonly rec: number;
   readonly score: number;
 }
+
+/** For whoever adds up scores. */
+export type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** Bytes from one vector to the next: the kernel reads 16 at a time. */
 export function strideOf(dimensions: number): number {
