@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const sdks = fileURLToPath(new URL("../node_modules/.cache/slim-sdks/", import.meta.url));
 await build({
   input: {
-    openai: `${root}node_modules/openai/index.mjs`,
+    openai: `${root}shared/openai-sdk.ts`,
     anthropic: `${root}workers/providers/anthropic-sdk.ts`,
     pinecone: `${root}shared/indexes/pinecone-sdk.ts`,
   },
@@ -70,7 +70,7 @@ export default defineConfig({
           name: "node",
           root,
           alias: [
-            { find: /^openai$/, replacement: `${sdks}openai.mjs` },
+            { find: /^.*\/openai-sdk\.ts$/, replacement: `${sdks}openai.mjs` },
             { find: /^.*\/anthropic-sdk\.ts$/, replacement: `${sdks}anthropic.mjs` },
             { find: /^.*\/pinecone-sdk\.ts$/, replacement: `${sdks}pinecone.mjs` },
           ],

@@ -1,162 +1,184 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Plugin } from "rolldown";
-import { type ESTree, parseSync, Visitor } from "rolldown/utils";
-import { edited, type Edit } from "./build-late.ts";
+import { asModule, without } from "./build-slim-edits.ts";
 
 /**
  * Leaves out of the vendors' SDKs what the Worker never calls. workerd compiles every module when it starts, used or not, and
- * a bundler can't drop what hangs on a client as a property; so files that serve other products only are replaced by the names
- * that they export. What is left is the SDK's own code, called as its documentation says. The contract suites run over the
- * SDKs in this form (see test/vitest.config.ts): what a call needs and is not there fails a test.
+ * a bundler can't drop what hangs on a client as a property, or runs only for an option that is never given. So it is told
+ * what is never called, never there and never true (see `LeftOut`); what then nothing uses it drops by itself. What is left is
+ * the SDK's own code, called as its documentation says. What is left out throws where it is needed after all, and the contract
+ * suites run over the SDKs in this form (see test/vitest.config.ts). A build fails when a rule finds nothing.
+ *
+ * What holds for all three, because of what they are given:
+ * - no retries (`maxRetries: 0`), and no status but a good one: `fetch` is made of `shared/http.ts`, which throws otherwise;
+ * - nothing out of the environment, no log, no tracing: settings are the configuration's, and the Worker traces by itself;
+ * - a key, and no other kind of credential; a JSON body, no form and no file; no query; no middleware, no list of pages.
  */
 
 interface Sdk {
   /** The package's name. */
   readonly name: string;
-  /** Files in it that only other products need … */
-  readonly products: RegExp;
-  /** … except these. */
-  readonly keep: RegExp;
-  /** In the generated classes of one method a call: the methods that are called. */
-  readonly methods?: RegExp;
-  /** In all other files: functions and methods that no call reaches. */
-  readonly unreached?: RegExp;
-  /** The file that writes its log, for an SDK that puts a line together before it looks whether lines are wanted. */
-  readonly log?: string;
+  /** The files that its rules are for. */
+  readonly files: RegExp;
+  /** Whether it is CommonJS as TypeScript prints it: a bundler drops what nothing uses of ES modules alone. */
+  readonly commonJs?: true;
+  /** A file that is the same as another, but for comments and lines like this. */
+  readonly twin?: { readonly file: string; readonly of: string; readonly but: RegExp };
+  /** Of generated classes with one method a call, which are in files like this: the methods that are called. */
+  readonly calls?: { readonly in: RegExp; readonly methods: RegExp };
+  /** As `LeftOut` has them, names separated by space. */
+  readonly unreached: string;
+  readonly absent: string;
+  readonly never: readonly string[];
 }
 
 const SDKS: readonly Sdk[] = [
   {
     name: "openai",
-    // Besides products: credentials of other kinds than a key, bodies that are forms, several pages of a list, and the headers
-    // that tell the vendor what it runs on.
-    products:
-      /^(resources|lib|helpers|realtime|azure|bedrock|auth|internal\/(responses|auth\/x509-workload|uploads|to-file|detect-platform)|core\/pagination)/,
-    keep: /^(lib\/embeddings|resources\/(index|chat|chat\/(index|chat)|chat\/completions\/(index|completions)|embeddings|responses\/(index|responses)))\.mjs$/,
-    log: "internal/utils/log.mjs",
-    // Retries (there are none), errors by status (they are told apart before the SDK sees them), streams (they are read by the
-    // adapter), queries (there are none), clients made of clients, sockets, certificates, and log lines.
-    unreached:
-      /^(withOptions|retryRequest|shouldRetry|calculateDefaultRetryTimeoutMillis|makeStatusError|sleep|requestAPIList|getAPIList|_buildWebSocketHeaders|mergeWebSocketAuthHeaders|readX509ResponseError|prepareX509ClientClone|assertX509APIOrigin|prepareProviderClone|configureProvider|_OpenAI_(sanitizeLogValue|isSensitiveLogKey)|getDeferredRealtimeAPIKeyCache|validateCapturedAPIKey|createAbortableSSESource|createStreamTeeQueue|fromReadableStream|fromSSEResponse|toReadableStream|tee|iterSSEChunks|_iterSSEMessages|decode|_LineDecoder_append|findNewlineIndex|findDoubleNewlineIndex|flush|stringify|inner_stringify|normalize_stringify_options|encode|compact|toFloat32Array|ReadableStream(ToAsyncIterable|From)|makeReadableStream|CancelReadableStream|uuid4|assertValidBedrockBearerCredential|retrieve|list|update|delete|cancel|runTools)$/,
+    files:
+      /^(?:client|core\/(?:api-promise|error)|lib\/embeddings|resources\/(?:embeddings|chat\/.*|responses\/responses)|internal\/(?:parse|shims|request-options|realtime-credentials|auth\/x509-credential-options|qs\/stringify|utils\/(?:abort|base64|uuid)))\.mjs$/,
+    // Responses are read as they came, or as JSON; the adapter reads streams.
+    unreached: `
+      withOptions withResponse generate makeStatusError retryRequest shouldRetry calculateDefaultRetryTimeoutMillis
+      requestAPIList getAPIList uuid4 defaultIdempotencyKey get patch put delete stringify CancelReadableStream ReadableStreamFrom
+      Completions.parse Completions.stream Completions.runTools Completions.retrieve Completions.update Completions.list
+      Responses.parse Responses.stream Responses.retrieve Responses.cancel Responses.compact toFloat32Array
+      addRequestAbortListener retainRequestAbortCallback
+      adminAPIKeyAuth _hasApiKeyProvider getDeferredRealtimeAPIKeyCache validateCapturedAPIKey
+      readX509ResponseError _OpenAI_sanitizeLogValue _OpenAI_isSensitiveLogKey _OpenAI_sanitizeLogger`,
+    absent: `
+      readEnv customHeadersEnv loggerFor logger logLevel responseInfo requestLogID retryLogStr getPlatformHeaders
+      x509Authentication x509Identity usesX509Identity x509Transport x509Tenant x509Headers x509ClientFetchOptions
+      x509RequestFetchOptions rejectedX509Credential isX509WorkloadIdentity _OpenAI_x509Authentication _OpenAI_x509Credential
+      _OpenAI_x509Fetch X509WorkloadIdentityAuth OAuthError SubjectTokenProviderError workloadIdentity _workloadIdentityAuth legacy credential adminAPIKey webhookSecret
+      provider providerRuntime _provider providerAuthStartedAt providerAuthTimeout context
+      residencyBaseURL _OpenAI_explicitDataResidency isRunningInBrowserOrBrowserWorker
+      hasUploadableValue finalizeStreamingFormRequestOptions finalizedMultipart isReadableStream isRetryableBody
+      stopObserving observers captureResponseParser continueRequest idempotencyHeader
+      getConnectionErrorMessage transportCause normalizeChatCompletionStream addOutputText
+      decisions OpenAI.completions Uploads files images contentProvenanceChecks audio moderations models fineTuning graders vectorStores
+      safety webhooks beta batches uploads admin live realtime conversations evals containers skills videos
+      Completions.messages Responses.inputItems Responses.inputTokens`,
+    never: [
+      "!response.ok",
+      "retriesRemaining && …",
+      "baseURL.includes('?')",
+      "!isEmptyObj(baseQuery) …",
+      "typeof query === 'object' …",
+      "!body",
+      "ArrayBuffer.isView(body) …",
+      "typeof body === 'object' …",
+      "props.options.stream",
+    ],
   },
   {
     name: "@anthropic-ai/sdk",
-    // Besides products: its tracing, since the Worker traces by itself, and what it tells of the platform.
-    products:
-      /^(resources|lib|tools|helpers|internal\/(file-store|node|tracing|uploads|to-file|detect-platform)|core\/pagination|_vendor)/,
-    keep: /^(resources\/(index|shared|messages\/(index|messages))|lib\/(parser|internal\/messages-request))\.mjs$/,
-    // As above; and credentials of other kinds than a key.
-    unreached:
-      /^(withOptions|retryRequest|shouldRetry|isRetryableError|calculateDefaultRetryTimeoutMillis|makeStatusError|sleep|requestAPIList|getAPIList|fromReadableStream|fromSSEResponse|toReadableStream|tee|readableStreamIterator|_iterSSEMessages|decode|findNewlineIndex|flush|concatBytes|stringify|inner_stringify|normalize_stringify_options|encode|ReadableStream(ToAsyncIterable|From)|makeReadableStream|CancelReadableStream|parseResponseTraced|defaultParseResponse|parseMiddlewareResponse|makeTracedRequest|applyMiddleware|createMiddlewareContext|formatRequestDetails|defaultLogger|_resolveDefaultCredentials|_credentialResolverOptions|_applyCredentialBaseURL|countTokens|parseMessage|parseOutputFormat|_?calculateNonstreamingTimeout|addResponseIDs|parse|stream)$/,
+    files:
+      /^(?:client|core\/(?:api-promise|error|middleware)|lib\/(?:internal\/messages-request|credentials\/credential-chain)|resources\/messages\/messages|internal\/(?:parse|shims|qs\/stringify))\.mjs$/,
+    // Responses are taken as they came: the adapter reads streams.
+    unreached: `
+      withOptions withResponse generate makeStatusError retryRequest shouldRetry calculateDefaultRetryTimeoutMillis
+      requestAPIList getAPIList get patch put delete stringify CancelReadableStream ReadableStreamFrom
+      _thenUnwrap APIPromise.parse defaultParseResponse addResponseIDs _responseProps makeTracedRequest applyMiddleware
+      isRetryableError calculateNonstreamingTimeout _calculateNonstreamingTimeout
+      Messages.parse Messages.stream Messages.countTokens
+      _resolveDefaultCredentials resolveCredentialsFromConfig _credentialResolverOptions _applyCredentialBaseURL _credentialsFetch _makeTokenCache _authFlags`,
+    absent: `
+      readEnv customHeadersEnv loggerFor debugLogRequestDetails logger logLevel responseInfo requestLogID retryLogStr logCtx
+      getPlatformHeaders isRunningInBrowser _tracer _BaseAnthropic_openTelemetry
+      openTelemetry __span span scope _instrumentationScope recordMessagesCreateRequest stainlessHelperHeader
+      env inherited credentials tokenCache resolution authToken _BaseAnthropic_apiKeyFunction webhookKey
+      hasMiddleware requestMiddleware Messages.batches`,
+    never: [
+      "!response.ok",
+      "retriesRemaining",
+      "!isEmptyObj(defaultQuery) …",
+      "typeof query === 'object' …",
+      "!body",
+      "ArrayBuffer.isView(body) …",
+      "typeof body === 'object' …",
+      "!body.stream …",
+    ],
   },
-  { name: "@opentelemetry/api", products: /^dist\//, keep: /^$/ },
   {
     name: "@pinecone-database/pinecone",
-    products:
-      /^dist\/(pinecone-generated-ts-fetch\/db_(control|data)\/(models|apis)|data\/(bulk|documents|namespaces)|data\/vectors\/(update|fetchByMetadata|upsertRecords|searchRecords|deleteOne|list))/,
-    // An index described, and its vectors written, queried, fetched, deleted and counted: the models that these reach.
-    keep: /\/(index|ManageIndexesApi|VectorOperationsApi|IndexModel|IndexModelStatus|IndexSchema|\w+Deployment|(?!Create)\w+Field|ResponseStringField\w*|ErrorResponse|ErrorResponseError|(Query|Upsert|Delete|DescribeIndexStats)Request|(Query|Upsert|Fetch)Response|IndexDescription|RpcStatus|MetadataValue|NamespaceSummary|ProtobufAny|ScoredVector|SingleQueryResults|SparseValues|Usage|Vector)\.js$/,
-    methods:
-      /^(describeIndex|queryVectors|upsertVectors|fetchVectors|deleteVectors|describeIndexStats)(Raw)?$/,
-    // What is sent is not read, and what is read is not sent.
-    unreached:
-      /^((Query|Upsert|Delete|DescribeIndexStats)Request\w*FromJSON(Typed)?|(?!(Query|Upsert|Delete|DescribeIndexStats)Request|SparseValues|Vector)\w+ToJSON(Typed)?|instanceOf\w+|mapHttpStatusError|derive(Spec|Embed|VectorType)|formatDeriveFailure|formatCaller|pollUntilIndexIsReady)$/,
+    files:
+      /^dist\/(?:control|data|errors|utils|.*\/(?:apis|runtime|models\/(?:IndexModel|TypedIndexSchemaField)))/,
+    commonJs: true,
+    twin: { file: "db_data/runtime.js", of: "../db_control/runtime.js", but: /^exports\.BASE_PATH = .*$/m },
+    calls: {
+      in: /\/apis\/\w+Api\.js$/,
+      methods:
+        /^(?:describeIndex|queryVectors|upsertVectors|fetchVectors|deleteVectors|describeIndexStats)(?:Raw)?$/,
+    },
+    // An index described, and its vectors written, queried, fetched, deleted and counted. Of a description the dimension and
+    // the metric are read, if it tells them.
+    unreached: `
+      mapHttpStatusError extractMessage isRetryableResponse calculateRetryDelay delay
+      withMiddleware withPreMiddleware withPostMiddleware clone additionalHeadersMiddleware querystring provideHostUrl
+      deriveVectorType deriveSpec deriveEmbed deriveLegacyReadCapacity failure formatDeriveFailure
+      deleteOne listPaginated fetchByMetadata update upsertRecords searchRecords
+      startImport listImports describeImport cancelImport
+      createNamespace listNamespaces describeNamespace deleteNamespace
+      upsertDocuments searchDocuments fetchDocuments deleteDocuments listDocuments updateDocuments`,
+    absent: `
+      PINECONE_DEBUG PINECONE_DEBUG_CURL isEdge sourceTag caller username password accessToken credentials validator
+      IndexHostSingleton documents _deleteOne _listPaginated _fetchByMetadataCommand _updateCommand _upsertRecordsCommand
+      _searchRecordsCommand _startImportCommand _listImportsCommand _describeImportCommand _cancelImportCommand
+      _createNamespaceCommand _listNamespacesCommand _describeNamespaceCommand _deleteNamespaceCommand
+      bulkApiProvider namespaceApiProvider documentApiProvider
+      IndexDeploymentFromJSON ReadCapacityResponseFromJSON BooleanFieldFromJSONTyped FloatFieldFromJSONTyped
+      IntegerFieldFromJSONTyped ResponseStringFieldFromJSONTyped SparseVectorFieldFromJSONTyped StringListFieldFromJSONTyped`,
+    never: ["requestParameters.… === null || …"],
   },
 ];
 
 export function slimSdks(): Plugin {
+  const sdks = SDKS.map((sdk) => ({ ...sdk, rules: rulesOf(sdk), met: new Set<string>(), read: false }));
   return {
     name: "slim-sdks",
     load: {
-      filter: { id: new RegExp(`node_modules/(${SDKS.map((sdk) => sdk.name).join("|")})/.*\\.m?js$`) },
+      filter: { id: new RegExp(`node_modules/(${SDKS.map(({ name }) => name).join("|")})/.*\\.m?js$`) },
       async handler(path) {
-        for (const { name, products, keep, methods, unreached, log } of SDKS) {
-          const at = path.indexOf(`node_modules/${name}/`);
-          if (at === -1) continue;
-          const file = path.slice(at + `node_modules/${name}/`.length);
-          if (products.test(file) && !keep.test(file)) return hollow(path);
-          if (file === log) return silent(path);
-          if (methods && file.includes("/apis/")) return shorten(await readFile(path, "utf8"), methods);
-          if (unreached) {
-            const left = (to: string): boolean => {
-              const target = join(dirname(file), `${to}.js`);
-              return !products.test(target) || keep.test(target);
-            };
-            return without(withoutReexports(await readFile(path, "utf8"), left), unreached);
-          }
+        const sdk = sdks.find(({ name }) => path.includes(`node_modules/${name}/`));
+        if (!sdk) return undefined;
+        sdk.read = true;
+        const { name, files, commonJs, twin, calls, rules, met } = sdk;
+        const source = await readFile(path, "utf8");
+        if (twin && path.endsWith(twin.file)) {
+          const other = await readFile(join(dirname(path), twin.of), "utf8");
+          if (stripped(source, twin.but) === stripped(other, twin.but)) return `export * from "${twin.of}";`;
+          throw new Error(`${path} is no longer the same as ${twin.of}.`);
         }
-        return undefined;
+        const code = commonJs ? asModule(source) : source;
+        const called = calls?.in.test(path) ? { called: calls.methods } : {};
+        const ours = files.test(path.slice(path.indexOf(name) + name.length + 1));
+        return { code: ours ? without(code, { ...rules, ...called }, met) : code, moduleSideEffects: false };
       },
     },
-  };
-}
-
-/** The file's exports without what they do: functions that give nothing, and may be extended and constructed. */
-async function hollow(path: string): Promise<string> {
-  const source = await readFile(path, "utf8");
-  if (/^\s*exports\.|Object\.defineProperty\(exports/m.test(source)) {
-    return "module.exports = new Proxy({}, { get: () => function () {} });";
-  }
-  return Array.from(exportedNames(source), (name) =>
-    name === "default" ? "export default function () {}" : `export function ${name}() {}`,
-  ).join("\n");
-}
-
-/** A log that nobody reads: whatever it exports gives a logger that writes nothing. */
-async function silent(path: string): Promise<string> {
-  const names = Array.from(
-    exportedNames(await readFile(path, "utf8")),
-    (name) => `export const ${name} = () => none;`,
-  );
-  return [
-    "const quiet = () => {};",
-    "const none = { error: quiet, warn: quiet, info: quiet, debug: quiet };",
-    ...names,
-  ].join("\n");
-}
-
-/** The packages write exports as declarations, or in braces. */
-function exportedNames(source: string): ReadonlySet<string> {
-  const declared = source.matchAll(/^export (?:async )?(?:class|function\*?|const|let|var) (\w+)/gm);
-  const listed = source.matchAll(/^export \{([^}]*)\}/gm);
-  const names = new Set([...declared].map((match) => match[1] ?? ""));
-  for (const [, list = ""] of listed) {
-    for (const part of list.split(",")) names.add(part.replace(/^.*\sas\s/s, "").trim());
-  }
-  names.delete("");
-  return names;
-}
-
-/** The file without these methods, and with functions of these names that throw: what is called after all is noticed. */
-function without(source: string, names: RegExp): string {
-  const cuts: Edit[] = [];
-  const empty = ({ id, start, end }: ESTree.Function): void => {
-    if (id && names.test(id.name))
-      cuts.push({ start, end, text: `function ${id.name}() { throw new Error("left out: ${id.name}"); }` });
-  };
-  new Visitor({
-    FunctionDeclaration: empty,
-    FunctionExpression: empty,
-    MethodDefinition({ key, kind, start, end }) {
-      if (kind === "method" && key.type === "Identifier" && names.test(key.name)) {
-        cuts.push({ start, end, text: "" });
+    buildEnd() {
+      for (const { name, rules, met, read } of sdks) {
+        const idle = Object.values(rules).flatMap((found) => [...found].filter((rule) => !met.has(rule)));
+        if (read && idle.length > 0) throw new Error(`Not found in ${name}: ${idle.join(", ")}.`);
       }
     },
-  }).visit(parseSync("sdk.js", source).program);
-  return edited(source, cuts);
+  };
 }
 
-/** The file without what it exports of files that are not left. */
-function withoutReexports(source: string, left: (file: string) => boolean): string {
-  return source.replaceAll(/^__exportStar\(require\("([^"]+)"\), exports\);$/gm, (line, file: string) =>
-    left(file) ? line : "",
-  );
+function rulesOf({
+  unreached,
+  absent,
+  never,
+}: Sdk): Record<"unreached" | "absent" | "never", ReadonlySet<string>> {
+  return { unreached: words(unreached), absent: words(absent), never: new Set(never) };
 }
 
-/** A generated class without the other methods. */
-function shorten(source: string, methods: RegExp): string {
-  return source.replaceAll(/\n {4}async (\w+)\([\s\S]*?\n {4}\}(?=\n)/g, (method, name: string) =>
-    methods.test(name) ? method : "",
-  );
+function words(names: string): ReadonlySet<string> {
+  return new Set(names.trim().split(/\s+/));
+}
+
+/** The code without comments and the lines in which it may differ. */
+function stripped(source: string, but: RegExp): string {
+  return source.replaceAll(/\/\*[\s\S]*?\*\//g, "").replace(but, "");
 }

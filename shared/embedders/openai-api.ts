@@ -1,7 +1,7 @@
-import type OpenAI from "openai";
 import { makeBufferPool } from "../buffers.ts";
 import { requestBytes, sdkInput, whole, type RequestOptions } from "../http.ts";
 import type { Host } from "../ports/host.ts";
+import type { OpenAI } from "../openai-sdk.ts";
 import { takeVectors } from "./openai-body.ts";
 import { tooLong, usedUp, type RemoteSpec } from "./remote.ts";
 
@@ -40,7 +40,7 @@ export function openaiApi(api: OpenaiApi): Pick<RemoteSpec, "call" | "failure"> 
   /** Vectors go past the SDK, into `taken`. */
   async function client(options: RequestOptions, most: number, taken: Taken): Promise<OpenAI> {
     // On first use: a program that never embeds never runs the SDK.
-    const Client = (sdk ??= (await import("openai")).default);
+    const Client = (sdk ??= (await import("../openai-sdk.ts")).OpenAI);
     return new Client({
       apiKey: apiKey ?? "none",
       baseURL,

@@ -1,6 +1,6 @@
-import type OpenAI from "openai";
 import * as z from "zod/mini";
 import { requestStream, sdkInput, type StreamOptions } from "../../shared/http.ts";
+import type { OpenAI } from "../../shared/openai-sdk.ts";
 import type { ChatProvider, ChatRequest } from "../../shared/ports/chat-provider.ts";
 import type { Factory } from "../../shared/ports/host.ts";
 import { chatBody, chatFailure, chatReader, reportedError } from "./openai-chat.ts";
@@ -59,7 +59,7 @@ export const openai: Factory<ChatProvider> = (settings, host) => {
   async function connect(): Promise<OpenAI> {
     if (client) return client;
     // On first use: a worker that never calls this vendor never runs its SDK.
-    const { default: Client } = await import("openai");
+    const { OpenAI: Client } = await import("../../shared/openai-sdk.ts");
     client = new Client({
       apiKey,
       baseURL,
