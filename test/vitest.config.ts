@@ -31,6 +31,7 @@ const DEFAULT_TENANT = [
   "registry",
   "round-trips",
   "runner",
+  "runner-erasure",
   "runs",
 ].map((name) => `test/workerd/${name}.test.ts`);
 

@@ -20,7 +20,7 @@ const SHARD = "workers/index/evidence.ts";
 const KEYS = "test/unit/cache-key.test.ts";
 const ASKING = "test/unit/ask-cache.test.ts";
 const CALLS = "test/unit/ask-calls.test.ts";
-const ROUTES = "test/unit/ask-route.test.ts";
+const FALLBACKS = "test/unit/ask-fallbacks.test.ts";
 const REVOKED = "test/unit/revocation.test.ts";
 const CONFIRM = "test/workerd/shard-confirm.test.ts";
 
@@ -178,7 +178,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: "workers/answer/generate.ts",
     from: 'throw new QuaysideError("provider_stream_interrupted", "The model stopped in the middle of its answer.", {\n      cause: error,\n    });',
     to: 'yield { type: "finish", reason: "stop", served: undefined, usage: settleUsage({ inputTokens: 0, outputTokens: 0 }, spokenBy(input, model, text)) };',
-    test: ROUTES,
+    test: FALLBACKS,
     caught: "ends an answer whose model",
   },
   {

@@ -158,6 +158,9 @@ export function evidence(id: string, text: string, more: Partial<Evidence> = {})
 
 export const BERTH = evidence("1", "The east berth is closed until 14 March 2026.");
 export const CAFE = evidence("2", "The café serves galettes from 11:30.");
+export const SECRET = evidence("3", "Ada earns 61400 EUR.", { classification: "restricted" });
+/** An answer that `BERTH` supports. */
+export const GOOD = "The east berth is closed until 14 March 2026 [1].";
 
 /** @param models by id; ids that are registered but absent here have no key. */
 export function makeWorld(

@@ -1,10 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { Question } from "../../shared/ports/answer.ts";
 import { makeAnswerKeys, type AnswerKeys } from "../../workers/answer/cache-key.ts";
-import { ADMISSION, BERTH, CAFE, CONFIG, evidence, makeWorld, tell, type World } from "../fakes/ask-world.ts";
+import {
+  ADMISSION,
+  BERTH,
+  CAFE,
+  CONFIG,
+  evidence,
+  GOOD,
+  makeWorld,
+  tell,
+  type World,
+} from "../fakes/ask-world.ts";
 import { saying, scriptedProvider, type ScriptedProvider } from "../fakes/scripted-provider.ts";
-
-const GOOD = "The east berth is closed until 14 March 2026 [1].";
 
 describe("ask: the exact cache", () => {
   it("costs one read and one registry call on a hit, and no model", async () => {

@@ -8,6 +8,7 @@ import {
   ADMISSION,
   CONFIG,
   evidence,
+  GOOD,
   makeWorld,
   MODEL,
   PRINCIPAL,
@@ -16,8 +17,6 @@ import {
   type World,
 } from "../fakes/ask-world.ts";
 import { saying, scriptedProvider, type ScriptedProvider } from "../fakes/scripted-provider.ts";
-
-const GOOD = "The east berth is closed until 14 March 2026 [1].";
 
 function budgeted(): typeof ADMISSION {
   return { ...ADMISSION, config: { ...CONFIG, budgets: { tenant: { usdPerDay: 1 } } } };

@@ -5,15 +5,14 @@ import {
   BERTH,
   CAFE,
   CONFIG,
+  evidence,
+  GOOD,
+  makeWorld,
   PRINCIPAL,
   QUESTION,
-  evidence,
-  makeWorld,
   tell,
 } from "../fakes/ask-world.ts";
 import { saying, scriptedProvider } from "../fakes/scripted-provider.ts";
-
-const GOOD = "The east berth is closed until 14 March 2026 [1].";
 
 function behind(answer: Answer | undefined): unknown {
   return answer?.tables.map(({ table, lagMs, targetLagMs }) => [table, lagMs, targetLagMs]);

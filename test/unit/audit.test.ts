@@ -1,10 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AUDIT_START, brokenAt, chainHash, type Chained } from "../../shared/audit-wire.ts";
-import { ADMISSION, evidence, makeWorld, PRINCIPAL, QUESTION, tell } from "../fakes/ask-world.ts";
+import { ADMISSION, evidence, GOOD, makeWorld, PRINCIPAL, QUESTION, tell } from "../fakes/ask-world.ts";
 import { saying, scriptedProvider } from "../fakes/scripted-provider.ts";
 
-const GOOD = "The east berth is closed until 14 March 2026 [1].";
 const PAY = evidence("ADA-3", "Ada earns 61400 EUR.", {
   classification: "restricted",
   version: "v9",

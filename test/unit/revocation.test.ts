@@ -1,10 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { makeAdmissions } from "../../workers/admissions.ts";
 import type { Admission, LedgerApi } from "../../workers/tenant/api.ts";
-import { ADMISSION, BERTH, CAFE, makeWorld, tell, type World } from "../fakes/ask-world.ts";
+import { ADMISSION, BERTH, CAFE, GOOD, makeWorld, tell, type World } from "../fakes/ask-world.ts";
 import { saying } from "../fakes/scripted-provider.ts";
-
-const GOOD = "The east berth is closed until 14 March 2026 [1].";
 
 /** Two isolates over one ledger, one registry and one cache, with one clock. */
 function twoIsolates(): {

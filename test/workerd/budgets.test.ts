@@ -1,59 +1,11 @@
-import { env } from "cloudflare:workers";
-import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../shared/config.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
-import type { CallRequest, CallStart, Telling, Left, Settlement } from "../../workers/tenant/api-answers.ts";
-import { overRpc } from "../../workers/tenant/rpc.ts";
+import type { CallRequest } from "../../workers/tenant/api-answers.ts";
 import { makeWorld, tell } from "../fakes/ask-world.ts";
-
-const MODEL = "a/one";
-
-interface Opened {
-  readonly ledger: LedgerApi;
-  readonly sql: (statement: string) => Promise<void>;
-}
-
-async function open(budgets: Config["budgets"]): Promise<Opened> {
-  const stub = env.LEDGER.getByName(crypto.randomUUID());
-  const ledger = overRpc<LedgerApi>(() => stub, "registry_unavailable");
-  await ledger.publishConfig({
-    name: "test",
-    sources: { local: { kind: "none" } },
-    tables: {
-      news: { source: "local", key: ["id"], classification: "public", access: { allowAny: ["public"] } },
-    },
-    ...(budgets ? { budgets } : {}),
-  });
-  return {
-    ledger,
-    sql: (statement) => runInDurableObject(stub, (_, state) => void state.storage.sql.exec(statement)),
-  };
-}
-
-let next = 0;
-function request(tokens: number, more: Partial<CallRequest> = {}): CallRequest {
-  next += 1;
-  const calls = [{ model: MODEL, tokens, nanoUsd: tokens * 1000 }];
-  return { id: `call-${next}`, subject: "ana", groups: ["ops"], calls, flight: undefined, ...more };
-}
-
-/** The models that may be asked, or the code of the refusal. */
-async function start(
-  ledger: LedgerApi,
-  asked: CallRequest,
-  telling?: Telling,
-): Promise<readonly string[] | string> {
-  try {
-    const started = await ledger.startCall(asked, telling);
-    return started.type === "lead" ? started.models : "follow";
-  } catch (error) {
-    if (error instanceof QuaysideError) return error.code;
-    throw error;
-  }
-}
+import { MODEL, open, request, settled, start } from "./calls-fixture.ts";
 
 async function spent(ledger: LedgerApi, scope: string): Promise<number | undefined> {
   return (await ledger.budgets()).lines.find((line) => line.scope === scope)?.tokens;
@@ -61,10 +13,6 @@ async function spent(ledger: LedgerApi, scope: string): Promise<number | undefin
 
 async function refusal(ledger: LedgerApi, asked: CallRequest): Promise<unknown> {
   return ledger.startCall(asked, undefined).catch((error: unknown) => error);
-}
-
-function settled(id: string, spent: Settlement["spent"]): Left {
-  return { settled: [{ id, spent }], answers: [], audit: [] };
 }
 
 describe("budgets", () => {
@@ -335,78 +283,5 @@ describe("budgets", () => {
       ["tenant", 60],
       [`model:${MODEL}`, 60],
     ]);
-  });
-});
-
-/** A telling that says these lines. */
-function telling(...lines: string[]): Telling {
-  return async () => new Blob(lines).stream();
-}
-
-async function heard(started: CallStart): Promise<string> {
-  return started.type === "follow" ? new Response(started.events).text() : started.type;
-}
-
-describe("answers that are being written already", () => {
-  it("are told to whoever asks the same, and cost nothing more", async () => {
-    const { ledger } = await open({ tenant: { tokensPerDay: 100 } });
-    const leader = request(100, { flight: "k" });
-    expect(await start(ledger, leader, telling("one\n", "two\n"))).toEqual([MODEL]);
-    const followers = await Promise.all(
-      Array.from({ length: 5 }, () => ledger.startCall(request(100, { flight: "k" }), telling())),
-    );
-    expect(await Promise.all(followers.map(heard))).toEqual(Array.from({ length: 5 }, () => "one\ntwo\n"));
-  });
-
-  it("have one leader however many ask at once", async () => {
-    const { ledger } = await open(undefined);
-    const started = await Promise.all(
-      Array.from({ length: 20 }, () => ledger.startCall(request(1, { flight: "k" }), telling("x"))),
-    );
-    expect(started.filter(({ type }) => type === "lead")).toHaveLength(1);
-  });
-
-  it("are not told for another key, without one, or once they have ended", async () => {
-    const { ledger } = await open(undefined);
-    const leader = request(1, { flight: "k" });
-    await start(ledger, leader, telling("x"));
-    expect(await start(ledger, request(1, { flight: "other" }), telling())).toEqual([MODEL]);
-    expect(await start(ledger, request(1), telling())).toEqual([MODEL]);
-    await ledger.conclude(settled(leader.id, []));
-    expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
-  });
-
-  it("are begun anew when the leader is gone", async () => {
-    const { ledger } = await open(undefined);
-    await start(ledger, request(1, { flight: "k" }), async () => {
-      throw new Error("gone");
-    });
-    expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
-  });
-
-  it("are begun anew when the leader does not answer", async () => {
-    const { ledger } = await open(undefined);
-    await start(ledger, request(1, { flight: "k" }), () => new Promise(() => undefined));
-    expect(await start(ledger, request(1, { flight: "k" }), telling())).toEqual([MODEL]);
-  });
-});
-
-describe("a model that one isolate found failing", () => {
-  it("is left alone by all others of the tenant, and by no other tenant's", async () => {
-    const { ledger } = await open(undefined);
-    const other = await open(undefined);
-    const first = request(1);
-    await ledger.startCall(first, undefined);
-    const known = await ledger.conclude({
-      settled: [{ id: first.id, spent: [], opened: [MODEL] }],
-      answers: [],
-      audit: [],
-    });
-    // An isolate whose answers need no leave hears of it so, with the account of its last one.
-    expect(known).toEqual([[MODEL, expect.any(Number)]]);
-    expect(await ledger.conclude({ settled: [], answers: [], audit: [] })).toHaveLength(1);
-    const told = await ledger.startCall(request(1), undefined);
-    expect(told).toMatchObject({ type: "lead", models: [MODEL], open: [[MODEL, expect.any(Number)]] });
-    expect(await other.ledger.startCall(request(1), undefined)).not.toHaveProperty("open");
   });
 });
