@@ -19,8 +19,10 @@ await build({
   output: { dir: sdks, format: "esm", entryFileNames: "[name].mjs" },
 });
 
+/** How long a test looks for what is on its way: a busy machine takes its time, and it costs nothing where all is well. */
+const POLLING = { expect: { poll: { timeout: 30_000 } } };
 /** Long enough for a machine that is busy with more than these tests: what has to be fast says so itself. */
-const PATIENCE = { testTimeout: 30_000, hookTimeout: 60_000 };
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 120_000, ...POLLING };
 
 const DEFAULT_TENANT = [
   "admin",
@@ -65,6 +67,7 @@ export default defineConfig({
   test: {
     // One a core, where the default leaves a core idle: of two that is half.
     maxWorkers: "100%",
+    teardownTimeout: 60_000,
     projects: [
       {
         test: {
@@ -91,8 +94,9 @@ export default defineConfig({
           name: "e2e",
           root,
           include: ["test/e2e/**/*.test.ts", "test/browser/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 120_000,
+          hookTimeout: 240_000,
+          ...POLLING,
         },
       },
       {
@@ -101,7 +105,8 @@ export default defineConfig({
           root,
           include: ["test/data/**/*.test.ts"],
           testTimeout: 300_000,
-          hookTimeout: 120_000,
+          hookTimeout: 240_000,
+          ...POLLING,
         },
       },
       {
@@ -110,7 +115,8 @@ export default defineConfig({
           root,
           include: ["test/deep/**/*.test.ts"],
           testTimeout: 900_000,
-          hookTimeout: 180_000,
+          hookTimeout: 240_000,
+          ...POLLING,
         },
       },
     ],

@@ -54,7 +54,7 @@ export async function openPage(
   });
   const page = await context.newPage();
   const trouble: string[] = [];
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => trouble.push(`error: ${error.message}`));
   page.on("console", (message) => {
     // A failed fetch is logged by the browser itself, and is what the error tests are about.

@@ -116,7 +116,7 @@ describe.skipIf(!haveChromium())("console", () => {
     test("stops when told to, and hangs up", async () => {
       pages.api.answer = () => [
         { event: "delta", data: { text: "Alba was" } },
-        { until: new Promise((resolve) => setTimeout(resolve, 30_000).unref()) },
+        { until: new Promise((resolve) => setTimeout(resolve, 60_000).unref()) },
       ];
       const page = await visit();
       await ask(page);

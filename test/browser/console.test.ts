@@ -315,7 +315,7 @@ describe.skipIf(!haveChromium())("console", () => {
           await settled(page, i).waitFor();
         }
         // The next one is still waited for.
-        pages.api.answer = () => [{ until: new Promise((resolve) => setTimeout(resolve, 10_000).unref()) }];
+        pages.api.answer = () => [{ until: new Promise((resolve) => setTimeout(resolve, 60_000).unref()) }];
         await page.locator(".same-as .person").first().click();
         await page.locator(".waiting").waitFor();
       },

@@ -34,7 +34,7 @@ export const CONTRACT_CONFIG: Config = {
 export const SPACE = "local/test/4 chunk-1 embedded";
 
 export function signal(): AbortSignal {
-  return AbortSignal.timeout(20_000);
+  return AbortSignal.timeout(60_000);
 }
 
 interface BatchOptions {

@@ -35,7 +35,7 @@ beforeAll(async () => {
     models: { ...CONFIG.models, default: "openai/gpt-test" },
   });
   openai.fault({ mode: "echo_prompt" });
-}, 60_000);
+});
 
 afterAll(async () => {
   await worker?.[Symbol.asyncDispose]();

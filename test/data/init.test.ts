@@ -219,7 +219,7 @@ describe.skipIf(!present)("init on public schemas", () => {
     expect(shareOf(shares, "joins right")).toBeGreaterThanOrEqual(0.95);
     expect(shareOf(shares, "personal found")).toBeGreaterThanOrEqual(0.75);
     expect(shareOf(shares, "personal right")).toBeGreaterThanOrEqual(0.9);
-  }, 120_000);
+  });
 });
 
 describe("init on the sample", () => {
@@ -270,5 +270,5 @@ describe("init on the sample", () => {
     ] as const) {
       expect([measure, shareOf(shares, measure) >= 0.9]).toEqual([measure, true]);
     }
-  }, 60_000);
+  });
 });

@@ -70,7 +70,7 @@ it.each([
   const gone = new AbortController();
   const response = await by(gone.signal);
   await response.body?.getReader().read();
-  await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(1);
+  await expect.poll(() => openai.exchanges.length).toBe(1);
   expect(await noticedAfterMs(() => gone.abort())).toBeLessThan(1000);
 });
 
@@ -88,15 +88,15 @@ it("counts a comparison out when its reader leaves: a caller may have four at on
     const gone = new AbortController();
     const response = await compare(gone.signal);
     await response.body?.getReader().read();
-    await expect.poll(() => openai.exchanges.length, { timeout: 5000 }).toBe(i + 1);
+    await expect.poll(() => openai.exchanges.length).toBe(i + 1);
     gone.abort();
   }
-  await expect.poll(askedAndLeft, { timeout: 5000 }).toBe(200);
+  await expect.poll(askedAndLeft).toBe(200);
 });
 
 it("ends a stream that the provider cut with an error event, and nothing that looks complete", async () => {
   openai.fault({ mode: "stream_reset_mid" });
-  const text = await (await ask(AbortSignal.timeout(20_000))).text();
+  const text = await (await ask(AbortSignal.timeout(60_000))).text();
   expect(text).toContain('event: error\ndata: {"type":"urn:quayside:problem:provider_stream_interrupted"');
   expect(text).not.toContain("event: done");
 });

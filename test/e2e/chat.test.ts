@@ -72,7 +72,7 @@ describe("Slack", () => {
     const value = /"(up:ans_[^"]+)"/.exec(JSON.stringify(blocks))?.[1];
     await world.click("U-DECK", "7.1", { action_id: "qs_feedback", value });
     await world.click("U-HR", "7.1", { action_id: "qs_feedback", value });
-    await expect.poll(votes, { timeout: 10_000 }).toMatchObject({ model: "local/compose", up: 1, down: 0 });
+    await expect.poll(votes).toMatchObject({ model: "local/compose", up: 1, down: 0 });
   });
 
   test("a request that Slack did not sign is refused", async () => {
@@ -102,7 +102,7 @@ describe("Teams", () => {
     const vote = { type: "invoke", name: "message/submitAction", id: "v-1", replyToId: id };
     const value = { actionName: "feedback", actionValue: { reaction: "dislike" } };
     expect((await world.activity("hr", { ...vote, value })).status).toBe(200);
-    await expect.poll(votes, { timeout: 10_000 }).toMatchObject({ up: 1, down: 1 });
+    await expect.poll(votes).toMatchObject({ up: 1, down: 1 });
   });
 });
 

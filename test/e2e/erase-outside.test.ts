@@ -28,7 +28,7 @@ beforeAll(async () => {
   const host = secretHost(env);
   const embedder = localEmbedder({}, host);
   const space = spaceOf(embedder.id, "pinecone");
-  const { vectors } = await embedder.embed(["berth", "café"], "document", AbortSignal.timeout(5000));
+  const { vectors } = await embedder.embed(["berth", "café"], "document", AbortSignal.timeout(30_000));
   const ids = await Promise.all(["notices:1", "notices:2"].map((row) => storedId(row, "all", 0)));
   const entry = (i: number) => ({
     id: ids[i] ?? "",
@@ -37,7 +37,10 @@ beforeAll(async () => {
     accessClass: "AAAAAAAAAAAAAAAAAAAAAA",
     text: "",
   });
-  await pinecone({ tenant: "default", space }, host).upsert([entry(0), entry(1)], AbortSignal.timeout(5000));
+  await pinecone({ tenant: "default", space }, host).upsert(
+    [entry(0), entry(1)],
+    AbortSignal.timeout(30_000),
+  );
 });
 
 afterAll(async () => {
@@ -48,7 +51,7 @@ afterAll(async () => {
 it("erases a row's vectors from an index outside the shards", async () => {
   const [namespace = ""] = store.namespaces();
   expect(store.ids(namespace)).toHaveLength(2);
-  const receipt = await registry.erase("notices", "1", AbortSignal.timeout(10_000));
+  const receipt = await registry.erase("notices", "1", AbortSignal.timeout(30_000));
   expect(receipt.residue).toBe(0);
   expect(store.ids(namespace)).toEqual([await storedId("notices:2", "all", 0)]);
 });

@@ -44,7 +44,7 @@ beforeAll(async () => {
     env: { QUAYSIDE_TOKEN: TOKEN, OIDC_ISSUER: issuerUrl, OIDC_AUDIENCE: AUDIENCE },
   });
   await seedRows(makeRegistryClient({ url: worker.url, token: TOKEN, fetch }), CONFIG);
-}, 60_000);
+});
 
 afterAll(async () => {
   await worker?.[Symbol.asyncDispose]();

@@ -32,7 +32,7 @@ beforeAll(async () => {
   baseURL = `${worker.url}/openai/v1`;
   key = await makeKey("chat client", []);
   client = new OpenAI({ baseURL, apiKey: key, maxRetries: 0 });
-}, 60_000);
+});
 
 afterAll(async () => {
   await worker?.[Symbol.asyncDispose]();

@@ -93,7 +93,7 @@ export async function seedRows(
   config: Config = CONFIG,
 ): Promise<void> {
   const tenant = "default";
-  const signal = AbortSignal.timeout(20_000);
+  const signal = AbortSignal.timeout(60_000);
   await registry.publishConfig(config, signal);
   const embedder = localEmbedder({}, { fetch, now: Date.now, log: () => undefined, secret: () => undefined });
   const tables = Object.keys(config.tables);

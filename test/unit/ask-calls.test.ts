@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { AnswerEvent } from "../../shared/ports/answer.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { estimateTokens } from "../../shared/tokens.ts";
@@ -303,11 +303,11 @@ describe("ask: the same question at the same time", () => {
     const world = makeWorld({ "a/one": model });
     world.admission = {
       ...ADMISSION,
-      config: { ...ADMISSION.config, limits: { firstTokenTimeoutMs: 5000 } },
+      config: { ...ADMISSION.config, limits: { firstTokenTimeoutMs: 60_000 } },
     };
     coalescing(world);
     const asking = Array.from({ length: 10 }, () => tell(world));
-    await vi.waitFor(() => expect(world.trips.filter((trip) => trip === "cache-get")).toHaveLength(20));
+    await expect.poll(() => world.trips.filter((trip) => trip === "cache-get").length).toBe(20);
     speak();
     const told = await Promise.all(asking);
     expect(model.requests).toHaveLength(1);

@@ -102,7 +102,7 @@ describe("rows that are recorded first", () => {
   const asked = { model: "c/all", text: "What does Ada earn?" };
   it("leave a record before anything of them is told, and another at the end", async () => {
     const world = restricted();
-    for await (const event of world.ask({ ...QUESTION, ...asked }, PRINCIPAL, AbortSignal.timeout(5000))) {
+    for await (const event of world.ask({ ...QUESTION, ...asked }, PRINCIPAL, AbortSignal.timeout(30_000))) {
       expect(event.type).toBe("evidence");
       break;
     }

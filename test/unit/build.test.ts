@@ -23,14 +23,14 @@ let deployed: Promise<string> | undefined;
 it("a deploy's build holds no demo mode", async () => {
   expect(await built(true)).toContain("x-quayside-demo-user");
   expect(await (deployed ??= built(false))).not.toContain("x-quayside-demo-user");
-}, 30_000);
+});
 
 it("a build knows what it was made of, as a run from the sources does", async () => {
   const code = digestOfSources();
   expect(code).toMatch(/^[\w-]{43}$/);
   expect(codeOf()).toBe(code);
   expect(await (deployed ??= built(false))).toContain(code);
-}, 30_000);
+});
 
 it("a deploy's description of the API has all its routes, and demo mode's what is there then only", async () => {
   const outdir = await mkdtemp(join(tmpdir(), "quayside-build-"));
@@ -55,4 +55,4 @@ it("a build holds no description of a route, and no schema that only describes",
   // Once, in what MCP's tools are listed as.
   expect(code.split("Up to when the row is known to match the warehouse")).toHaveLength(2);
   expect(code).not.toContain("draft-07");
-}, 30_000);
+});

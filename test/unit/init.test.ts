@@ -250,7 +250,7 @@ describe("the file", () => {
       }),
       { numRuns: 60 },
     );
-  }, 30_000);
+  });
 });
 
 /** Runs the command over a folder with one CSV table. */

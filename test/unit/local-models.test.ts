@@ -32,7 +32,7 @@ async function serving(body: string, status = 200, type = "application/json"): P
 }
 
 const look = (port: number) =>
-  findLocalServers({ fetch, signal: AbortSignal.timeout(5000), servers: [{ name: "ollama", port }] });
+  findLocalServers({ fetch, signal: AbortSignal.timeout(30_000), servers: [{ name: "ollama", port }] });
 
 const LIST = JSON.stringify({ object: "list", data: [{ id: "llama3.2:3b" }, { id: "nomic-embed-text" }] });
 

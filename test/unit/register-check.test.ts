@@ -27,7 +27,7 @@ const ONE = {
 };
 
 const compared = (models: readonly unknown[], config = CONFIG) =>
-  compareRegister(config, { get: async () => ({ models }) }, AbortSignal.timeout(5000));
+  compareRegister(config, { get: async () => ({ models }) }, AbortSignal.timeout(30_000));
 
 describe("the register that the Worker runs with", () => {
   it("is the configuration's, built-in answerers besides", async () => {

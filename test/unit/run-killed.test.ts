@@ -182,7 +182,7 @@ describe("a run that is killed", () => {
         expect(step).toBeLessThan(399);
       }
     }
-  }, 30_000);
+  });
 
   it("leaves no orphan and loses no entry in an outside index", async () => {
     for (const after of [false, true]) {
@@ -218,7 +218,7 @@ describe("a run that is killed", () => {
         if (!killed) break;
       }
     }
-  }, 30_000);
+  });
 });
 
 describe("any sequence of edits and runs", () => {
@@ -258,5 +258,5 @@ describe("any sequence of edits and runs", () => {
       ),
       { numRuns: 200 },
     );
-  }, 30_000);
+  });
 });

@@ -85,7 +85,7 @@ async function signIns(password: string, kept: string, scram = true): Promise<re
     startup: {},
     begin: "BEGIN",
     statementMs: 5000,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(30_000),
   });
   await expect(opening).rejects.toThrow();
   server.close();

@@ -56,7 +56,7 @@ registryContract("over HTTP", async () => {
     token: "test-token",
     fetch: (input, init) => exports.default.fetch(new Request(input, init)),
   });
-  await client.publishConfig(CONTRACT_CONFIG, AbortSignal.timeout(5000));
+  await client.publishConfig(CONTRACT_CONFIG, AbortSignal.timeout(30_000));
   return { tenant: "default", registry: client, served: servedBy("default") };
 });
 
@@ -69,7 +69,7 @@ describe("publishing a configuration", () => {
     const waited: number[][] = [];
     for (const config of [none, some, some, more, none, more]) {
       waits.length = 0;
-      await registry.publishConfig(config, AbortSignal.timeout(5000));
+      await registry.publishConfig(config, AbortSignal.timeout(30_000));
       waited.push([...waits]);
     }
     expect(waited).toEqual([[], [6000], [], [], [], [6000]]);
@@ -78,7 +78,7 @@ describe("publishing a configuration", () => {
   it("with the first budgets is waited for no longer than whoever publishes wants", async () => {
     const tenant = `t-${crypto.randomUUID()}`;
     const registry = makeTenantRegistry({ tenant, ledger: ledgerOf(tenant), shard: shardOf, sleep });
-    await registry.publishConfig(CONTRACT_CONFIG, AbortSignal.timeout(5000));
+    await registry.publishConfig(CONTRACT_CONFIG, AbortSignal.timeout(30_000));
     const left = registry.publishConfig({ ...CONTRACT_CONFIG, budgets: {} }, AbortSignal.timeout(50));
     await expect(left).rejects.toMatchObject({ code: "deadline_exceeded" });
   });

@@ -197,7 +197,7 @@ describe("a Worker that is killed", () => {
       expect(killed).toBe(true);
       expect(await indexed()).toEqual(wanted?.index);
     }
-  }, 60_000);
+  });
 });
 
 function clock(minute: number): string {
@@ -260,5 +260,5 @@ describe("a table with a cursor", () => {
       tables: [{ read: 55, keys: 53, changed: 1, added: 0, deleted: 0 }],
     });
     expect(warehouse.whole).toBe(2);
-  }, 60_000);
+  });
 });

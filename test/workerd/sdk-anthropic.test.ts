@@ -13,7 +13,7 @@ describe("anthropic in workerd", () => {
   // Vite hands the SDK over file by file on first use; a built Worker has it in one.
   beforeAll(async () => {
     await import("../../workers/providers/anthropic-sdk.ts");
-  }, 60_000);
+  });
 
   it("streams, what arrives together as one delta", async () => {
     const { host, sent } = scripted(() => eventStream(ANTHROPIC_EVENTS));

@@ -6,7 +6,7 @@ describe("pinecone in workerd", () => {
   // Vite hands the SDK over file by file on first use; a built Worker has it in one.
   beforeAll(async () => {
     await import("../../shared/indexes/pinecone-sdk.ts");
-  }, 60_000);
+  });
 
   it("is found, queried and written to", async () => {
     const { host, sent } = scripted(({ url }) =>

@@ -27,7 +27,7 @@ export const embedder = localEmbedder(
 );
 
 export async function vectorOf(text: string): Promise<Float32Array> {
-  const { vectors } = await embedder.embed([text], "document", AbortSignal.timeout(1000));
+  const { vectors } = await embedder.embed([text], "document", new AbortController().signal);
   return vectors[0] ?? new Float32Array(0);
 }
 
