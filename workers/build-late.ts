@@ -1,24 +1,65 @@
-import type { Plugin } from "rolldown";
+import type { OutputChunk, Plugin } from "rolldown";
 import { type ESTree, parseSync, Visitor } from "rolldown/utils";
 
 /**
- * Makes chunks cheap to compile. workerd has V8 compile every module when it starts, used or not, and V8 does then what it
- * could leave until the code runs:
- * - of code at the top of a module it builds a syntax tree and bytecode; of a function's body it only checks the syntax. So what
- *   is loaded later becomes the body of a function that its module calls when it is evaluated;
+ * Makes what is loaded later cheap to compile. workerd has V8 compile every module when it starts, used or not, and V8 does
+ * then what it could leave until the code runs:
+ * - of code at the top of a module it builds a syntax tree and bytecode; of a function's body it only checks the syntax. So each
+ *   chunk that is loaded later becomes the body of a function, called when the chunk is first imported;
+ * - each module has a cost of its own, and young objects are collected for texts of modules that are not large. So these
+ *   functions are in one module;
  * - the character sets of a pattern with `\p{…}` it builds to check its syntax, even in a function that never runs. So these
  *   patterns are made from strings, once, when they are first used.
+ * @param chunks of a first build, the entry's among them, not minified. A second build with this plugin joins them.
  */
-export function compileLate(): Plugin {
+export function compileLate(chunks: readonly OutputChunk[]): Plugin {
+  const start = atStart(chunks);
+  const exported = new Set<string>();
+  const modules = new Map(
+    chunks.map((chunk) => {
+      const early = start.has(chunk.fileName);
+      const imported = new Set<string>();
+      const code = withParts(chunk, (names) => {
+        if (early) exported.add(`export ${names}`);
+        else imported.add(`import ${names}`);
+        return early ? `import("${LATER}")` : undefined;
+      });
+      const others = chunk.imports.filter((file) => !start.has(file) && file.endsWith(".mjs"));
+      return [chunk.fileName, early ? withLatePatterns(code) : asFunction(code, [...imported], others)];
+    }),
+  );
+  modules.set(LATER, [...exported].join("\n"));
   return {
     name: "compile-late",
-    renderChunk(code, chunk, _options, { chunks }) {
-      const { program } = parseSync(chunk.fileName, code);
-      const patterns = latePatterns(program);
-      const late = !atStart(chunks).has(chunk.fileName);
-      return late ? asFunction(code, program, patterns) : edited(code, patterns.edits, patterns.declared);
+    resolveId(source) {
+      const file = source.replace(/^\.\//, "");
+      if (modules.has(file)) return file;
+      return source.startsWith("./") ? { id: source, external: "absolute" } : undefined;
     },
+    load: (file) => modules.get(file),
   };
+}
+
+const LATER = "later";
+
+/** How the first build imports what has become part of a chunk. */
+const PART = /\bimport\("\.\/([^"]+)"\)\.then\(\((\w+)\) => \2\.([\w$]+)\)/g;
+
+/**
+ * The chunk with other imports for its dynamic ones.
+ * @param take takes `{ … } from "./file"`, the names that are needed; gives what imports these, undefined where they are at hand.
+ * @throws Error when it imports a whole chunk.
+ */
+function withParts({ fileName, code }: OutputChunk, take: (names: string) => string | undefined): string {
+  const replaced = code.replaceAll(PART, (_, file: string, _n, name: string) => {
+    const id = `${file.replaceAll(/\W/g, "_")}_${name}`;
+    const module = take(`{ load as load_${id}, ${name} as part_${id} } from "./${file}";`);
+    return module === undefined
+      ? `Promise.resolve().then(() => (load_${id}(), part_${id}))`
+      : `${module}.then((n) => (n.load_${id}(), n.part_${id}))`;
+  });
+  if (replaced.includes('import("./')) throw new Error(`${fileName} imports a whole chunk.`);
+  return replaced;
 }
 
 /** The methods of a string that begin at its start, whatever a global pattern was used for before. */
@@ -54,12 +95,18 @@ export interface Edit {
 }
 
 /** The entry's file and all that it imports, directly or not, other than by `import()`. */
-function atStart(
-  chunks: Readonly<Record<string, { readonly isEntry: boolean; readonly imports: readonly string[] }>>,
-): ReadonlySet<string> {
-  const reached = new Set(Object.keys(chunks).filter((file) => chunks[file]?.isEntry));
-  for (const file of reached) for (const imported of chunks[file]?.imports ?? []) reached.add(imported);
+function atStart(chunks: readonly OutputChunk[]): ReadonlySet<string> {
+  const reached = new Set(chunks.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
+  for (const file of reached) {
+    for (const imported of chunks.find(({ fileName }) => fileName === file)?.imports ?? [])
+      reached.add(imported);
+  }
   return reached;
+}
+
+function withLatePatterns(code: string): string {
+  const { edits, declared } = latePatterns(parseSync("chunk.js", code).program);
+  return edited(code, edits, declared);
 }
 
 /** @returns edits that put a variable in each pattern's place, and the variables' declaration. */
@@ -87,12 +134,13 @@ function latePatterns(program: ESTree.Program): { edits: readonly Edit[]; declar
   return { edits, declared: made > 0 ? `let ${names.join(", ")};\n` : "" };
 }
 
-/** The module with what it does in a function. Imports and exports stay as they are. */
-function asFunction(
-  code: string,
-  program: ESTree.Program,
-  { edits, declared }: { edits: readonly Edit[]; declared: string },
-): string {
+/**
+ * The module with what it does in a function, which `load` calls once, after that of those that it imports. Imports and exports
+ * stay as they are.
+ */
+function asFunction(code: string, imports: readonly string[], others: readonly string[]): string {
+  const { program } = parseSync("chunk.js", code);
+  const { edits, declared } = latePatterns(program);
   const outside: string[] = [];
   const moved: Edit[] = [];
   const exported = new Map<string, string>();
@@ -117,6 +165,8 @@ function asFunction(
       .join("");
   return [
     ...outside,
+    ...imports,
+    ...others.map((file, n) => `import { load as load_${n} } from "./${file}";`),
     names.length > 0 ? `let ${names.map(({ name }) => name).join(", ")};` : "",
     "function evaluate() {",
     // As in a module, functions are there before anything runs: chunks may import each other.
@@ -124,7 +174,13 @@ function asFunction(
     edited(code, [...edits, ...moved], declared),
     assigned(false),
     "}",
+    "let loaded = false;",
+    "export function load() {",
+    "if (loaded) return;",
+    "loaded = true;",
+    ...others.map((_, n) => `load_${n}();`),
     "evaluate();",
+    "}",
     `export { ${names.map(({ name, as }) => `${name} as ${as}`).join(", ")} };`,
   ].join("\n");
 }

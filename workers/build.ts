@@ -13,17 +13,15 @@ import { buildWidget } from "./surfaces/widget/build.ts";
 /**
  * Builds what wrangler serves and uploads: the Worker into `workers/dist/`; console, widget and the API's description into the
  * folder of assets.
- * wrangler's own bundling makes one file of everything; here what a dynamic `import()` loads is in modules of its own, so
- * that starting the Worker runs neither the edge nor its objects, nor the vendors' SDKs: each is loaded by who needs it first.
+ * wrangler's own bundling makes one script that runs from its start; here what a dynamic `import()` loads runs when it is first
+ * needed, so that starting the Worker runs neither the edge nor its objects, nor the vendors' SDKs.
  */
 
 const here = dirname(fileURLToPath(import.meta.url));
 
 /**
- * What is loaded together. Every module has a cost of its own at start, whether it is used or not, so there are few: what
- * starting needs, the edge, its objects, each vendor's SDK, what is used with a model or a warehouse, and the surfaces that few
- * need. Few and large besides: a module's text of over 128 KB is kept apart from V8's young objects, and while those of the
- * others together stay below some 400 KB, nothing is collected before the first answer (4 ms).
+ * What is loaded together: what starting needs, the edge, its objects, each vendor's SDK, what is used with a model or a
+ * warehouse, and the surfaces that few need. What one takes of another has a name of its own in both, so there are few.
  */
 const chunks = (): CodeSplittingGroup[] => [
   { name: "start", tags: ["$initial"] },
@@ -85,6 +83,9 @@ function wasmModules(): Plugin {
   };
 }
 
+/** The runtime's own modules. The bare names are reached only by parts of an SDK that the Worker never calls. */
+const RUNTIME = [/^cloudflare:/, /^node:/, "fs", "path", "stream"];
+
 /** `demo` compiles demo mode in; without it that code is dropped. `entry`: default `main.ts`. */
 export async function buildWorker(options: {
   readonly demo: boolean;
@@ -99,31 +100,44 @@ export async function buildWorker(options: {
       mainFields: ["module", "main"],
       conditionNames: ["workerd", "worker", "browser", "import"],
     },
-    // The runtime's own modules. The bare names are reached only by parts of an SDK that the Worker never calls.
-    external: [/^cloudflare:/, /^node:/, "fs", "path", "stream"],
+    external: RUNTIME,
     transform: {
       target: "es2024",
       define: { QUAYSIDE_DEMO: String(options.demo), QUAYSIDE_CODE: JSON.stringify(digestOfSources()) },
     },
-    plugins: [slimSdks(), describedAlready(), wasmModules(), compileLate()],
+    plugins: [slimSdks(), describedAlready(), wasmModules()],
     checks: { bundlerTimings: false },
   });
-  const { output } = await bundle.generate({
+  const parts = await bundle.generate({
+    format: "esm",
+    entryFileNames: "[name].mjs",
+    chunkFileNames: "[name].mjs",
+    assetFileNames: "[name]-[hash][extname]",
+    codeSplitting: { groups: chunks() },
+  });
+  await bundle.close();
+  const assets = parts.output.filter((file) => file.type === "asset");
+  const joined = await rolldown({
+    input: { main: "main.mjs" },
+    platform: "neutral",
+    external: RUNTIME,
+    plugins: [compileLate(parts.output.filter((file) => file.type === "chunk"))],
+  });
+  const { output } = await joined.generate({
     format: "esm",
     // Not .js: the module rule in wrangler.toml must match nothing else.
     entryFileNames: "[name].mjs",
     chunkFileNames: "[name]-[hash].mjs",
-    assetFileNames: "[name]-[hash][extname]",
     minify: true,
     comments: false,
     // One character over 127 makes V8 hold and read the whole module at two bytes a character.
     charset: "ascii",
-    codeSplitting: { groups: chunks() },
+    codeSplitting: { groups: [{ name: "start", tags: ["$initial"] }] },
   });
-  await bundle.close();
+  await joined.close();
   await mkdir(outdir, { recursive: true });
   const files = new Map(
-    output.map((file) => [
+    [...output, ...assets].map((file) => [
       file.fileName,
       Buffer.from(file.type === "chunk" ? plainStrings(file.code) : file.source),
     ]),
