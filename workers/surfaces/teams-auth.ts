@@ -1,4 +1,4 @@
-import { decodeProtectedHeader, importJWK, jwtVerify, type JWTPayload } from "jose";
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JWTPayload } from "jose";
 import type { Host } from "../../shared/ports/host.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import { unauthenticated } from "../auth/authenticate.ts";
@@ -71,7 +71,7 @@ function kidOf(token: string): string {
 
 async function verified(token: string, key: Key, audience: string, now: number): Promise<JWTPayload> {
   try {
-    const { payload } = await jwtVerify(token, await importJWK(key, "RS256"), {
+    const { payload } = await jwtVerify(token, createLocalJWKSet({ keys: [key] }), {
       algorithms: ["RS256"],
       issuer: ISSUER,
       audience,
