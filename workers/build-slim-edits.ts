@@ -99,7 +99,7 @@ export function without(source: string, rules: LeftOut, met: Set<string>): strin
       }
     }
     const outer = within;
-    if (/^Class[DE]/.test(node.type)) within = name ?? "";
+    if (/^Class[DE]/.test(node.type) || isClass(node["init"])) within = name ?? within;
     for (const [key, child] of childrenOf(node)) visit(child, bindsIn(node, key, binds));
     within = outer;
   };
@@ -154,6 +154,10 @@ function isNode(value: unknown): value is Node {
   return typeof value === "object" && value !== null && "type" in value && "start" in value;
 }
 
+function isClass(init: unknown): boolean {
+  return isNode(init) && init.type === "ClassExpression";
+}
+
 function parse(source: string): Node {
   const { program, errors } = parseSync("sdk.js", source);
   if (errors.length > 0) throw new Error(errors[0]?.message);
@@ -181,7 +185,8 @@ function bindsIn({ type, computed }: Node, key: string, binds: boolean): boolean
 
 /** `x` of `x`, `this.x`, `A.x`, `#x`, and of what declares it. */
 function nameOf(node: Node): string | undefined {
-  if (typeof node["name"] === "string") return node["name"];
+  if (typeof node["name"] === "string")
+    return node.type === "PrivateIdentifier" ? `#${node["name"]}` : node["name"];
   const part = node["id"] ?? (node["computed"] === true ? undefined : (node["key"] ?? node["property"]));
   return isNode(part) ? nameOf(part) : undefined;
 }

@@ -4,13 +4,13 @@ import type { Plugin } from "rolldown";
 import { asModule, without } from "./build-slim-edits.ts";
 
 /**
- * Leaves out of the vendors' SDKs what the Worker never calls. workerd compiles every module when it starts, used or not, and
+ * Leaves out of the vendors' SDKs, and of Hono, what the Worker never calls. workerd compiles every module when it starts, used or not, and
  * a bundler can't drop what hangs on a client as a property, or runs only for an option that is never given. So it is told
  * what is never called, never there and never true (see `LeftOut`); what then nothing uses it drops by itself. What is left is
  * the SDK's own code, called as its documentation says. What is left out throws where it is needed after all, and the contract
  * suites run over the SDKs in this form (see test/vitest.config.ts). A build fails when a rule finds nothing.
  *
- * What holds for all three, because of what they are given:
+ * What holds for all three SDKs, because of what they are given:
  * - no retries (`maxRetries: 0`), and no status but a good one: `fetch` is made of `shared/http.ts`, which throws otherwise;
  * - nothing out of the environment, no log, no tracing: settings are the configuration's, and the Worker traces by itself;
  * - a key, and no other kind of credential; a JSON body, no form and no file; no query; no middleware, no list of pages.
@@ -132,6 +132,20 @@ const SDKS: readonly Sdk[] = [
       IntegerFieldFromJSONTyped ResponseStringFieldFromJSONTyped SparseVectorFieldFromJSONTyped StringListFieldFromJSONTyped`,
     never: ["requestParameters.… === null || …"],
   },
+  {
+    name: "hono",
+    files: /^dist\/(?:hono-base|context|request)\.js$/,
+    // Routes, middleware, and what the app asks a request for; it makes responses by itself.
+    unreached: `
+      Hono.#clone Hono.basePath Hono.route Hono.mount Hono.request Hono.fire
+      Context.#newResponse Context.newResponse Context.body Context.text Context.json Context.html Context.redirect Context.notFound Context.render
+      Context.setLayout Context.getLayout Context.setRenderer Context.status Context.var Context.event
+      HonoRequest.query HonoRequest.queries HonoRequest.parseBody HonoRequest.#cachedBody HonoRequest.json HonoRequest.text
+      HonoRequest.arrayBuffer HonoRequest.bytes HonoRequest.blob HonoRequest.formData HonoRequest.addValidatedData
+      HonoRequest.valid HonoRequest.matchedRoutes HonoRequest.routePath`,
+    absent: "Context.#layout Context.#renderer HonoRequest.#validatedData HonoRequest.bodyCache",
+    never: [],
+  },
 ];
 
 export function slimSdks(): Plugin {
@@ -157,7 +171,8 @@ export function slimSdks(): Plugin {
         return { code: ours ? without(code, { ...rules, ...called }, met) : code, moduleSideEffects: false };
       },
     },
-    buildEnd() {
+    buildEnd(error) {
+      if (error) return;
       for (const { name, rules, met, read } of sdks) {
         const idle = Object.values(rules).flatMap((found) => [...found].filter((rule) => !met.has(rule)));
         if (read && idle.length > 0) throw new Error(`Not found in ${name}: ${idle.join(", ")}.`);
