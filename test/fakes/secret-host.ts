@@ -1,8 +1,8 @@
 import type { Host, LogEvent } from "../../shared/ports/host.ts";
 
-/** A host with the real network and clock, these secrets only, and its log kept. */
+/** A host with the real network and clock, these secrets only (undefined: not there), and its log kept. */
 export function secretHost(
-  secrets: Readonly<Record<string, string>>,
+  secrets: Readonly<Record<string, string | undefined>>,
 ): Host & { readonly logged: readonly LogEvent[] } {
   const logged: LogEvent[] = [];
   return {

@@ -211,3 +211,37 @@ export function makeSlackWorld(stub: SlackStub): SlackWorld {
   };
   return world;
 }
+
+const MEMBER = {
+  id: "U1",
+  team_id: "T01",
+  is_email_confirmed: true,
+  profile: { email: "alice@acme.example" },
+};
+/** People of the stub's workspace: a member, and those who may not ask. */
+export const USERS = [
+  MEMBER,
+  { ...MEMBER, id: "U-guest", is_restricted: true },
+  { ...MEMBER, id: "U-gone", deleted: true },
+  { ...MEMBER, id: "U-stranger", is_stranger: true, team_id: "T99" },
+  { ...MEMBER, id: "U-unconfirmed", is_email_confirmed: false },
+  { ...MEMBER, id: "U-bob", profile: { email: "bob@elsewhere.example" } },
+];
+
+/** A message to the app alone. */
+export const direct = {
+  type: "message",
+  channel_type: "im",
+  channel: "D1",
+  user: "U1",
+  ts: "100.1",
+  text: "Berth closed?",
+};
+/** A message in a channel that names the app. */
+export const mention = {
+  type: "app_mention",
+  channel: "C1",
+  user: "U1",
+  ts: "200.1",
+  text: "<@UBOT> berth closed?",
+};
