@@ -4,6 +4,7 @@ import type { Result, Router } from "hono/router";
 import { TrieRouter } from "hono/router/trie-router";
 import { QuaysideError } from "../shared/ports/errors.ts";
 import type { Host } from "../shared/ports/host.ts";
+import { withHeaders } from "./headers.ts";
 import { coded, problemResponse } from "./problem.ts";
 import type { LaterSurface, Route, Surface } from "./surfaces/surface.ts";
 import { urlOf } from "./url.ts";
@@ -27,15 +28,6 @@ const PREFLIGHT_HEADERS = {
   "access-control-allow-methods": "GET, POST, PUT, DELETE",
   "access-control-allow-headers": "authorization, content-type, accept",
   "access-control-max-age": "600",
-} as const;
-
-/** What every response carries unless its route says otherwise: nothing is stored, framed, sniffed or executed. */
-const DEFAULT_HEADERS = {
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
 } as const;
 
 /** Serves every surface behind one origin check, one error mapping and one set of headers. */
@@ -164,25 +156,6 @@ function call(route: Route, c: Context<AppEnv>): Promise<Response> | Response {
     params: c.req.param(),
     requestId: c.get("requestId"),
   });
-}
-
-function withHeaders(response: Response, requestId: string): Response {
-  try {
-    addHeaders(response.headers, requestId);
-    return response;
-  } catch {
-    // One that was fetched (a static file, say) has headers that can't be changed.
-    const headers = new Headers(response.headers);
-    addHeaders(headers, requestId);
-    return new Response(response.body, { status: response.status, headers });
-  }
-}
-
-function addHeaders(headers: Headers, requestId: string): void {
-  headers.set("x-request-id", requestId);
-  for (const [name, value] of Object.entries(DEFAULT_HEADERS)) {
-    if (!headers.has(name)) headers.set(name, value);
-  }
 }
 
 /** The class of an unexpected error, never its message: that may hold anything. */

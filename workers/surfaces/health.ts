@@ -1,8 +1,6 @@
-import type { Route } from "./surface.ts";
-
 /** Whether the Worker is there; of nothing that it needs. In a file of its own: the front has it, and nothing else. */
-export const healthRoute: Route = {
-  method: "GET",
-  path: "/healthz",
-  handle: () => Response.json({ status: "ok" }),
-};
+export const HEALTH_PATH = "/healthz";
+
+export function health(): Response {
+  return Response.json({ status: "ok" });
+}

@@ -10,7 +10,7 @@ import { describeModels, describeStatus, describeTables } from "./about.ts";
 import { modelsSchema, readySchema, statusSchema, tablesSchema } from "./about.ts";
 import { invalid, parseBody, readJson, text, visibleText } from "./body.ts";
 import { enter, requireAsk, requireLength, type EnterDeps } from "./enter.ts";
-import { healthRoute } from "./health.ts";
+import { health, HEALTH_PATH } from "./health.ts";
 import { answerJson, answerSchema, apiWire, matchJson, searchSchema } from "./render.ts";
 import { streamAnswer, wholeAnswer, type Asking } from "./sse.ts";
 import type { Call, Route, Schema, Surface } from "./surface.ts";
@@ -120,11 +120,13 @@ export function httpSurface(deps: HttpDeps): Surface {
       about("/v1/tables", "List the tables that you see", tablesSchema, describeTables),
       about("/v1/status", "Tell what is served, and how fresh it is", statusSchema, describeStatus),
       {
-        ...healthRoute,
+        method: "GET",
+        path: HEALTH_PATH,
         doc: {
           summary: "Tell that the Worker is alive",
           answer: () => z.object({ status: z.literal("ok") }),
         },
+        handle: health,
       },
       {
         method: "GET",
