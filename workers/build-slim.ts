@@ -4,11 +4,11 @@ import type { Plugin } from "rolldown";
 import { asModule, without } from "./build-slim-edits.ts";
 
 /**
- * Leaves out of the vendors' SDKs, and of Hono, what the Worker never calls. workerd compiles every module when it starts, used or not, and
- * a bundler can't drop what hangs on a client as a property, or runs only for an option that is never given. So it is told
- * what is never called, never there and never true (see `LeftOut`); what then nothing uses it drops by itself. What is left is
- * the SDK's own code, called as its documentation says. What is left out throws where it is needed after all, and the contract
- * suites run over the SDKs in this form (see test/vitest.config.ts). A build fails when a rule finds nothing.
+ * Leaves out of the vendors' SDKs, and of Hono, what the Worker never calls. workerd compiles every module when it starts, used
+ * or not, and a bundler can't drop what hangs on a client as a property, or runs only for an option that is never given. So it
+ * is told what is never called, never there and never true (see `LeftOut`); what then nothing uses it drops by itself. What is
+ * left is the package's own code, called as its documentation says. What is left out throws where it is needed after all, and
+ * the contract suites run over the packages in this form (see test/vitest.config.ts). A build fails when a rule finds nothing.
  *
  * What holds for all three SDKs, because of what they are given:
  * - no retries (`maxRetries: 0`), and no status but a good one: `fetch` is made of `shared/http.ts`, which throws otherwise;
@@ -45,7 +45,7 @@ const SDKS: readonly Sdk[] = [
       Completions.parse Completions.stream Completions.runTools Completions.retrieve Completions.update Completions.list
       Responses.parse Responses.stream Responses.retrieve Responses.cancel Responses.compact toFloat32Array
       addRequestAbortListener retainRequestAbortCallback
-      adminAPIKeyAuth _hasApiKeyProvider getDeferredRealtimeAPIKeyCache validateCapturedAPIKey
+      _buildWebSocketHeaders adminAPIKeyAuth _hasApiKeyProvider getDeferredRealtimeAPIKeyCache validateCapturedAPIKey
       readX509ResponseError _OpenAI_sanitizeLogValue _OpenAI_isSensitiveLogKey _OpenAI_sanitizeLogger`,
     absent: `
       readEnv customHeadersEnv loggerFor logger logLevel responseInfo requestLogID retryLogStr getPlatformHeaders
@@ -55,7 +55,7 @@ const SDKS: readonly Sdk[] = [
       provider providerRuntime _provider providerAuthStartedAt providerAuthTimeout context
       residencyBaseURL _OpenAI_explicitDataResidency isRunningInBrowserOrBrowserWorker
       hasUploadableValue finalizeStreamingFormRequestOptions finalizedMultipart isReadableStream isRetryableBody
-      stopObserving observers captureResponseParser continueRequest idempotencyHeader
+      stopObserving observers captureResponseParser continueRequest helperMethod idempotencyHeader
       getConnectionErrorMessage transportCause normalizeChatCompletionStream addOutputText
       decisions OpenAI.completions Uploads files images contentProvenanceChecks audio moderations models fineTuning graders vectorStores
       safety webhooks beta batches uploads admin live realtime conversations evals containers skills videos
