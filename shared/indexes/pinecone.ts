@@ -1,7 +1,7 @@
 import type { Index } from "@pinecone-database/pinecone";
 import * as z from "zod/mini";
 import { makeBufferPool } from "../buffers.ts";
-import { aborted, failureIn, request, sdkInput, whole, type RequestOptions } from "../http.ts";
+import { aborted, failureIn, request, sdkInput, type RequestOptions } from "../http.ts";
 import { hash128 } from "../ids.ts";
 import { inParallel, slices } from "./parallel.ts";
 import type * as PineconeSdk from "./pinecone-sdk.ts";
@@ -241,11 +241,12 @@ function filtersOf(filter: Filter): Record<string, unknown>[] {
 
 /** Takes the matches out of an answer: the SDK would make another object of each of hundreds. */
 async function takeMatches(response: Response, taken: unknown[]): Promise<Response> {
-  const answer: { readonly matches?: unknown } = await response.json();
-  if (!Array.isArray(answer.matches)) throw new TypeError("no matches");
-  for (const match of answer.matches) taken.push(match);
-  const bytes = new TextEncoder().encode(JSON.stringify({ ...answer, matches: [] }));
-  return whole({ status: response.status, headers: response.headers, bytes });
+  const { matches, ...rest }: { readonly matches?: unknown } = await response.json();
+  if (!Array.isArray(matches)) throw new TypeError("no matches");
+  for (const match of matches) taken.push(match);
+  // Read already: printed and parsed once more it would be the same.
+  response.json = async () => rest;
+  return response;
 }
 
 /** The best of several results: each id once, what has no name or no number for a score left out. */

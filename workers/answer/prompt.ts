@@ -94,11 +94,15 @@ function numberless(item: Evidence): string {
   return `${promptCopy(head).replaceAll("\n", " ")}\n${promptCopy([item.text, ...more].join("\n"))}`;
 }
 
+/** What a text must have some of, to be changed: most rows in plain letters have not, and are looked through once. */
+const TO_CHANGE = /[^\t\n\x20-Z\\-~]/;
+
 /**
  * Text as a model may read it: without control, direction, tag and other invisible characters (they carry hidden text), and
  * without numbers in square brackets (they would pass for citations). Citations and cells keep the original.
  */
 function promptCopy(text: string): string {
+  if (!TO_CHANGE.test(text)) return text;
   return text
     .replace(/\r\n?|[\u2028\u2029]/g, "\n")
     .replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu, (c) =>
@@ -135,9 +139,12 @@ function turns(messages: readonly ChatMessage[]): ChatMessage[] {
 
 /** The best passages that fit the context, in order; the first is kept whatever its size. */
 export function fitEvidence(evidence: readonly Evidence[], contextTokens: number): readonly Evidence[] {
+  const blocks = evidence.map((item, i) => rowBlock(item, i + 1));
+  // No text is estimated at more tokens than UTF-16 units: short ones need no counting.
+  if (blocks.reduce((sum, block) => sum + block.length, 0) <= contextTokens) return evidence;
   let tokens = 0;
-  return evidence.filter((item, i) => {
-    const size = estimateTokens(rowBlock(item, i + 1));
+  return evidence.filter((_, i) => {
+    const size = estimateTokens(blocks[i] ?? "");
     if (i > 0 && tokens + size > contextTokens) return false;
     tokens += size;
     return true;
