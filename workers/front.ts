@@ -14,6 +14,8 @@ export function makeFront(
 ): { fetch(request: Request): Promise<Response>; scheduled(): Promise<void> } {
   let worker: Worker | undefined;
   const whole = async (): Promise<Worker> => {
+    // To import what is there already still waits for a turn of the runtime's own loop.
+    if (worker) return worker;
     const { makeWorker } = await import("./worker.ts");
     return (worker ??= makeWorker(env, defer));
   };
