@@ -1,156 +1,18 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import * as z from "zod/mini";
+import { join } from "node:path";
+import { expect } from "vitest";
 import { makeLeaseNotes } from "../../ingest/lease-notes.ts";
 import { makeServiceNowSource } from "../../ingest/sources/servicenow.ts";
-import { openaiEmbedder } from "../../shared/embedders/openai.ts";
-import { pinecone } from "../../shared/indexes/pinecone.ts";
-import { vectorize } from "../../shared/indexes/vectorize.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
-import type { VectorIndex } from "../../shared/ports/vector-index.ts";
 import type { Source } from "../../shared/ports/source.ts";
-import { problemBody } from "../../workers/problem.ts";
-import { commandLine } from "../fakes/command-line.ts";
-import { bench, configOf, counts, failure, type Bench } from "../fakes/ingest-bench.ts";
-import { memoryIndex } from "../fakes/memory-index.ts";
-import { memoryRegistry } from "../fakes/memory-registry.ts";
+import { counts, failure, type Bench } from "../fakes/ingest-bench.ts";
 import { secretHost } from "../fakes/secret-host.ts";
-import { stubVector } from "../stubs/embedding.ts";
-import { OPENAI_STUB_KEY, startOpenai } from "../stubs/openai.ts";
-import { PINECONE_STUB_KEY, startPinecone, type PineconeStub } from "../stubs/pinecone.ts";
 import { SERVICENOW_STUB, startServiceNow } from "../stubs/servicenow.ts";
-import type { Fault, Stub } from "../stubs/stub.ts";
-import { startVectorize, VECTORIZE_STUB } from "../stubs/vectorize.ts";
-import { hostile } from "./hostile.ts";
+import { embeddings, faultModes, inputs, notes, onCommandLine, shownBy, type Checks } from "./fault-modes.ts";
 
-/**
- * What ingest's dependencies do to it: every mode of the set ends as the set says. A mode is either injected here, through the
- * strict stubs, or shown by a test elsewhere, which is named by its words and must be there.
- */
-
-const OURS = ["embedder", "vector_store", "warehouse", "ingest_process", "durable_object"];
-const modes = hostile(
-  "fault-modes.jsonl",
-  z.object({ id: z.string(), dependency: z.string(), mode: z.string(), expect: z.string() }),
-)?.filter(({ dependency }) => OURS.includes(dependency));
-
-const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const signal = new AbortController().signal;
-let embeddings: Stub;
-let store: PineconeStub;
-
-beforeAll(async () => {
-  embeddings = await startOpenai();
-  store = await startPinecone(0, { dimension: 64 });
-});
-beforeEach(() => {
-  embeddings.reset();
-  store.reset();
-});
-afterAll(async () => {
-  await embeddings?.[Symbol.asyncDispose]();
-  await store?.[Symbol.asyncDispose]();
-});
-
-/** Sixty notes, embedded through the real client in calls of sixteen. */
-function notes(index?: VectorIndex): Bench {
-  const rows = Array.from({ length: 60 }, (_, id) => ({ id, body: `note ${id} says this` }));
-  const world = bench({
-    config: configOf({ notes: { text: ["body"] } }),
-    tables: { notes: { columns: { id: "number", body: "string" }, rows } },
-    ...(index ? { index } : {}),
-  });
-  const host = secretHost({ OPENAI_API_KEY: OPENAI_STUB_KEY, OPENAI_BASE_URL: `${embeddings.url}/v1` });
-  const embedder = openaiEmbedder({ dimensions: 64, maxBatch: 16 }, host);
-  // Waits cost no time, and the clock knows of them.
-  let clock = 1_700_000_000_000;
-  const time = { now: () => clock, wait: async (ms: number) => void (clock += ms) };
-  return { ...world, run: (options, more) => world.run(options, { embedder, ...time, ...more }) };
-}
-
-/** The same notes in a CSV file, ingested by the command line. */
-async function onCommandLine(now?: () => number) {
-  const path = await mkdtemp(join(tmpdir(), "quayside-notes-"));
-  onTestFinished(() => rm(path, { recursive: true }));
-  const lines = Array.from({ length: 60 }, (_, id) => `${id},note ${id} says this`);
-  writeFileSync(join(path, "notes.csv"), `${["id,body", ...lines].join("\n")}\n`);
-  const config = {
-    ...configOf({ notes: { text: ["body"] } }),
-    sources: { w: { kind: "duckdb", path } },
-    embedder: { kind: "openai", dimensions: 64, maxBatch: 16 },
-  };
-  const secrets = { OPENAI_API_KEY: OPENAI_STUB_KEY, OPENAI_BASE_URL: `${embeddings.url}/v1` };
-  const registry = memoryRegistry();
-  return {
-    registry,
-    ingest: () => commandLine(["ingest"], { config, registry, secrets, ...(now ? { now } : {}) }),
-  };
-}
-
-function pineconeIndex(): VectorIndex {
-  const secrets = {
-    PINECONE_API_KEY: PINECONE_STUB_KEY,
-    PINECONE_CONTROLLER_HOST: store.url,
-    PINECONE_INDEX: "quayside",
-  };
-  return pinecone({ tenant: "t", space: "s" }, secretHost(secrets));
-}
-
-const overPinecone = (): Bench => notes(pineconeIndex());
-
-const question = {
-  vector: stubVector("note", 64),
-  text: "note",
-  topK: 10,
-  fusionWeight: 1,
-  filter: { classes: ["c".repeat(22)], tables: undefined },
-};
-
-/** Inputs that the embedder answered, by text. */
-function inputs(): ReadonlyMap<string, number> {
-  const times = new Map<string, number>();
-  for (const { body } of embeddings.exchanges) {
-    const { input }: { readonly input: readonly string[] } = JSON.parse(body);
-    for (const text of input) times.set(text, (times.get(text) ?? 0) + 1);
-  }
-  return times;
-}
-
-/** The run gets over the fault: every row is served, with a vector. */
-async function survives(fault: Fault): Promise<Bench> {
-  const world = notes();
-  embeddings.fault(fault);
-  expect(counts(await world.run(), "notes")).toMatchObject({ added: 60, failed: 0 });
-  const vectors = world.registry
-    .served("notes")
-    .flatMap(({ chunks }) => chunks.map(({ vector }) => vector?.length));
-  expect(vectors).toEqual(Array.from({ length: 60 }, () => 64));
-  return world;
-}
-
-/** The run stops with the code, and nothing is written of what was wrong. */
-async function stopsUnwritten(fault: Fault, code: string): Promise<Bench> {
-  const world = notes();
-  embeddings.fault(fault);
-  expect((await failure(world.run())).code).toBe(code);
-  expect([world.registry.generation, world.registry.commits.length]).toEqual([0, 0]);
-  embeddings.fault(undefined);
-  expect(counts(await world.run(), "notes")).toMatchObject({ added: 60 });
-  return world;
-}
-
-/** One row is held back, the others are served. */
-async function holdsBackOne(fault: Fault): Promise<void> {
-  const world = notes();
-  embeddings.fault({ ...fault, only: "note 17 " });
-  const report = await world.run();
-  expect(counts(report, "notes")).toMatchObject({ added: 59, failed: 1 });
-  expect(report.failures).toEqual([{ table: "notes", key: "17", reason: "not_embeddable" }]);
-}
 
 /** The world's source, whose connection is lost behind the first thousand rows, so many times. */
 function dropping(world: Bench, times: number) {
@@ -173,239 +35,7 @@ function dropping(world: Bench, times: number) {
   return drops;
 }
 
-/** A test elsewhere that shows the mode: its file, and words of its title or of its row. */
-function shownBy(file: string, ...words: readonly string[]): () => Promise<void> {
-  return async () => {
-    const text = readFileSync(join(root, file), "utf8");
-    for (const word of words) expect(text, `${file} has nothing that says "${word}"`).toContain(word);
-  };
-}
-
-const EMBEDDER: Readonly<Record<string, () => Promise<unknown>>> = {
-  status_429: () => survives({ mode: "status_429_retry_after_ms", calls: 2 }),
-  async status_500_every_7th() {
-    await survives({ mode: "status_500_every_7th" });
-    // What failed was not embedded: each text counts once among the calls that were answered.
-    expect([...inputs().values()].every((times) => times <= 2)).toBe(true);
-  },
-  partial_batch: () => survives({ mode: "partial_batch", calls: 1 }),
-  async reordered_batch() {
-    const [plain, reordered] = [notes(), notes()];
-    await plain.run();
-    embeddings.fault({ mode: "reordered_batch" });
-    await reordered.run();
-    expect(reordered.registry.served("notes")).toEqual(plain.registry.served("notes"));
-  },
-  wrong_dim: () => stopsUnwritten({ mode: "wrong_dim" }, "embedder_rejected"),
-  nan_vector: () => stopsUnwritten({ mode: "nan_vector" }, "embedder_unavailable"),
-  zero_vector: () => holdsBackOne({ mode: "zero_vector" }),
-  one_bad_input: () => holdsBackOne({ mode: "one_bad_input" }),
-  async input_too_long() {
-    const world = notes();
-    const rows = world.tables["notes"]?.rows ?? [];
-    rows[3] = {
-      id: 3,
-      body: Array.from({ length: 90 }, (_, i) => `Sentence ${i} of a long note.`).join(" "),
-    };
-    embeddings.fault({ mode: "input_too_long" });
-    expect(counts(await world.run(), "notes")).toMatchObject({ added: 60, failed: 0 });
-    const chunks = world.registry.served("notes").find(({ row }) => row === "notes:3")?.chunks ?? [];
-    expect(chunks.length).toBeGreaterThan(2);
-    expect(chunks.every(({ text }) => text.length <= 600)).toBe(true);
-  },
-  async timeout_after_success() {
-    const world = await survives({ mode: "timeout_after_success", calls: 1 });
-    expect(world.registry.served("notes")).toHaveLength(60);
-  },
-  async model_alias_moved() {
-    const world = notes();
-    await world.run();
-    const rows = world.tables["notes"]?.rows ?? [];
-    rows[0] = { id: 0, body: "changed" };
-    const commits = world.registry.commits.length;
-    embeddings.fault({ mode: "model_alias_moved" });
-    expect((await failure(world.run())).violations).toEqual([
-      { pointer: "embedder", rule: "embedder_changed" },
-    ]);
-    expect(world.registry.commits.length).toBe(commits);
-  },
-  async quota_exhausted() {
-    const { registry, ingest } = await onCommandLine();
-    // Of the four calls under way together, the third, whichever comes first.
-    embeddings.fault({ mode: "status_402_quota", body: "note 40 says" });
-    expect(await ingest()).toMatchObject({ status: 75, result: { error: { code: "rate_limited" } } });
-    const staged = registry.commits.flatMap(({ rows }) =>
-      rows.flatMap(({ chunks }) => chunks.map(({ text }) => text)),
-    );
-    expect(staged).toHaveLength(44);
-    embeddings.reset();
-    expect(await ingest()).toMatchObject({ status: 0, result: { tables: [{ read: 60, failed: 0 }] } });
-    expect(staged.filter((text) => inputs().has(text))).toEqual([]);
-    expect(registry.served("notes")).toHaveLength(60);
-  },
-  slow_30x: async () => {
-    const world = notes();
-    let most = 0;
-    let now = 0;
-    const host = secretHost({ OPENAI_API_KEY: OPENAI_STUB_KEY, OPENAI_BASE_URL: `${embeddings.url}/v1` });
-    const embedder = openaiEmbedder({ dimensions: 64, maxBatch: 2 }, host);
-    embeddings.fault({ mode: "slow_headers", ms: 60 });
-    const counted = {
-      ...embedder,
-      async embed(...args: Parameters<typeof embedder.embed>) {
-        most = Math.max(most, ++now);
-        try {
-          return await embedder.embed(...args);
-        } finally {
-          now -= 1;
-        }
-      },
-    };
-    expect(counts(await world.run({}, { embedder: counted }), "notes")).toMatchObject({ added: 60 });
-    expect(most).toBeLessThanOrEqual(32);
-  },
-  async "non_deterministic_1e-4"() {
-    const world = await survives({ mode: "non_deterministic_1e-4" });
-    const before = embeddings.exchanges.length;
-    expect((await world.run()).embeddedTexts).toBe(0);
-    expect(embeddings.exchanges.length).toBe(before);
-    const rows = world.tables["notes"]?.rows ?? [];
-    rows[0] = { id: 0, body: "changed" };
-    expect(counts(await world.run(), "notes")).toMatchObject({ changed: 1, unchanged: 59 });
-  },
-};
-
-const STORE: Readonly<Record<string, () => Promise<unknown>>> = {
-  ignores_filter: shownBy("test/e2e/vendors.test.ts", "a store that ignores its filter shows nobody a row"),
-  async stale_read() {
-    const world = overPinecone();
-    store.fault({ mode: "stale_read" });
-    expect((await failure(world.run())).code).toBe("index_unavailable");
-    expect(world.registry.generation).toBe(0);
-    store.fault(undefined);
-    // Seconds later it shows what it was given: nothing is embedded again.
-    const calls = embeddings.exchanges.length;
-    expect(counts(await world.run(), "notes")).toMatchObject({ unchanged: 60 });
-    expect([world.registry.generation, embeddings.exchanges.length]).toEqual([1, calls]);
-  },
-  returns_deleted: shownBy(
-    "test/workerd/tenant-erasure.test.ts",
-    "is not finished while an index outside still shows the row",
-  ),
-  missing_metadata: shownBy(
-    "test/unit/retrieve.test.ts",
-    "takes an outside index's ids only, and what the registry says of them",
-  ),
-  wrong_namespace: shownBy("test/unit/retrieve.test.ts", "leaves out what the index should have filtered"),
-  async partial_upsert() {
-    const world = overPinecone();
-    store.fault({ mode: "partial_upsert" });
-    expect((await failure(world.run())).code).toBe("index_unavailable");
-    expect(world.registry.generation).toBe(0);
-    store.fault(undefined);
-    expect((await world.run({ full: true })).generation).toBe(1);
-  },
-  async upsert_429() {
-    const world = overPinecone();
-    store.fault({ mode: "status_429_retry_after_ms", path: "/vectors/upsert", calls: 2 });
-    expect(counts(await world.run(), "notes")).toMatchObject({ added: 60 });
-  },
-  async upsert_timeout_applied() {
-    const world = overPinecone();
-    store.fault({ mode: "upsert_lost_applied", path: "/vectors/upsert", calls: 1 });
-    expect(counts(await world.run(), "notes")).toMatchObject({ added: 60 });
-    expect(store.namespaces().map((namespace) => store.ids(namespace).length)).toEqual([60]);
-  },
-  query_timeout: shownBy("test/contract/pinecone.test.ts", "cancels upstream"),
-  async query_500() {
-    const index = pineconeIndex();
-    store.fault({ mode: "status_500", path: "/query", calls: 1 });
-    expect(await index.query(question, signal)).toEqual([]);
-    store.reset();
-    store.fault({ mode: "status_500", path: "/query" });
-    const error = await index.query(question, signal).catch((e: unknown) => e);
-    expect(error instanceof QuaysideError && [error.code, problemBody(error, "req").status]).toEqual([
-      "index_unavailable",
-      503,
-    ]);
-    expect(store.exchanges.filter(({ path }) => path === "/query")).toHaveLength(2);
-  },
-  dim_mismatch: shownBy(
-    "test/contract/pinecone.test.ts",
-    "refuses a question's vector of another length",
-    "refuses vectors of another length, before anything is written",
-  ),
-  score_nan: shownBy("test/contract/pinecone.test.ts", "drops a match without a score"),
-  topk_short: shownBy("test/unit/retrieve.test.ts", "asks for more, once, when too many hits fell away"),
-  dup_ids: shownBy("test/contract/pinecone.test.ts", "names each match once"),
-  filter_too_big: shownBy(
-    "test/contract/pinecone.test.ts",
-    "fails closed when Pinecone refuses the filter",
-    "fails closed for more classes than ten queries hold",
-  ),
-  async index_missing() {
-    const world = overPinecone();
-    store.fault({ mode: "index_missing" });
-    expect((await failure(world.run())).code).toBe("index_unavailable");
-    expect(world.registry.generation).toBe(0);
-  },
-  async metadata_truncated_64b() {
-    // Two groups that differ beyond the 64th byte: a store that compares less still tells their rows apart.
-    const long = "g".repeat(200);
-    const made = bench({
-      config: configOf({ notes: { text: ["body"], access: { allowAny: ["group:{team}"] } } }),
-      tables: {
-        notes: {
-          columns: { id: "number", body: "string", team: "string" },
-          rows: ["a", "b"].map((end, id) => ({ id, body: `of ${end}`, team: long + end })),
-        },
-      },
-      embedder: { dimensions: 64 },
-      index: pineconeIndex(),
-    });
-    await made.run();
-    const classes = made.registry.served("notes").map(({ accessClass }) => accessClass);
-    const shown = async (accessClass: string): Promise<readonly string[]> => {
-      const asked = { ...question, filter: { classes: [accessClass], tables: undefined } };
-      return (await pineconeIndex().query(asked, signal)).map(({ id }) => id);
-    };
-    store.fault({ mode: "metadata_truncated_64b" });
-    const [one, other] = await Promise.all(classes.map(shown));
-    expect([one?.length, other?.length]).toEqual([1, 1]);
-    expect(one).not.toEqual(other);
-  },
-  async array_label_unsupported() {
-    // A store that can't filter by label is refused before anything is written.
-    await using vectors = await startVectorize(0, { dimensions: 64, properties: ["table"] });
-    const secrets = {
-      CLOUDFLARE_ACCOUNT_ID: VECTORIZE_STUB.account,
-      CLOUDFLARE_API_TOKEN: VECTORIZE_STUB.token,
-      CLOUDFLARE_BASE_URL: vectors.url,
-      VECTORIZE_INDEX: VECTORIZE_STUB.index,
-    };
-    const world = notes(vectorize({ tenant: "t", space: "s" }, secretHost(secrets)));
-    expect((await failure(world.run())).code).toBe("config_invalid");
-    expect([world.registry.generation, vectors.stored().length]).toEqual([0, 0]);
-  },
-  generation_half_written: shownBy(
-    "test/workerd/shard.test.ts",
-    "stop a publish when rows that were read never arrived",
-  ),
-  async empty_index() {
-    // An index that was emptied behind our back, or is another one under the old name, is noticed by the next run.
-    const index = memoryIndex();
-    const world = notes(index);
-    await world.run();
-    await index.drop(signal);
-    const error = await failure(world.run());
-    expect(error.code).toBe("index_unavailable");
-    expect(error.message).toContain("--full");
-    expect((await world.run({ full: true })).generation).toBe(2);
-    expect(await index.stats(signal)).toEqual({ entries: 60 });
-  },
-};
-
-const WAREHOUSE: Readonly<Record<string, () => Promise<unknown>>> = {
+const WAREHOUSE: Checks = {
   async conn_drop_mid_page() {
     const world = notes();
     const rows = world.tables["notes"]?.rows ?? [];
@@ -495,7 +125,7 @@ const WAREHOUSE: Readonly<Record<string, () => Promise<unknown>>> = {
   xss_in_values: shownBy("test/data/xss-console.test.ts", "hostile strings in the console"),
 };
 
-const PROCESS: Readonly<Record<string, () => Promise<unknown>>> = {
+const PROCESS: Checks = {
   kill_9: shownBy(
     "test/deep/kill.test.ts",
     "whose CLI is killed %s %s leaves what one that was not killed leaves",
@@ -564,7 +194,7 @@ async function tornNote(content: string): Promise<void> {
   await rm(folder, { recursive: true });
 }
 
-const OBJECT: Readonly<Record<string, () => Promise<unknown>>> = {
+const OBJECT: Checks = {
   evict_between_requests: shownBy("test/workerd/ledger.test.ts", "is the same after the object was evicted"),
   crash_mid_request: shownBy(
     "test/workerd/tenant.test.ts",
@@ -600,18 +230,4 @@ const OBJECT: Readonly<Record<string, () => Promise<unknown>>> = {
   ),
 };
 
-const CHECKS: Readonly<Record<string, Readonly<Record<string, () => Promise<unknown>>>>> = {
-  embedder: EMBEDDER,
-  vector_store: STORE,
-  warehouse: WAREHOUSE,
-  ingest_process: PROCESS,
-  durable_object: OBJECT,
-};
-
-describe.skipIf(!modes)("fault modes", () => {
-  it.each(modes ?? [])("$id: $expect", async ({ dependency, mode }) => {
-    const check = CHECKS[dependency]?.[mode];
-    if (!check) throw new Error(`nothing checks ${dependency}.${mode}`);
-    await check();
-  });
-});
+faultModes({ warehouse: WAREHOUSE, ingest_process: PROCESS, durable_object: OBJECT });
