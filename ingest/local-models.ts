@@ -45,6 +45,8 @@ export interface LookDeps {
   readonly signal: AbortSignal;
   /** Where to look; default the usual ports. */
   readonly servers?: readonly { readonly name: string; readonly port: number }[];
+  /** How long each may take; default 300. */
+  readonly timeoutMs?: number;
 }
 
 /** The servers that answer on loopback, with their models; a server that answers anything else is none. */
@@ -52,6 +54,7 @@ export async function findLocalServers({
   fetch,
   signal,
   servers = SERVERS,
+  timeoutMs = TIMEOUT_MS,
 }: LookDeps): Promise<LocalServer[]> {
   const found = await Promise.all(
     servers.map(async ({ name, port }): Promise<LocalServer | undefined> => {
@@ -59,7 +62,7 @@ export async function findLocalServers({
       try {
         const response = await fetch(`${baseUrl}/models`, {
           redirect: "error",
-          signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+          signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
         });
         const length = Number(response.headers.get("content-length") ?? 0);
         if (!response.ok || length > MAX_BYTES) {

@@ -124,13 +124,22 @@ describe.skipIf(!haveChromium())("console of the served Worker", () => {
 
   test("answers the second time from the cache", async () => {
     const page = await visit();
-    for (const turn of [0, 1]) {
-      if (turn > 0) await page.locator("#restart").click();
+    const badge = page.locator(".badge.sea", { hasText: "From cache, rows unchanged" });
+    const askOnce = async (): Promise<void> => {
       await page.locator("#question").fill("Until when may cabins be booked?");
       await page.locator("#question").press("Enter");
       await done(page, 0).waitFor();
-    }
-    expect(await page.locator(".badge.sea").textContent()).toBe("From cache, rows unchanged");
+    };
+    await askOnce();
+    expect(await badge.count()).toBe(0);
+    // Whatever the cache takes too long to tell is answered anew: on a busy machine that may be the second, too.
+    await expect
+      .poll(async () => {
+        await page.locator("#restart").click();
+        await askOnce();
+        return badge.count();
+      })
+      .toBe(1);
   });
 
   test("lists the models that the Worker knows", async () => {

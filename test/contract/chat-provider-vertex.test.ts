@@ -104,7 +104,10 @@ describe("vertex", () => {
   it("stops waiting for a token when it is cancelled", async () => {
     const { provider, stub } = await open();
     stub.tokens.fault({ mode: "headers_never" });
-    const failed = provider.stream(chatRequest(), AbortSignal.timeout(50))[Symbol.asyncIterator]().next();
+    const deadline = new AbortController();
+    const failed = provider.stream(chatRequest(), deadline.signal)[Symbol.asyncIterator]().next();
+    await expect.poll(() => stub.tokens.exchanges.length).toBe(1);
+    deadline.abort(new DOMException("", "TimeoutError"));
     await expect(failed).rejects.toMatchObject({ code: "deadline_exceeded" });
     await stub.tokens.left();
   });

@@ -343,6 +343,7 @@ export function remoteChatProviderContract(
     it("calls a port where nothing listens provider_unreachable", async () => {
       await close();
       const { error } = await hear(subject.provider, chatRequest());
+      subject = await open();
       expect(error?.code).toBe("provider_unreachable");
     });
   });

@@ -30,10 +30,9 @@ const lines = hostile(
 const modes = lines?.filter(({ dependency }) => dependency === "llm_provider") ?? [];
 
 const STANDBY = "The east berth is closed until 14 March 2026 [1].";
-/** Scaled limits; `hang` for modes that wait for one. */
-const LIMITS = { firstTokenTimeoutMs: 5000, idleTimeoutMs: 5000 };
-const PATIENT = { firstTokenTimeoutMs: 60_000, idleTimeoutMs: 60_000 };
-const HANG = { firstTokenTimeoutMs: 1000, idleTimeoutMs: 1000 };
+/** Limits that no busy machine comes to; `hang` for modes that wait for one. */
+const LIMITS = { headersTimeoutMs: 60_000, firstTokenTimeoutMs: 60_000, idleTimeoutMs: 60_000 };
+const HANG = { headersTimeoutMs: 1000, firstTokenTimeoutMs: 1000, idleTimeoutMs: 1000 };
 
 /** One provider under one fault, with a healthy model to fall back to. */
 interface Case {
@@ -89,7 +88,9 @@ async function asked(subject: ProviderSubject, mode: string, setup: Setup = {}, 
 
 const fellBack = (calls: number, setup: Setup = {}): Check => {
   return async (subject, mode) => {
-    const one = await asked(subject, mode, setup);
+    let one = await asked(subject, mode, setup);
+    // A busy machine may take the whole of a short limit before the call is out: that shows nothing.
+    for (let again = 0; one.calls() === 0 && again < 3; again++) one = await asked(subject, mode, setup);
     expect(one.told.answer).toMatchObject({ model: "b/two", outcome: "answered", text: STANDBY });
     expect(one.calls()).toBe(calls);
     // What our side adds, with jitter at its middle: nothing where another try is no use.
@@ -210,7 +211,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   status_200_error_body: fellBack(1),
   status_200_html: fellBack(1),
   json_truncated: fellBack(2),
-  json_huge: fellBack(2, { limits: PATIENT }),
+  json_huge: fellBack(2),
   empty_choices: fellBack(2),
   empty_content: fellBack(2),
   async finish_content_filter(subject, mode) {
@@ -228,7 +229,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   stream_error_event_mid: interrupted(),
   stream_reset_mid: interrupted(),
   stream_fin_without_done: interrupted(),
-  stream_idle_mid: interrupted({ limits: HANG }),
+  stream_idle_mid: interrupted({ limits: { ...LIMITS, idleTimeoutMs: 1000 } }),
   async stream_drip(subject, mode) {
     const fault = { ms: 2 };
     const one = await asked(subject, mode, { fault }, AbortSignal.timeout(400));
@@ -260,11 +261,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
     expect(one.world.logs).toContainEqual(expect.objectContaining({ event: "model-usage-absurd" }));
   },
   redirect_302: alerted,
-  gzip_bomb: fellBack(2, { limits: PATIENT }),
+  gzip_bomb: fellBack(2),
   async slow_but_ok(subject) {
     const fault = { mode: "slow_first_token", ms: 1800 };
-    const limits = { firstTokenTimeoutMs: 2000, idleTimeoutMs: 2000 };
-    const one = await asked(subject, "slow_first_token", { fault, limits });
+    const one = await asked(subject, "slow_first_token", { fault });
     expect(one.told.answer?.model).toBe("a/one");
   },
   async flap(subject) {

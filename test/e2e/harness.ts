@@ -54,7 +54,14 @@ export async function serve(config: Config, env: Record<string, string> = {}): P
   const token = randomBytes(24).toString("base64url");
   const environment = { ...process.env, ...env };
   const start = (): Promise<WorkerProcess> =>
-    startWorker({ port: 0, persistTo: join(directory, "state"), token, demo: true, env: environment });
+    startWorker({
+      port: 0,
+      persistTo: join(directory, "state"),
+      token,
+      demo: true,
+      env: environment,
+      readyTimeoutMs: 180_000,
+    });
   let worker = await start();
   const host = nodeHost(environment);
   const json = { "content-type": "application/json" };
@@ -71,9 +78,9 @@ export async function serve(config: Config, env: Record<string, string> = {}): P
         method: "POST",
         headers: { ...json, ...headers },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(30_000),
+        signal: AbortSignal.timeout(90_000),
       }),
-    get: (path, headers = {}) => fetch(worker.url + path, { headers, signal: AbortSignal.timeout(30_000) }),
+    get: (path, headers = {}) => fetch(worker.url + path, { headers, signal: AbortSignal.timeout(90_000) }),
     ask: async (question, user, more = {}) => {
       const response = await served.post("/v1/ask", { question, ...more }, { "x-quayside-demo-user": user });
       const body: unknown = await response.json();

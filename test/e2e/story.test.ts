@@ -92,7 +92,7 @@ describe("the eight examples", () => {
     const question = "What is Imogen Tarrant-Vale's phone number?";
     const before = await served.ask(question, "sales-uk");
     expect(before.text).toContain("+44 1632 960107");
-    expect((await served.ask(question, "sales-uk")).cache).toBe("exact");
+    await expect.poll(async () => (await served.ask(question, "sales-uk")).cache).toBe("exact");
     const erased = await served.post(
       "/v1/erase",
       { table: "contacts", key: "CT-3001" },

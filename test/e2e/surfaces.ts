@@ -19,7 +19,7 @@ export type AskBy = (person: Person, question: string) => Promise<readonly strin
 
 /** Where a surface offers more than the question. */
 const PLAIN = { model: undefined, history: [], fresh: false };
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 90_000;
 
 const cited = z.object({ citations: z.array(z.object({ id: z.string() })) });
 const keyed = z.object({ key: z.string() });

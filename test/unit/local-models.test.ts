@@ -32,7 +32,12 @@ async function serving(body: string, status = 200, type = "application/json"): P
 }
 
 const look = (port: number) =>
-  findLocalServers({ fetch, signal: AbortSignal.timeout(30_000), servers: [{ name: "ollama", port }] });
+  findLocalServers({
+    fetch,
+    signal: new AbortController().signal,
+    servers: [{ name: "ollama", port }],
+    timeoutMs: 30_000,
+  });
 
 const LIST = JSON.stringify({ object: "list", data: [{ id: "llama3.2:3b" }, { id: "nomic-embed-text" }] });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { findPersonal, redactCell } from "../../ingest/pipeline/redact.ts";
 import { PERSONAL_KINDS, type PersonalKind } from "../../shared/config.ts";
+import { costOf } from "../fakes/cost.ts";
 
 const found = (text: string, kinds: readonly PersonalKind[] = PERSONAL_KINDS): readonly string[] =>
   findPersonal(text, kinds).map(({ kind, start, end }) => `${kind} ${text.slice(start, end)}`);
@@ -75,8 +76,7 @@ describe("personal data in text", () => {
   });
 
   it("takes time in proportion to the text, however it repeats", () => {
-    const began = performance.now();
-    for (const part of [
+    const hostile = [
       "@",
       "a@",
       "1 ",
@@ -89,10 +89,11 @@ describe("personal data in text", () => {
       "-----BEGIN PRIVATE KEY-----",
       "token=",
       "+1 (2) ",
-    ]) {
-      findPersonal(part.repeat(Math.ceil(100_000 / part.length)), PERSONAL_KINDS);
-    }
-    expect(performance.now() - began).toBeLessThan(10_000);
+    ].map((part) => part.repeat(Math.ceil(100_000 / part.length)));
+    const cost = costOf(() => {
+      for (const text of hostile) findPersonal(text, PERSONAL_KINDS);
+    });
+    expect(cost).toBeLessThan(10_000);
   });
 });
 

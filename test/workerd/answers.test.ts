@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { hash128 } from "../../shared/ids.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
 import { overRpc } from "../../workers/tenant/rpc.ts";
@@ -47,10 +47,19 @@ describe("an answer's manifest", () => {
 
   it("of a repeated answer names the first", async () => {
     const first = await ask(`${EAST} `);
-    await vi.waitFor(async () => expect((await env.CACHE.list()).keys.length).toBeGreaterThan(0));
-    const again = await ask(EAST);
-    expect(again["cache"]).toBe("exact");
-    expect(await manifest(again.id)).toMatchObject({ from: first.id, cache: "exact" });
+    // It is kept behind its last byte, and a read of it that takes its time is a miss.
+    const answers = new Map([[first.id, first]]);
+    let again = first;
+    await expect
+      .poll(async () => {
+        again = await ask(EAST);
+        answers.set(again.id, again);
+        return again["cache"];
+      })
+      .toBe("exact");
+    const told = await manifest(again.id);
+    expect(told["cache"]).toBe("exact");
+    expect(answers.get(String(told["from"]))?.["cache"]).toBe("miss");
   });
 
   it("is only for whom it answered: another's reads as none", async () => {

@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Config } from "../../shared/config.ts";
 import type { ChatProvider } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { LedgerApi } from "../../workers/tenant/api.ts";
 import type { CallRequest } from "../../workers/tenant/api-answers.ts";
-import { makeWorld, tell } from "../fakes/ask-world.ts";
+import { ADMISSION, CONFIG, makeWorld, tell } from "../fakes/ask-world.ts";
 import { MODEL, open, request, settled, start } from "./calls-fixture.ts";
 
 async function spent(ledger: LedgerApi, scope: string): Promise<number | undefined> {
@@ -13,6 +13,12 @@ async function spent(ledger: LedgerApi, scope: string): Promise<number | undefin
 
 async function refusal(ledger: LedgerApi, asked: CallRequest): Promise<unknown> {
   return ledger.startCall(asked, undefined).catch((error: unknown) => error);
+}
+
+/** The ledger's clock stands: nobody gives up waiting for money because the machine is busy. */
+function stopClock(): void {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 describe("budgets", () => {
@@ -91,6 +97,7 @@ describe("budgets", () => {
   });
 
   it("never spend over the cap and refuse nobody while money is left: 200 at once", async () => {
+    stopClock();
     const cap = 10_000;
     const { ledger } = await open({ tenant: { tokensPerDay: cap } });
     let committed = 0;
@@ -127,6 +134,7 @@ describe("budgets", () => {
 
   it("hold through the whole read path: 1,000 questions at once, whatever their answers are billed", async () => {
     // 1 dollar a million tokens in and 10 out: a question holds about 0.013 dollars, and is billed a tenth of it and more.
+    stopClock();
     const capNano = 500_000_000;
     const { ledger } = await open({ tenant: { usdPerDay: capNano / 1e9 } });
     let n = 0;
@@ -139,6 +147,7 @@ describe("budgets", () => {
       },
     };
     const world = makeWorld({ "a/one": model });
+    world.admission = { ...ADMISSION, config: { ...CONFIG, limits: {} } };
     world.ledger = ledger;
     const failures = await Promise.all(
       Array.from({ length: 1000 }, async (_, i) => {
@@ -159,6 +168,7 @@ describe("budgets", () => {
   });
 
   it("refuse nobody of 100 at once when there is exactly enough", async () => {
+    stopClock();
     const { ledger } = await open({ tenant: { usdPerDay: 0.01 } });
     const codes = await Promise.all(
       Array.from({ length: 100 }, async () => {
@@ -204,6 +214,7 @@ describe("budgets", () => {
   });
 
   it("say when they are there again", async () => {
+    stopClock();
     const { ledger } = await open({ tenant: { tokensPerDay: 10 } });
     const error = await refusal(ledger, request(11));
     const now = Date.now();

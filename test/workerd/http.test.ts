@@ -64,10 +64,14 @@ describe("POST /v1/ask", () => {
   it("answers again from the cache, with a new id", async () => {
     const question = { question: "What does the café in Calais serve?" };
     const first = await (await post("/v1/ask", question)).json<Json>();
-    const second = await (await post("/v1/ask", question)).json<Json>();
-    expect([first["cache"], second["cache"]]).toEqual(["miss", "exact"]);
-    expect(second["text"]).toBe(first["text"]);
-    expect(second["id"]).not.toBe(first["id"]);
+    expect(first["cache"]).toBe("miss");
+    // It is kept behind its last byte, and a read of it that takes its time is a miss.
+    let again = first;
+    await expect
+      .poll(async () => (again = await (await post("/v1/ask", question)).json<Json>())["cache"])
+      .toBe("exact");
+    expect(again["text"]).toBe(first["text"]);
+    expect(again["id"]).not.toBe(first["id"]);
   });
 
   it("gives one caller's cached answer to no caller who sees less", async () => {
