@@ -44,6 +44,12 @@ export interface CallDeps extends GenerateDeps {
   readonly defer: (work: Promise<unknown>) => void;
 }
 
+/**
+ * The call leaves within a few turns of the runtime's loop, often more than the next: so long what is told of the evidence waits,
+ * and is made while the call is on its way. No model begins sooner.
+ */
+const LEAVE_MS = 2;
+
 /** @param flight names the answer, when it may be shared: the key of the evidence cache. */
 export function openCall(
   deps: CallDeps,
@@ -143,8 +149,7 @@ export function openCall(
       deps.settle(principal.tenant, { id, spent, failed: meter.failed, opened });
     };
     try {
-      // The call leaves with the next turn of the runtime's loop: what is told of the evidence is made while it is on its way.
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise((resolve) => setTimeout(resolve, LEAVE_MS));
       for await (const event of write(generated)) {
         telling.push(event);
         // A caller that has what it wanted never comes back for the end.
