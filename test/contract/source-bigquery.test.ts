@@ -12,19 +12,12 @@ import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
 const signal = new AbortController().signal;
 let stub: BigQueryStub;
 
-const hostWith = (
-  change: Readonly<Record<string, string | undefined>> = {},
-): ReturnType<typeof secretHost> => {
-  const all = {
+const hostWith = (change: Readonly<Record<string, string | undefined>> = {}): ReturnType<typeof secretHost> =>
+  secretHost({
     GOOGLE_APPLICATION_CREDENTIALS_JSON: stub.credentials,
     BIGQUERY_BASE_URL: stub.url,
     ...change,
-  };
-  const given = Object.entries(all).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as const],
-  );
-  return secretHost(Object.fromEntries(given));
-};
+  });
 const open = (settings: Readonly<Record<string, unknown>> = {}, host: Host = hostWith()): Source =>
   makeBigQuerySource({ kind: "bigquery", dataset: "shop", pageSize: 1000, ...settings }, host);
 
@@ -398,93 +391,5 @@ describe("bigquery source", () => {
     await using source = open({ project: "acme-dev" }, hostWith({ BIGQUERY_PROJECT: BIGQUERY_STUB.project }));
     expect(await readRows(source, refs.people, ["id"])).toHaveLength(3);
     expect(stub.exchanges.some((e) => e.path.includes("acme-dev"))).toBe(false);
-  });
-});
-
-async function revisionOf(ref: TableRef): Promise<string | undefined> {
-  await using source = open({ revisions: true });
-  return source.revision?.(ref, signal);
-}
-
-describe("a table's revision, where it is believed", () => {
-  it("is the same until the table changes, and then another once that has settled", async () => {
-    const ref = await table("settled", "SELECT 1 AS n");
-    expect(await revisionOf(ref)).toBeUndefined();
-    stub.settle();
-    const first = await revisionOf(ref);
-    expect(first).toContain("settled");
-    expect(await revisionOf(ref)).toBe(first);
-    await stub.warehouse.run(`UPDATE "acme-prod".shop.settled SET n = 2`);
-    expect(await revisionOf(ref)).toBeUndefined();
-    stub.settle();
-    const second = await revisionOf(ref);
-    expect([second === undefined, second === first]).toEqual([false, false]);
-  });
-
-  it("is told only where the setting says so", async () => {
-    const ref = await table("settled", "SELECT 1 AS n");
-    await revisionOf(ref);
-    stub.settle();
-    await using source = open();
-    expect(await source.revision?.(ref, signal)).toBeUndefined();
-    expect(await revisionOf(ref)).toBeDefined();
-  });
-
-  it.each<[string, Record<string, unknown>]>([
-    ["of which rows are in the streaming buffer", { streamingBuffer: { estimatedRows: "1" } }],
-    ["whose changes are still to be merged", { maxStaleness: "0-0 0 0:15:0" }],
-    ["whose partitions expire", { timePartitioning: { type: "DAY", expirationMs: "86400000" } }],
-    [
-      "of which a column is masked",
-      { schema: { fields: [{ name: "n", type: "INT64", policyTags: { names: ["p"] } }] } },
-    ],
-    [
-      "of which a field is masked",
-      {
-        schema: {
-          fields: [
-            {
-              name: "r",
-              type: "RECORD",
-              fields: [{ name: "n", type: "INT64", dataPolicies: [{ name: "p" }] }],
-            },
-          ],
-        },
-      },
-    ],
-    ["that lies elsewhere", { type: "EXTERNAL" }],
-    ["that does not say when it was modified", { lastModifiedTime: undefined }],
-  ])("is not told of a table %s", async (_, metadata) => {
-    const ref = await table("settled", "SELECT 1 AS n");
-    await revisionOf(ref);
-    stub.settle();
-    expect(await revisionOf(ref)).toBeDefined();
-    stub.describe("settled", metadata);
-    expect(await revisionOf(ref)).toBeUndefined();
-  });
-
-  it("is not told of views and queries", async () => {
-    await stub.warehouse.run(`CREATE OR REPLACE VIEW "acme-prod".shop.seen AS SELECT 1 AS n`);
-    await revisionOf({ name: ["seen"] });
-    stub.settle();
-    expect(await revisionOf({ name: ["seen"] })).toBeUndefined();
-    expect(await revisionOf({ query: "SELECT 1 AS n" })).toBeUndefined();
-  });
-
-  it("is never later than what is read after it", async () => {
-    const ref = await table("settled", "SELECT 1 AS n");
-    await using source = open({ revisions: true });
-    vi.useFakeTimers({ toFake: ["Date"] });
-    try {
-      await source.describe(ref, signal);
-      await stub.warehouse.run(`UPDATE "acme-prod".shop.settled SET n = 2`);
-      vi.setSystemTime(Date.now() + 5000);
-      await revisionOf(ref);
-      stub.settle();
-      expect(await source.revision?.(ref, signal)).toBeDefined();
-      expect(await readRows(source, ref, ["n"])).toEqual([{ n: 2 }]);
-    } finally {
-      vi.useRealTimers();
-    }
   });
 });

@@ -1,14 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { makePostgresSource } from "../../ingest/sources/postgres.ts";
 import { makeRedshiftSource } from "../../ingest/sources/redshift.ts";
-import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Row, Source } from "../../shared/ports/source.ts";
 import { startPglite, type PostgresInProcess } from "../fakes/pglite.ts";
 import { secretHost } from "../fakes/secret-host.ts";
 import { documentedSql, takeIn } from "./grants.ts";
+import { DESCRIBED_EMPTY, STAFF_AND_SALES, TABLES } from "./postgres-tables.ts";
 import { failureOf, readRows } from "./source-sql.ts";
-import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "./source.ts";
+import { sourceContract, STAMPED_CURSORS } from "./source.ts";
 
 const signal = new AbortController().signal;
 let server: PostgresInProcess;
@@ -16,33 +15,8 @@ let server: PostgresInProcess;
 const open = (settings: Readonly<Record<string, unknown>> = {}): Source =>
   makePostgresSource({ kind: "postgres", ...settings }, secretHost({ DATABASE_URL: server.url }));
 
-const PEOPLE = `SELECT * FROM (VALUES (1, 'Ada', NULL), (2, 'Zoë, "the" O''Brien', E'two\\nlines'),
-  (10, '007', 'x')) AS t(id, name, note)`;
-
-/** Redshift's catalogue views, over the catalogue of PostgreSQL. */
-const SVV = [
-  `CREATE VIEW pg_catalog.svv_tables AS
-   SELECT table_catalog::text, table_schema::text, table_name::text, table_type::text,
-     obj_description(format('%I.%I', table_schema, table_name)::regclass, 'pg_class') AS remarks
-   FROM information_schema.tables WHERE table_name NOT LIKE 'svv%'`,
-  `CREATE VIEW pg_catalog.svv_columns AS
-   SELECT table_schema::text, table_name::text, column_name::text, ordinal_position, is_nullable::text,
-     col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) AS remarks
-   FROM information_schema.columns`,
-];
-
 beforeAll(async () => {
-  server = await startPglite([
-    `CREATE TABLE people AS ${PEOPLE}`,
-    `CREATE TABLE stamped AS ${STAMPED_SQL}`,
-    "CREATE TABLE many AS SELECT n FROM generate_series(0, 4999) AS g(n)",
-    "CREATE TABLE empty (id integer, part text, PRIMARY KEY (part, id))",
-    "COMMENT ON TABLE empty IS 'nothing yet'",
-    "COMMENT ON COLUMN empty.id IS 'its number'",
-    "ANALYZE many",
-    "SET allow_system_table_mods = on",
-    ...SVV,
-  ]);
+  server = await startPglite(TABLES);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 afterEach(() => {
@@ -77,14 +51,6 @@ sourceContract("redshift", async () => ({
   stamped: { ...refs.stamped, cursors: ["word"] },
 }));
 
-const DESCRIBED_EMPTY = {
-  description: "nothing yet",
-  columns: [
-    { name: "id", type: "number", nullable: false, description: "its number" },
-    { name: "part", type: "string", nullable: false },
-  ],
-};
-
 /** A table `t` of one row, made and read. */
 async function readOne(columns: string, setup: readonly string[] = []): Promise<Row | undefined> {
   await server.run("DROP TABLE IF EXISTS t", ...setup, `CREATE TABLE t AS SELECT ${columns}`);
@@ -98,12 +64,7 @@ async function asRole(given: readonly string[], work: (source: Source) => Promis
   onTestFinished(() => server.run(...dropped));
   await server.run(
     "DROP SCHEMA IF EXISTS sales, hr CASCADE",
-    "CREATE SCHEMA sales",
-    "CREATE TABLE sales.orders AS SELECT 1 AS id, 'first' AS note",
-    "CREATE TABLE sales.customers (id int)",
-    "CREATE TABLE sales.invoices (id int)",
-    "CREATE SCHEMA hr",
-    "CREATE TABLE hr.staff AS SELECT 1 AS id, 'Ada' AS name, 'north' AS region, 100000 AS salary",
+    ...STAFF_AND_SALES,
     ...given,
     "SET ROLE quayside",
   );
@@ -112,13 +73,6 @@ async function asRole(given: readonly string[], work: (source: Source) => Promis
 }
 
 describe("postgres source", () => {
-  it("loads in Node as it is, without a step that rewrites it", () => {
-    const module = new URL("../../ingest/sources/redshift.ts", import.meta.url).href;
-    const script = `console.log(typeof (await import(${JSON.stringify(module)})).makeRedshiftSource)`;
-    const args = ["--input-type=module", "--eval", script];
-    expect(execFileSync(process.execPath, args, { stdio: "pipe" }).toString()).toBe("function\n");
-  });
-
   it("keeps numbers without loss", async () => {
     const row = await readOne(
       `32767::smallint AS small, 9007199254740991::bigint AS safe, 9007199254740993::bigint AS big,
@@ -432,51 +386,9 @@ describe("postgres source", () => {
     expect(largest).toBeLessThan(6 * 1024 * 1024);
   });
 
-  it("says what no server says when none is there", async () => {
-    const nowhere = secretHost({ DATABASE_URL: "postgres://u:topsecret@127.0.0.1:1/db" });
-    await using source = makePostgresSource({ kind: "postgres" }, nowhere);
-    const error = await failureOf(source.describe(refs.people, signal));
-    expect(error.code).toBe("source_unavailable");
-    expect(error.message).not.toContain("topsecret");
-  });
-
   it("does not speak to a server without TLS where TLS was asked for", async () => {
     const host = secretHost({ DATABASE_URL: `${server.url}?sslmode=require` });
     await using source = makePostgresSource({ kind: "postgres" }, host);
     expect((await failureOf(source.describe(refs.people, signal))).code).toBe("source_rejected");
-  });
-
-  it.each([
-    ["", "nothing"],
-    ["not a URL", "no URL"],
-    ["mysql://u:p@h/db", "another protocol"],
-    ["postgres://h/db", "no user"],
-    ["postgres://u:topsecret@a,b/db", "two hosts"],
-    ["postgres://u:topsecret%zz@h/db", "a broken escape"],
-    ["postgres://u:topsecret@h/db?sslmode=prefer", "a mode that falls back to plain text"],
-    ["postgres://u:topsecret@h/db?sslmode=none", "no mode"],
-    ["postgres://u:topsecret@h/db?sslmode=verify-ca", "no authority"],
-    ["postgres://u:topsecret@h/db?sslmode=require&channel_binding=require", "channel binding"],
-    [
-      "postgres://u:topsecret@h/db?options=-c%20default_transaction_read_only%3Doff",
-      "settings for the session",
-    ],
-  ])("refuses the URL %j: %s", (url) => {
-    try {
-      makePostgresSource({ kind: "postgres" }, secretHost(url === "" ? {} : { DATABASE_URL: url }));
-      expect.unreachable();
-    } catch (error) {
-      expect(error instanceof QuaysideError && error.code).toBe("config_invalid");
-      expect(String(error)).not.toContain("topsecret");
-    }
-  });
-
-  it("lists every wrong setting", () => {
-    try {
-      open({ timeoutSeconds: 0, lockTimeoutSeconds: "1", other: 1 });
-      expect.unreachable();
-    } catch (error) {
-      expect(error instanceof QuaysideError && error.violations.length).toBe(3);
-    }
   });
 });

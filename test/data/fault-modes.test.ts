@@ -78,7 +78,7 @@ const WAREHOUSE: Checks = {
     "signs in again when its token ends in the middle",
   ),
   warehouse_suspended: shownBy(
-    "test/contract/source-snowflake.test.ts",
+    "test/contract/source-snowflake-faults.test.ts",
     "waits for a statement that is queued or still runs",
   ),
   throttle_429: shownBy(
@@ -86,7 +86,7 @@ const WAREHOUSE: Checks = {
     "says how long to wait where the limit is for the hour",
   ),
   page_repeats: shownBy("test/contract/source-bigquery.test.ts", "the same page again and again"),
-  total_count_wrong: shownBy("test/contract/source-snowflake.test.ts", "fewer rows than announced"),
+  total_count_wrong: shownBy("test/contract/source-snowflake-faults.test.ts", "fewer rows than announced"),
   async empty_result() {
     const world = notes();
     await world.run();
@@ -121,7 +121,7 @@ const WAREHOUSE: Checks = {
     expect(counts(await world.run(), "notes")).toMatchObject({ added: 1 });
   },
   tls_bad_cert: shownBy("test/deep/postgres.test.ts", "trusts certificates as sslmode says"),
-  html_instead_of_json: shownBy("test/contract/source-snowflake.test.ts", "a proxy's login page"),
+  html_instead_of_json: shownBy("test/contract/source-snowflake-faults.test.ts", "a proxy's login page"),
   xss_in_values: shownBy("test/data/xss-console.test.ts", "hostile strings in the console"),
 };
 

@@ -1,22 +1,16 @@
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { runIngest, type IngestOptions, type IngestReport } from "../../ingest/pipeline/run.ts";
 import { makePostgresSource } from "../../ingest/sources/postgres.ts";
-import { parseConfig } from "../../shared/config.ts";
 import type { Row, Source, TableRef } from "../../shared/ports/source.ts";
 import { connectorPage, documentedSql, takeIn } from "../contract/grants.ts";
 import { failureOf, readRows } from "../contract/source-sql.ts";
 import { sourceContract, STAMPED_CURSORS, STAMPED_SQL } from "../contract/source.ts";
-import { serve } from "../e2e/harness.ts";
-import { memoryRegistry, type MemoryRegistry } from "../fakes/memory-registry.ts";
 import { findPostgres, startPostgres, type PostgresServer } from "../fakes/postgres-server.ts";
 import { secretHost } from "../fakes/secret-host.ts";
-import { stubEmbedder } from "../fakes/stub-embedder.ts";
 
-/** The Postgres source and the pipeline over it, on a server of its own: what one session in memory can't show. */
+/** The Postgres source on a server of its own: what one session in memory can't show. */
 
 const bin = findPostgres();
-const ROWS = 100_000;
 const signal = new AbortController().signal;
 let server: PostgresServer;
 
@@ -25,10 +19,6 @@ const open = (
   url = server.url,
   host = secretHost({ DATABASE_URL: url }),
 ): Source => makePostgresSource({ kind: "postgres", ...settings }, host);
-
-const run = async (...statements: readonly string[]): Promise<void> => {
-  for (const statement of statements) await server.admin.unsafe(statement);
-};
 
 /** One cell that a query gives. */
 async function value(source: Source, expression: string): Promise<unknown> {
@@ -69,16 +59,10 @@ async function encrypted(source: Source): Promise<unknown> {
   return value(lent, "(SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())");
 }
 
-/** What is served of the tickets, in an order of its own. */
-function served(registry: MemoryRegistry): readonly string[] {
-  const rows = registry.served("tickets");
-  return rows.map(({ row, version, cells }) => JSON.stringify([row, version, cells])).sort();
-}
-
 beforeAll(async () => {
   if (bin === undefined) return;
   server = await startPostgres(bin);
-  await run(
+  await server.run(
     `CREATE TABLE people AS SELECT * FROM (VALUES (1, 'Ada', NULL), (2, 'Zoë, "the" O''Brien', E'two\\nlines'),
        (10, '007', 'x')) AS t(id, name, note)`,
     "CREATE TABLE many AS SELECT n FROM generate_series(0, 4999) AS g(n)",
@@ -115,13 +99,13 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("gives one moment of a table, whatever happens to it meanwhile", async () => {
-    await run(
+    await server.run(
       "CREATE TABLE moving AS SELECT n, 'before' AS v FROM generate_series(1, 20000) AS g(n)",
       "GRANT SELECT ON moving TO reader",
     );
     await using source = open();
     const rows = await readAround(source, { name: ["moving"] }, () =>
-      run(
+      server.run(
         "DELETE FROM moving WHERE n % 3 = 0",
         "UPDATE moving SET v = 'after', n = n + 100000 WHERE n % 3 = 1",
         "INSERT INTO moving SELECT n, 'new' FROM generate_series(200000, 200999) AS g(n)",
@@ -132,7 +116,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("ends with source_unavailable when its connection is killed between rows, and is whole the next time", async () => {
-    await run(
+    await server.run(
       "CREATE TABLE killed AS SELECT n, repeat('x', 500) AS v FROM generate_series(1, 20000) AS g(n)",
       "GRANT SELECT ON killed TO reader",
     );
@@ -172,7 +156,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("does not wait for a locked table for ever", async () => {
-    await run("CREATE TABLE locked (n int)", "GRANT SELECT ON locked TO reader");
+    await server.run("CREATE TABLE locked (n int)", "GRANT SELECT ON locked TO reader");
     await using source = open({ lockTimeoutSeconds: 1 });
     await server.admin.begin(async (sql) => {
       await sql`LOCK TABLE locked`;
@@ -183,7 +167,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("sees the columns that its role was granted, and reads those", async () => {
-    await run(
+    await server.run(
       "CREATE SCHEMA hr",
       "CREATE TABLE hr.staff AS SELECT 1 AS id, 'Ada' AS name, 100000 AS salary",
       "GRANT USAGE ON SCHEMA hr TO reader",
@@ -200,7 +184,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("signs in and reads with the grants that its page tells, which leave it nothing to write", async () => {
-    await run("CREATE DATABASE crm", "REVOKE ALL ON DATABASE crm FROM public");
+    await server.run("CREATE DATABASE crm", "REVOKE ALL ON DATABASE crm FROM public");
     const port = Number(new URL(server.url).port);
     const signIn = (user: string, password: string): postgres.Sql => {
       const sql = postgres({ host: "127.0.0.1", port, database: "crm", user, password, max: 1 });
@@ -235,7 +219,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("sees the rows that row security shows its role, and says in the log that there may be others", async () => {
-    await run(
+    await server.run(
       "CREATE TABLE guarded AS SELECT n FROM generate_series(1, 10) AS g(n)",
       "GRANT SELECT ON guarded TO reader",
       "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
@@ -251,7 +235,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("reads views, partitions as one table, and says how many rows they have", async () => {
-    await run(
+    await server.run(
       "CREATE TABLE sales (n int, month date) PARTITION BY RANGE (month)",
       "CREATE TABLE sales_1 PARTITION OF sales FOR VALUES FROM ('2024-01-01') TO ('2024-02-01')",
       "CREATE TABLE sales_2 PARTITION OF sales FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')",
@@ -269,7 +253,7 @@ describe.skipIf(bin === undefined)("postgres server", () => {
   });
 
   it("holds back a row whose text is in no encoding, as a database without one may have", async () => {
-    await run("CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    await server.run("CREATE DATABASE bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
     const url = server.url.replace(/postgres$/, "bytes");
     await using source = open({}, url);
     const query = String.raw`SELECT n, CASE n WHEN 2 THEN convert_from('\xff41', 'SQL_ASCII') ELSE 'Zoë' END AS v
@@ -317,174 +301,5 @@ describe.skipIf(bin === undefined)("postgres server", () => {
     const error = await failureOf(open({}, wrong.href).describe({ name: ["people"] }, signal));
     expect(error.code).toBe("source_rejected");
     expect(error.message).not.toContain("topsecret");
-  });
-});
-
-describe.skipIf(bin === undefined)("postgres server behind a served Worker", () => {
-  it("is ingested by kind and secret, and answers come from its rows", async () => {
-    await run(
-      "CREATE TABLE vessels AS SELECT * FROM (VALUES (1, 'Aurora', 'Harwich'), (2, 'Borealis', 'Esbjerg')) AS t(id, name, home_port)",
-      "ALTER TABLE vessels ADD PRIMARY KEY (id)",
-      "COMMENT ON TABLE vessels IS 'Ships of the fleet'",
-      "GRANT SELECT ON vessels TO reader",
-    );
-    const config = parseConfig({
-      name: "deep",
-      sources: { fleet: { kind: "postgres", secret: "FLEET_URL" } },
-      tables: {
-        vessels: {
-          source: "fleet",
-          key: ["id"],
-          title: "name",
-          classification: "internal",
-          access: { allowAny: ["group:crew"] },
-        },
-      },
-      demo: { users: { mate: { label: "Mate", groups: ["crew"] } }, examples: [] },
-    });
-    const served = await serve(config, { FLEET_URL: server.url });
-    try {
-      const result = await served.ingest();
-      expect(result.tables[0]).toMatchObject({ read: 2, added: 2, failed: 0 });
-      const answer = await served.ask("What is the home port of Borealis?", "mate");
-      expect(answer.citations[0]?.id).toBe("vessels:2");
-    } finally {
-      await served.stop();
-    }
-  });
-});
-
-describe.skipIf(bin === undefined)(`ingest of ${ROWS} rows from a postgres server`, () => {
-  const embedder = stubEmbedder();
-  const registry = memoryRegistry();
-
-  const ingest = (
-    into: MemoryRegistry = registry,
-    options: Partial<IngestOptions> = {},
-  ): Promise<IngestReport> => {
-    const config = parseConfig({
-      name: "deep",
-      sources: { w: { kind: "postgres" } },
-      tables: {
-        tickets: {
-          source: "w",
-          key: ["id"],
-          title: "subject",
-          text: ["body"],
-          columns: { internal: { exclude: true } },
-          classification: "internal",
-          access: { allowAny: ["group:{team}"] },
-        },
-      },
-    });
-    const source = open();
-    return runIngest(
-      { config, trigger: "cli", signal, ...options },
-      {
-        tenant: "t",
-        sourceOf: () => source,
-        embedder,
-        index: undefined,
-        indexKind: "embedded",
-        registry: into,
-        maskKey: undefined,
-        now: () => 0,
-        wait: async () => {},
-        log: () => {},
-      },
-    );
-  };
-  /** What is served, as a run from nothing over the table as it is would serve it. */
-  const exact = async (): Promise<void> => {
-    const fresh = memoryRegistry();
-    await ingest(fresh);
-    expect(served(registry)).toEqual(served(fresh));
-  };
-
-  beforeAll(async () => {
-    if (bin === undefined) return;
-    await run(
-      `CREATE TABLE tickets AS
-       SELECT i AS id, 'Ticket ' || i AS subject, repeat('The winch of vessel ' || i % 40 || ' was repaired. ', 1 + i % 6) AS body,
-         (ARRAY['open', 'closed'])[1 + i % 2] AS status, 'team-' || i % 20 AS team, DATE '2024-01-01' + i % 900 AS opened,
-         (i * 1.1)::numeric(12, 2) AS cost, 'n/a' AS internal
-       FROM generate_series(1, ${ROWS}) AS g(i)`,
-      "ALTER TABLE tickets ADD PRIMARY KEY (id)",
-      "ANALYZE tickets",
-      "GRANT SELECT ON tickets TO reader",
-    );
-  });
-
-  it("takes in every row", async () => {
-    const report = await ingest();
-    expect(report.tables[0]).toMatchObject({ read: ROWS, added: ROWS, failed: 0 });
-    expect(registry.served("tickets")).toHaveLength(ROWS);
-  });
-
-  it("changes nothing when nothing has changed", async () => {
-    const report = await ingest();
-    expect(report.tables[0]).toMatchObject({ read: ROWS, unchanged: ROWS, added: 0, changed: 0, deleted: 0 });
-    expect(report.embeddedTexts).toBe(0);
-  });
-
-  it("takes in 1 % changed, 1 % deleted and some new rows, and embeds no others", async () => {
-    await run(
-      "UPDATE tickets SET body = body || ' Again.' WHERE id % 100 = 7",
-      "DELETE FROM tickets WHERE id % 100 = 8",
-      `INSERT INTO tickets SELECT i, 'New ' || i, 'New.', 'open', 'team-1', DATE '2025-01-01', 1, 'n/a' FROM generate_series(${ROWS + 1}, ${ROWS + 10}) AS g(i)`,
-    );
-    const report = await ingest();
-    expect(report.tables[0]).toMatchObject({
-      changed: 1000,
-      deleted: 1000,
-      added: 10,
-      unchanged: ROWS - 2000,
-    });
-    expect(report.embeddedTexts).toBe(1010);
-    await exact();
-  });
-
-  it("keeps what is served when a column that the configuration names is gone", async () => {
-    const before = registry.generation;
-    await run("ALTER TABLE tickets RENAME COLUMN team TO squad");
-    const error = await failureOf(ingest());
-    expect(error.code).toBe("schema_drift");
-    expect(error.message).toContain("tickets.team");
-    expect(registry.generation).toBe(before);
-    await run("ALTER TABLE tickets RENAME COLUMN squad TO team");
-  });
-
-  it("keeps what is served when a column is dropped while it is read", async () => {
-    // The lock that a reader holds keeps the column until it has read.
-    let dropped: Promise<void> | undefined;
-    const report = await ingest(registry, {
-      onProgress: () => {
-        dropped ??= run("SET lock_timeout = '60s'; ALTER TABLE tickets DROP COLUMN status");
-      },
-    });
-    expect(report.tables[0]).toMatchObject({ unchanged: ROWS - 990, failed: 0 });
-    await dropped;
-  });
-
-  it("makes rows anew that have lost a column that the configuration does not name", async () => {
-    const report = await ingest();
-    expect(report.tables[0]).toMatchObject({ changed: ROWS - 990, deleted: 0, failed: 0 });
-    await exact();
-  });
-
-  it("goes on after its connection was killed, in the same run, embedding nothing twice", async () => {
-    await run("UPDATE tickets SET subject = subject || '!'");
-    const texts = embedder.texts.length;
-    let killed: Promise<number> | undefined;
-    const report = await ingest(registry, {
-      onProgress: ({ counts }) => {
-        if (counts.read > ROWS / 2) killed ??= server.killReaders();
-      },
-    });
-    expect(await killed).toBe(1);
-    expect(report.tables[0]).toMatchObject({ read: ROWS - 990, deleted: 0, failed: 0 });
-    const own = embedder.texts.slice(texts).filter((text) => text.startsWith("tickets\n"));
-    expect([own.length, new Set(own).size]).toEqual([ROWS - 990, ROWS - 990]);
-    await exact();
   });
 });

@@ -15,6 +15,8 @@ export interface PostgresServer extends AsyncDisposable {
   readonly certificate: string;
   /** The superuser's connections. */
   readonly admin: postgres.Sql;
+  /** Runs statements as the superuser, one after another. */
+  run(...statements: readonly string[]): Promise<void>;
   /** Ends every connection of `reader`. */
   killReaders(): Promise<number>;
 }
@@ -104,6 +106,9 @@ export async function startPostgres(bin: string): Promise<PostgresServer> {
     url: `postgres://reader:pass%3Aw%40rd%2F%25@127.0.0.1:${port}/postgres`,
     certificate,
     admin,
+    async run(...statements) {
+      for (const statement of statements) await admin.unsafe(statement);
+    },
     async killReaders() {
       const rows =
         await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'reader'`;
