@@ -11,7 +11,7 @@ import { cpuMs, modulesOf, serveWorkerd } from "./workerd.ts";
  * programs add to a run only ever makes it longer).
  *   --gate   fail when a figure is over the gate below
  */
-const GATE = { gzipKb: 300, startCpuMsOverHello: 45 };
+const GATE = { gzipKb: 250, startCpuMsOverHello: 38 };
 const ROUNDS = 60;
 
 const out = mkdtempSync(join(tmpdir(), "quayside-bundle-"));
