@@ -17,7 +17,7 @@ function slow(): { readonly asking: Asking; readonly aborted: () => number } {
       ask: (signal) => world.ask({ ...QUESTION, model: "a/one" }, PRINCIPAL, signal),
       call: { request, url: new URL(request.url), params: {}, requestId: "r" },
       signal: request.signal,
-      timeoutMs: 300,
+      timeoutMs: 1500,
       closed: () => undefined,
     },
     aborted: model.aborted,
