@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Plugin } from "rolldown";
 import { type ESTree, parseSync, Visitor } from "rolldown/utils";
 import { edited, type Edit } from "./build-late.ts";
+import { writeBuilt } from "./build-write.ts";
 import { openapi } from "./surfaces/openapi.ts";
 import { makeWorker } from "./worker.ts";
 
@@ -22,7 +23,7 @@ export async function buildOpenapi(outdir = assets): Promise<void> {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nothing is bound: surfaces are made, none is called
     const worker = makeWorker({} as Parameters<typeof makeWorker>[0], () => {});
     const document = JSON.stringify(openapi(await worker.surfaces()));
-    await writeFile(join(outdir, demo ? "openapi-demo.json" : "openapi.json"), document);
+    await writeBuilt(join(outdir, demo ? "openapi-demo.json" : "openapi.json"), document);
   }
 }
 

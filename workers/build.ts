@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown, type ChunkingContext, type CodeSplittingGroup, type Plugin } from "rolldown";
@@ -7,6 +7,7 @@ import { digestOfSources } from "./build-code.ts";
 import { buildOpenapi, describedAlready } from "./build-docs.ts";
 import { compileLate, plainStrings } from "./build-late.ts";
 import { slimSdks } from "./build-slim.ts";
+import { writeBuilt } from "./build-write.ts";
 import { buildConsole } from "./surfaces/console/build.ts";
 import { buildWidget } from "./surfaces/widget/build.ts";
 
@@ -142,14 +143,7 @@ export async function buildWorker(options: {
       Buffer.from(file.type === "chunk" ? plainStrings(file.code) : file.source),
     ]),
   );
-  // Only what differs is touched: a Worker that already serves this build, or starts beside it, never reads half a file.
-  for (const [name, contents] of files) {
-    const path = join(outdir, name);
-    const present = await readFile(path).catch(() => undefined);
-    if (present?.equals(contents)) continue;
-    await writeFile(`${path}.new`, contents);
-    await rename(`${path}.new`, path);
-  }
+  for (const [name, contents] of files) await writeBuilt(join(outdir, name), contents);
   for (const name of await readdir(outdir)) {
     if (/\.(mjs|wasm)$/.test(name) && !files.has(name)) await rm(join(outdir, name), { force: true });
   }

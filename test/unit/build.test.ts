@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -6,6 +6,7 @@ import { codeOf } from "../../ingest/code.ts";
 import { buildWorker } from "../../workers/build.ts";
 import { buildOpenapi } from "../../workers/build-docs.ts";
 import { digestOfSources } from "../../workers/build-code.ts";
+import { writeBuilt } from "../../workers/build-write.ts";
 
 async function built(demo: boolean): Promise<string> {
   const outdir = await mkdtemp(join(tmpdir(), "quayside-build-"));
@@ -56,3 +57,28 @@ it("a build holds no description of a route, and no schema that only describes",
   expect(code.split("Up to when the row is known to match the warehouse")).toHaveLength(2);
   expect(code).not.toContain("draft-07");
 });
+
+it("whoever reads a file that is built anew reads all of it, before or after, and one that is the same is left alone", async () => {
+  const outdir = await mkdtemp(join(tmpdir(), "quayside-build-"));
+  try {
+    const path = join(outdir, "page.js");
+    const builds = ["a", "b"].map((letter) => letter.repeat(1_000_000));
+    await writeBuilt(path, builds[0] ?? "");
+    const before = await stat(path);
+    await writeBuilt(path, builds[0] ?? "");
+    expect((await stat(path)).ino).toBe(before.ino);
+
+    const read = new Set<number>();
+    const over = new AbortController();
+    const reading = (async () => {
+      while (!over.signal.aborted) read.add((await readFile(path)).length);
+    })();
+    for (let n = 0; n < 100; n++) await writeBuilt(path, builds[n % 2] ?? "");
+    over.abort();
+    await reading;
+    expect([...read]).toEqual([1_000_000]);
+    expect(await readdir(outdir)).toEqual(["page.js"]);
+  } finally {
+    await rm(outdir, { recursive: true, force: true });
+  }
+}, 30_000);

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { writeBuilt } from "../../build-write.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -33,12 +34,12 @@ export async function buildConsole(): Promise<Readonly<Record<string, number>>> 
     const hash = createHash("sha384").update(file.contents).digest("base64");
     const version = createHash("sha256").update(file.contents).digest("hex").slice(0, 12);
     html = html.replace(`"/${name}"`, `"/${name}?v=${version}" integrity="sha384-${hash}"`);
-    await writeFile(file.path, file.contents);
+    await writeBuilt(file.path, file.contents);
     sizes[name] = gzipSync(file.contents).length;
   }
-  await writeFile(join(dist, "index.html"), html);
+  await writeBuilt(join(dist, "index.html"), html);
   sizes["index.html"] = gzipSync(html).length;
-  await copyFile(join(here, "favicon.svg"), join(dist, "favicon.svg"));
+  await writeBuilt(join(dist, "favicon.svg"), await readFile(join(here, "favicon.svg")));
   return sizes;
 }
 

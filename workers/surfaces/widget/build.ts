@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { writeBuilt } from "../../build-write.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** Beside the console's files: the Worker has one folder of assets. */
@@ -34,10 +35,10 @@ export async function buildWidget(): Promise<number> {
   let size = 0;
   for (const { path, contents } of result.outputFiles) {
     if (path.endsWith("widget.js")) size = gzipSync(contents).length;
-    await writeFile(path, contents);
+    await writeBuilt(path, contents);
   }
-  await writeFile(join(dist, "portal.html"), await readFile(join(here, "portal.html")));
-  await writeFile(join(dist, "portal.css"), await readFile(join(here, "portal.css")));
+  await writeBuilt(join(dist, "portal.html"), await readFile(join(here, "portal.html")));
+  await writeBuilt(join(dist, "portal.css"), await readFile(join(here, "portal.css")));
   if (size > WIDGET_MAX_BYTES) throw new Error(`The widget weighs ${size} bytes after gzip.`);
   return size;
 }
