@@ -24,8 +24,9 @@ interface Desk extends Bench {
   clock: number;
 }
 
-export function desk(rows = 20, more: Parameters<typeof bench>[0] = {}): Desk {
-  const tables: Bench["tables"] = {
+/** Tickets with a cursor, and the teams that they name. */
+export function cursorTables(rows: Row[]): Bench["tables"] {
+  return {
     teams: { columns: { id: "number", name: "string" }, rows: [{ id: 1, name: "Docks" }] },
     tickets: {
       columns: {
@@ -35,9 +36,13 @@ export function desk(rows = 20, more: Parameters<typeof bench>[0] = {}): Desk {
         owner: "string",
         updated_at: "timestamp",
       },
-      rows: Array.from({ length: rows }, (_, id): Row => ticket(id, stamp(id))),
+      rows,
     },
   };
+}
+
+export function desk(rows = 20, more: Parameters<typeof bench>[0] = {}): Desk {
+  const tables = cursorTables(Array.from({ length: rows }, (_, id): Row => ticket(id, stamp(id))));
   const made = bench({ tables, config: configWith(), ...more });
   const world: Desk = {
     ...made,

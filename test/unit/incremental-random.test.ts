@@ -6,6 +6,7 @@ import type { Config } from "../../shared/config.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { TableCounts } from "../../shared/ports/registry.ts";
 import type { Row, Source } from "../../shared/ports/source.ts";
+import { cursorTables } from "../fakes/cursor-desk.ts";
 import { bench, configOf, type Bench } from "../fakes/ingest-bench.ts";
 import { memoryIndex } from "../fakes/memory-index.ts";
 
@@ -27,22 +28,6 @@ const config = configOf(
   },
   { deleteShare: 1 },
 );
-
-function warehouse(rows: Row[]): Bench["tables"] {
-  return {
-    teams: { columns: { id: "number", name: "string" }, rows: [{ id: 1, name: "Docks" }] },
-    tickets: {
-      columns: {
-        id: "number",
-        subject: "string",
-        team_id: "number",
-        owner: "string",
-        updated_at: "timestamp",
-      },
-      rows,
-    },
-  };
-}
 
 /** Row and view -> version and class. */
 function served({ registry }: Bench): Map<string, string> {
@@ -99,7 +84,7 @@ interface World {
 
 function makeWorld(ordered: boolean, outside: boolean): World {
   const rows: Row[] = [];
-  const tables = warehouse(rows);
+  const tables = cursorTables(rows);
   const index = outside ? { index: memoryIndex() } : {};
   const shop = bench({ tables, config, ordered, ...index });
   /** Rows whose cells changed without their cursor since the table was last read whole. */
@@ -255,7 +240,7 @@ describe("reading by a cursor, whatever happens", () => {
     const slim: Config = configOf({
       tickets: { title: "subject", incremental: { cursor: "updated_at", overlap: 0 } },
     });
-    const tables = warehouse(rows);
+    const tables = cursorTables(rows);
     const world = bench({ tables, config: slim, ordered: false });
     const kill = async (commits: number): Promise<void> => {
       let left = commits;
