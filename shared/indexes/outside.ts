@@ -1,3 +1,4 @@
+import type { Evidence } from "../ports/evidence.ts";
 import type { SearchIndex } from "../ports/vector-index.ts";
 import { MAX_TOP_K, type SearchingShard } from "./embedded.ts";
 
@@ -11,8 +12,13 @@ export interface Near {
   readonly whole: boolean;
 }
 
-/** Hits that the outside index is asked for at least, so that what one leg ranks low and the other high is seen by both. */
-const DEPTH = 200;
+/**
+ * Hits that the outside index is asked for at least, so that what one leg ranks low and the other high is seen by both. More
+ * are no better where all words are searched besides, and each is sent, read and confirmed; see `docs/retrieval.md`.
+ */
+const DEPTH = 50;
+/** And when of these too few were still there, or the caller's, to fill the list. */
+const DEPTH_AGAIN = 1000;
 
 /** The shard holds no vector of such a space. */
 const NO_VECTOR = new Float32Array(0);
@@ -27,15 +33,20 @@ export function outsideIndex(outside: SearchIndex, shard: SearchingShard): Searc
     maxTopK: MAX_TOP_K,
     confirms: true,
     async query(query, signal) {
-      const topK = Math.min(outside.maxTopK, Math.max(DEPTH, query.topK));
-      const matches = await outside.query({ ...query, topK }, signal);
-      const near: Near = {
-        ids: matches.map(({ id }) => id),
-        scores: Float64Array.from(matches, ({ score }) => score),
-        whole: matches.length < topK,
+      const find = async (depth: number): Promise<{ evidence: readonly Evidence[]; exhausted: boolean }> => {
+        const topK = Math.min(outside.maxTopK, Math.max(depth, 2 * query.topK));
+        const matches = await outside.query({ ...query, topK }, signal);
+        const near: Near = {
+          ids: matches.map(({ id }) => id),
+          scores: Float64Array.from(matches, ({ score }) => score),
+          whole: matches.length < topK,
+        };
+        const { evidence } = await shard.query({ ...query, vector: NO_VECTOR, near });
+        return { evidence, exhausted: near.whole || topK === outside.maxTopK };
       };
-      const { evidence } = await shard.query({ ...query, vector: NO_VECTOR, near });
-      return evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
+      let found = await find(DEPTH);
+      if (found.evidence.length < query.topK && !found.exhausted) found = await find(DEPTH_AGAIN);
+      return found.evidence.map((item) => ({ id: item.id, score: item.score, evidence: item }));
     },
   };
 }

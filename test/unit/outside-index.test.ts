@@ -12,23 +12,24 @@ const QUERY: IndexQuery = {
   filter: { classes: ["a"], tables: undefined },
 };
 
-async function ask(hits: number, maxTopK: number) {
+const FOUND: readonly Evidence[] = ["1", "2", "3", "4"].map((key) => evidence(key, "berth", { score: 0.7 }));
+
+async function ask(hits: number, maxTopK: number, confirmed: (near: Near | undefined) => number = () => 4) {
   const asked: number[] = [];
   const legs: (Near | undefined)[] = [];
-  const found: readonly Evidence[] = [evidence("1", "berth", { score: 0.7 })];
   const index = outsideIndex(
     {
       maxTopK,
       async query({ topK }) {
         asked.push(topK);
-        return Array.from({ length: hits }, (_, i) => ({ id: `s${i}`, score: 1 / (i + 1) }));
+        return Array.from({ length: Math.min(topK, hits) }, (_, i) => ({ id: `s${i}`, score: 1 / (i + 1) }));
       },
     },
     {
       async query({ near, vector }) {
         legs.push(near);
         expect(vector).toHaveLength(0);
-        return { evidence: found };
+        return { evidence: FOUND.slice(0, confirmed(near)) };
       },
     },
   );
@@ -37,8 +38,20 @@ async function ask(hits: number, maxTopK: number) {
 }
 
 it("asks the outside index for enough to fuse, within what it allows", async () => {
-  expect((await ask(1, 10_000)).asked).toEqual([200]);
-  expect((await ask(1, 100)).asked).toEqual([100]);
+  expect((await ask(1, 10_000)).asked).toEqual([50]);
+  expect((await ask(1, 20)).asked).toEqual([20]);
+});
+
+/** Of the first 50 hits, one too few is still there. */
+const gone = (near: Near | undefined): number => ((near?.ids.length ?? 0) > 50 ? 4 : 3);
+
+it("asks for more when of those hits too few are still there to fill the list", async () => {
+  const again = await ask(10_000, 10_000, gone);
+  expect(again.asked).toEqual([50, 1000]);
+  expect(again.matches).toHaveLength(4);
+  // All that there is has been asked for.
+  expect((await ask(49, 10_000, gone)).asked).toEqual([50]);
+  expect((await ask(10_000, 50, gone)).asked).toEqual([50]);
 });
 
 it("hands its hits to the registry's lexical leg, and says whether they are all", async () => {
@@ -54,5 +67,5 @@ it("hands its hits to the registry's lexical leg, and says whether they are all"
 
 it("gives what the registry confirmed, with its evidence", async () => {
   const { matches } = await ask(1, 100);
-  expect(matches.map(({ score, evidence: item }) => [item?.row, score])).toEqual([["notices:1", 0.7]]);
+  expect(matches.map(({ score, evidence: item }) => [item?.row, score])[0]).toEqual(["notices:1", 0.7]);
 });
