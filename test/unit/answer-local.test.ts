@@ -190,6 +190,45 @@ describe("compose: several rows and sentences", () => {
   });
 });
 
+describe("compose: several questions in one", () => {
+  it.each([
+    [
+      "Who built Plover and how many seats has Curlew?",
+      "Plover — builder: Wright & Daughters [2]. Curlew — seats: 4 [1].",
+    ],
+    [
+      "Who built Plover? Which town does Maud Keller live in?",
+      "Plover — builder: Wright & Daughters [2]. Maud Keller — town: Annecy [3].",
+    ],
+    [
+      "When was booking 8812 and which boat was it?",
+      "Booking 8812 — booked on: 3 May 2026 [5]. Booking 8812 — boat: Curlew [5].",
+    ],
+    [
+      "Which boat was booking 8812 and when was it paid?",
+      "Booking 8812 — boat: Curlew [5]. Booking 8812 — paid on: 10 May 2026 [5].",
+    ],
+    [
+      "What is the role of Maud Keller and when was she hired?",
+      "Maud Keller — role: Head instructor [3]. Maud Keller — hired on: 1 March 2019 [3].",
+    ],
+    [
+      "How many seats does Plover have and who built it?",
+      "Plover — seats: 6 [2]. Plover — builder: Wright & Daughters [2].",
+    ],
+  ])("%s", (question, expected) => {
+    expect(text(question)).toBe(expected);
+  });
+
+  it.each([
+    "Who built Plover and who built Curlew and how many seats has Curlew and where is Plover moored?",
+    "Who built Plover and which town does Nils Berg live in?",
+    "When was booking 9999 and which boat was it?",
+  ])("is not answered by half: %s", (question) => {
+    expect(answer(question)).toEqual({ text: "", reason: "no-evidence" });
+  });
+});
+
 describe("compose: declining", () => {
   it.each([
     ["an attribute that no column has", "What is Maud Keller's salary?"],

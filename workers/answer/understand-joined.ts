@@ -58,3 +58,16 @@ const LONGEST_SPAN = 60;
 function isYear(term: Term): boolean {
   return term.kind === "number" && /^(?:1[5-9]|20|21)\d{2}$/.test(term.folded);
 }
+
+const ASKS =
+  "who|whom|whose|what|which|when|where|why|how|qui|quoi|quel|quels|quelle|quelles|quand|où|comment|combien|pourquoi";
+const JOINED = new RegExp(`(?:\\?|[,;]?\\s+(?:and|et))\\s+(?=(?:${ASKS})(?![\\p{L}\\p{N}]))`, "giu");
+
+/** Each is looked for in all rows by itself. */
+const MOST_QUESTIONS = 3;
+
+/** A question that asks several things, taken apart: "when was it, and which vessel?" is two. One of many more is left whole. */
+export function questionsIn(question: string): readonly string[] {
+  const parts = question.split(JOINED);
+  return parts.length > MOST_QUESTIONS ? [question] : parts;
+}

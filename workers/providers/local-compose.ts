@@ -1,4 +1,5 @@
 import type { ChatRequest } from "../../shared/ports/chat-provider.ts";
+import { questionsIn } from "../answer/understand-joined.ts";
 import { understand, type Understanding } from "../answer/understand.ts";
 import { type Candidate, candidatesOf, linkedTo } from "./local-choose.ts";
 import { compare } from "./local-compare.ts";
@@ -15,22 +16,45 @@ export interface Composed {
   readonly reason: "stop" | "no-evidence" | "needs-total";
 }
 
-const NOTHING: Composed = { text: "", reason: "no-evidence" };
-const TOTAL: Composed = { text: "", reason: "needs-total" };
+type Request = Pick<ChatRequest, "question" | "evidence" | "language" | "today">;
+
+const NOTHING = { text: "", reason: "no-evidence", partial: true } as const;
+const TOTAL = { text: "", reason: "needs-total", partial: true } as const;
 
 /**
  * Composes an answer from cells and sentences of the rows, or says that they don't answer. It adds nothing: every value in
  * the text stands in a row that it cites, and what would have to be counted or summed is left to rows that hold totals.
  */
-export function compose(
-  request: Pick<ChatRequest, "question" | "evidence" | "language" | "today">,
-): Composed {
+export function compose(request: Request): Composed {
+  const { partial, ...whole } = composeOne(request, answer);
+  if (!partial) return whole;
+  // Beside what the whole question found, only cells are better: rows told at length hold that already.
+  const how = whole.reason === "stop" ? cellsAlone : answer;
+  const said = separate(request).map((question) => composeOne({ ...request, question }, how));
+  // All that was asked, each by itself, or what the whole question found.
+  if (said.length < 2 || said.some(({ reason }) => reason !== "stop")) return whole;
+  return { text: said.map(({ text }) => text).join(" "), reason: "stop" };
+}
+
+/** Several questions in one, each by itself: one that names nothing is about what the first names. */
+function separate({ question, today, language }: Request): string[] {
+  const [first = "", ...others] = questionsIn(question);
+  const named = understand(first, today, language).terms.filter((term) => isHard(term) || term.labels);
+  return [first, ...others].map((part) =>
+    understand(part, today, language).terms.some(isHard)
+      ? part
+      : [part, ...named.map(({ raw }) => raw)].join(" "),
+  );
+}
+
+/** @returns with `partial` where something that was asked is not in the text. */
+function composeOne(request: Request, how: typeof answer): Composed & { readonly partial: boolean } {
   const question = understand(request.question, request.today, request.language);
   if (question.terms.every((t) => t.light) && question.dates.length === 0) return NOTHING;
   const covers = factsOf(request.evidence).map((fact) => coverOf(fact, question));
-  const text = answer(covers, question);
-  if (text !== undefined && text !== "") return { text, reason: "stop" };
-  return wantsTotal(covers, question) ? TOTAL : NOTHING;
+  const text = how(covers, question);
+  if (text === undefined || text === "") return wantsTotal(covers, question) ? TOTAL : NOTHING;
+  return { text, reason: "stop", partial: leavesOut(covers, question) };
 }
 
 function answer(covers: readonly Cover[], question: Understanding): string | undefined {
@@ -58,6 +82,13 @@ function answer(covers: readonly Cover[], question: Understanding): string | und
   );
 }
 
+/** What `cells` says, of a question that it alone may answer. */
+function cellsAlone(covers: readonly Cover[], question: Understanding): string | undefined {
+  const { comparison, intent, needsTotal } = question;
+  if (comparison || needsTotal || intent === "summary" || intent === "yes-no") return undefined;
+  return isCensus(covers, question) ? undefined : cells(covers, question);
+}
+
 /** Whether the question is how many rows of a kind there are, and nothing else: no cell and no sentence of such a row says that. */
 function isCensus(covers: readonly Cover[], question: Understanding): boolean {
   if (question.aggregate !== "count" || question.dates.length > 0) return false;
@@ -78,6 +109,14 @@ function cells(covers: readonly Cover[], question: Understanding): string | unde
     if (next) parts.push(say([next], question, covers));
   }
   return parts.join(" ");
+}
+
+/** Whether `cells` says less than was asked, where one thing of each is expected. */
+function leavesOut(covers: readonly Cover[], question: Understanding): boolean {
+  if (question.needsTotal || !["lookup", "aggregate"].includes(question.intent)) return false;
+  const [first, ...more] = question.wanted;
+  const best = first && more.length > 0 ? candidatesOf(covers, question, first)[0] : undefined;
+  return best !== undefined && more.some((wanted) => !linkedTo(best, covers, question, wanted));
 }
 
 /** Most rows that a list names. */
