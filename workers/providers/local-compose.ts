@@ -33,7 +33,7 @@ export function compose(request: Request): Composed {
   const said = separate(request).map((question) => composeOne({ ...request, question }, how));
   // All that was asked, each by itself, or what the whole question found.
   if (said.length < 2 || said.some(({ reason }) => reason !== "stop")) return whole;
-  return { text: said.map(({ text }) => text).join(" "), reason: "stop" };
+  return { text: [...new Set(said.map(({ text }) => text))].join(" "), reason: "stop" };
 }
 
 /** Several questions in one, each by itself: one that names nothing is about what the first names. */
