@@ -242,6 +242,14 @@ describe("compose: declining", () => {
     expect(answer(question)).toEqual({ text: "", reason: "no-evidence" });
   });
 
+  it("does not take a word for a name that it shares a short stem with", () => {
+    const tide = rowOf("notices", "Sorties du matin", {
+      notice_id: 7,
+      body: "Une marée basse par vent d'est laisse trop peu d'eau, et les sorties du matin sont retardées d'une heure.",
+    });
+    expect(answer("What is the weather on Mars?", [tide]).reason).toBe("no-evidence");
+  });
+
   it("says nothing to a question of function words", () => {
     expect(answer("What is it?").reason).toBe("no-evidence");
   });

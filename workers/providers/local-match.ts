@@ -18,11 +18,16 @@ export function isHard(term: Term): boolean {
   return term.kind !== "word";
 }
 
+/** A name with less of a stem shares it with other words by chance: "Mars" and "marée" have "mar". */
+const SHORTEST_STEM = 4;
+
 /** Strength of a term in a bag of words. */
 export function inBag(term: Term, bag: Bag, concepts: number): number {
   if (bag.words.has(term.folded)) return 1;
   if (term.kind === "number" || term.kind === "code") return 0;
-  if (term.stems.some((stem) => bag.stems.has(stem))) return 0.9;
+  const telling = (stem: string): boolean =>
+    term.kind !== "name" || stem.replace(/^~/, "").length >= SHORTEST_STEM;
+  if (term.stems.some((stem) => bag.stems.has(stem) && telling(stem))) return 0.9;
   if (concepts > 0 && term.concepts.some((c) => bag.concepts.has(c))) return concepts;
   return 0;
 }
