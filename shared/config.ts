@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { answersSchema, budgetsSchema } from "./config-budgets.ts";
 import { crossCheck } from "./config-check.ts";
 import { DEFAULT_LIMITS, limitsSchema, type Limits } from "./config-limits.ts";
+import { ofObject } from "./lazily.ts";
 import { QuaysideError, type Violation } from "./ports/errors.ts";
 import { isSchedule, parseDuration } from "./schedule.ts";
 import { makeSurfaceSchema } from "./surface-settings.ts";
@@ -319,10 +320,10 @@ export interface GrantsConfig {
 export type ModelConfig = z.infer<Schemas["model"]>;
 export type WebhookConfig = z.infer<Schemas["webhook"]>;
 
-export function limitsOf(config: Config): Limits {
-  const given = Object.entries(config.limits ?? {}).filter(([, value]) => value !== undefined);
+export const limitsOf = ofObject(({ limits }: Config): Limits => {
+  const given = Object.entries(limits ?? {}).filter(([, value]) => value !== undefined);
   return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
-}
+});
 
 /** Types the configuration in an editor; checks nothing until `parseConfig`. */
 export function defineConfig(config: Config): Config {

@@ -45,15 +45,3 @@ export function makeMemo<T>(
     },
   };
 }
-
-/** A function of nothing but an object that does not change, worked out once for as long as there is one. */
-export function ofObject<K extends object, T>(make: (object: K) => T): (object: K) => T {
-  const known = new WeakMap<K, T>();
-  return (object) => {
-    const before = known.get(object);
-    if (before !== undefined) return before;
-    const made = make(object);
-    known.set(object, made);
-    return made;
-  };
-}

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { makeMemo, ofObject, type Memo } from "../../workers/memo.ts";
+import { ofObject } from "../../shared/lazily.ts";
+import { makeMemo, type Memo } from "../../workers/memo.ts";
 
 function keysOf(memo: Memo<string>, keys: string): string {
   return keys

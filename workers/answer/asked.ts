@@ -6,7 +6,7 @@ import type { Question } from "../../shared/ports/answer.ts";
 import type { Evidence } from "../../shared/ports/evidence.ts";
 import { parseDuration } from "../../shared/schedule.ts";
 import type { Admission } from "../tenant/api.ts";
-import { ofObject } from "../memo.ts";
+import { ofObject } from "../../shared/lazily.ts";
 import type { EvidenceKeyParts, KeyParts } from "./cache-key.ts";
 import type { GenerateInput } from "./generate.ts";
 import { makePrompt, PROMPT_VERSION } from "./prompt.ts";

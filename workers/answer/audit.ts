@@ -10,7 +10,7 @@ import type { Host } from "../../shared/ports/host.ts";
 import { makeHasher } from "../../shared/sha256.ts";
 import type { Admission } from "../tenant/api.ts";
 import type { Aftermath } from "./aftermath.ts";
-import { ofObject } from "../memo.ts";
+import { ofObject } from "../../shared/lazily.ts";
 import { ofText } from "./of-text.ts";
 import { within } from "./retrieve.ts";
 

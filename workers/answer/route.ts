@@ -2,7 +2,7 @@ import type { Config, ModelConfig } from "../../shared/config.ts";
 import type { ChatProvider, Usage } from "../../shared/ports/chat-provider.ts";
 import { QuaysideError } from "../../shared/ports/errors.ts";
 import type { Classification } from "../../shared/ports/evidence.ts";
-import { ofObject } from "../memo.ts";
+import { ofObject } from "../../shared/lazily.ts";
 import { applyRoute, type Chosen, type Facts, type RouteConfig } from "./route-rules.ts";
 
 /** The answerer that is always there: needs no key, sends nothing anywhere. */
