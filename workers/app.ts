@@ -150,9 +150,13 @@ function onceMatched<T>(router: Router<T>): Router<T> {
 }
 
 function call(route: Route, c: Context<AppEnv>): Promise<Response> | Response {
+  const request = c.req.raw;
   return route.handle({
-    request: c.req.raw,
-    url: urlOf(c.req.raw),
+    request,
+    // Few routes look at it.
+    get url() {
+      return urlOf(request);
+    },
     params: c.req.param(),
     requestId: c.get("requestId"),
   });

@@ -54,8 +54,7 @@ export async function authenticate<Caller>(
   kinds: readonly Authenticator<Caller>[],
   anonymous?: () => Promise<Caller | undefined>,
 ): Promise<Caller> {
-  const { search, searchParams } = urlOf(request);
-  for (const name of search === "" ? [] : searchParams.keys()) {
+  for (const name of request.url.includes("?") ? urlOf(request).searchParams.keys() : []) {
     if (QUERY_CREDENTIALS.includes(name.toLowerCase())) {
       throw unauthenticated("A credential in the URL is not accepted: send it in a header.");
     }

@@ -55,11 +55,9 @@ export function demoUser(settings: DemoSettings): Authenticator {
 /** @throws QuaysideError `origin_not_allowed`. */
 export function requireLocal(request: Request): void {
   requireLoopback(request);
-  const url = urlOf(request);
-  const host = request.headers.get("host") ?? url.host;
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");
-  const own = origin === null || origin === `${url.protocol}//${host}`;
+  const own = origin === null || origin === originOf(request);
   // "same-site" is another port of localhost: not ours.
   const direct = site === null || site === "same-origin" || site === "none";
   if (!own || !direct) {
@@ -68,4 +66,9 @@ export function requireLocal(request: Request): void {
       "Demo mode answers this machine's own page and tools only.",
     );
   }
+}
+
+function originOf(request: Request): string {
+  const { protocol, host } = urlOf(request);
+  return `${protocol}//${request.headers.get("host") ?? host}`;
 }
