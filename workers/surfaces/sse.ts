@@ -75,7 +75,7 @@ export async function eventStream<Event>(
   };
 
   const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
-  await Promise.race([run(), turns(TURNS)]);
+  await Promise.race([run(), turns(() => ended)]);
   if (ended) return new Response(pending, { headers });
 
   const encoder = new TextEncoder();
@@ -108,8 +108,8 @@ export async function eventStream<Event>(
   return new Response(body, { headers });
 }
 
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await Promise.resolve();
+async function turns(ended: () => boolean): Promise<void> {
+  for (let turn = 0; turn < TURNS && !ended(); turn++) await Promise.resolve();
 }
 
 /** What a request for an answer comes with. */
