@@ -142,6 +142,17 @@ describe("demo mode", () => {
   });
 
   it.each([
+    "http://evil.example/v1/ask",
+    "http://127.0.0.1.evil.example/v1/ask",
+    "http://127.0.0.1:8787@evil.example/v1/ask",
+    "http://evil.example?http://127.0.0.1:8787/v1/ask",
+    "http://evil.example#http://127.0.0.1:8787/v1/ask",
+    "ftp://127.0.0.1:8787/v1/ask",
+  ])("refuses the address %s, whatever host the header names", async (url) => {
+    expect(await codeOf(authenticate(request({ host: HOST }, url), kinds))).toBe("origin_not_allowed");
+  });
+
+  it.each([
     "http://evil.example",
     "http://127.0.0.1:9999",
     "https://127.0.0.1:8787",
