@@ -53,6 +53,8 @@ reorder: reorder reordered replenish restock reapprovisionnement reappro recomma
 discontinued: discontinued obsolete retired sold active available arrete abandonne retire vendu actif disponible commercialise
 packaging: package packaged packaging pack packed wrapped bottle box jar can bag glass case crate carton tin emballage emballe conditionne conditionnement bouteille boite sac pot caisse verre
 contract: contract agreement deal contrat accord
+liability: liable liability responsable responsabilite
+leadtime: lead delai approvisionnement
 clause: clause term condition provision modalite terme
 renewal: renew renewal renewed extension renouvellement reconduction renouvele prolongation
 notice: notice preavis
@@ -82,6 +84,9 @@ arrive: arrive arrives arrival arrivee arrive
 origin: origin from source origine provenance
 destination: destination bound to vers
 port: port harbour harbor terminal quay quai
+flag: flag flagged fly flies pavillon battant
+home: home hometown live lives living reside resides residence domicile habite vit attache
+drydock: dock docking drydock cale carenage
 vessel: vessel ship boat ferry navire bateau
 vehicle: vehicle car lorry truck van vehicule voiture camion
 route: route crossing connection liaison traversee ligne trajet
@@ -218,7 +223,7 @@ donner donne donnez dire dites dit faire fait font prendre mettre mis falloir fa
 montrer montre trouver liste lister citer cite nommer nomme utiliser utilise exister existe venir vient passer passe arriver avoir
 signifie chose choses fichier donnees information informations differents differentes autre autres meme exactement actuellement
 resume resumer resumez presente presentez decris decrire expliquer explique comparer offre appelle appelait trouve peut peux pouvoir
-etre sert appeler contient comprend couvre
+etre sert appeler contient comprend couvre temps assure assurer effectue effectuer
 `;
 
 /** Head nouns that say nothing without their modifier: an "e-mail address" is not an address. */

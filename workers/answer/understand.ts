@@ -227,6 +227,7 @@ function askedBy(
     case "comment":
       return simple("manner");
     case "combien": {
+      if (at(1) === "de" && at(2) === "temps") return simple("duration");
       if (at(1) === "de" || at(1) === "d") {
         const counted = nounPhrase(question, words, i + 2, terms, true);
         return { terms: counted, type: "count", which: false, loose: true };

@@ -239,7 +239,14 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
       return meant ? placeRank(field) : 0;
     case "duration":
       if (!/\d/.test(field.value) || field.shape === "date") return undefined;
-      return meant ? 0.8 : 0;
+      // Of what it is, or how late, the question has to say: terms of payment are days as well.
+      if (
+        !field.name.concepts.has("duration") &&
+        !question.terms.some((t) => !t.light && inName(t, field) > 0)
+      ) {
+        return undefined;
+      }
+      return meant || isInUnitOfTime(field) ? 0.8 : 0;
     case "cause":
       return meant ? 1 : undefined;
     case "manner":
@@ -250,6 +257,14 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
       return wanted.type satisfies never;
   }
 }
+
+/** `crossing_minutes`, `lead_time_days`; a year or a month alone names one. */
+function isInUnitOfTime({ shape, name }: Field): boolean {
+  return shape === "number" && [...name.words].some((word) => UNIT_OF_TIME.test(word));
+}
+
+const UNIT_OF_TIME =
+  /^(?:seconds?|minutes?|hours?|days?|weeks?|months|years|secondes?|heures?|jours?|semaines?|annees|ans)$/;
 
 /** Keys answer only when a number, code or reference is asked for, or the key's own name. */
 function asksKey(wanted: Wanted, field: Field): boolean {

@@ -1,7 +1,17 @@
 import { isGenericHead } from "../answer/understand-lexicon.ts";
 import type { Understanding } from "../answer/understand.ts";
 import { type Fact, type Field, nameOf } from "./local-facts.ts";
-import { accountOf, type Cover, inKind, inName, isHard, isTrue, NONE, weightOf } from "./local-match.ts";
+import {
+  accountOf,
+  type Cover,
+  inBag,
+  inKind,
+  inName,
+  isHard,
+  isTrue,
+  NONE,
+  weightOf,
+} from "./local-match.ts";
 import { capital, cellSentence, type Language, mark, no, shown, yes } from "./local-phrases.ts";
 import { tellingFields } from "./local-say.ts";
 import { summarise } from "./local-summary.ts";
@@ -83,7 +93,10 @@ export function rowStatement(covers: readonly Cover[], question: Understanding):
     .filter(({ cover, share }) => {
       const { pinned, missing } = accountOf(cover, question, undefined, NONE);
       // "Who is the captain of X": a row of X that knows no captain names nobody.
-      return share >= ENOUGH && pinned && (wanted.type !== "person" || missing.length === 0);
+      const one =
+        wanted.type === "person" ||
+        (wanted.type === "place" && question.wanted.length === 1 && !isNarrowed(cover, question));
+      return share >= ENOUGH && pinned && (!one || missing.length === 0);
     })
     .sort((a, b) => b.share - a.share || a.cover.fact.marker - b.cover.fact.marker);
   const best = found[0];
@@ -95,6 +108,11 @@ export function rowStatement(covers: readonly Cover[], question: Understanding):
     )
     .slice(0, MOST_ROWS);
   return rows.map(({ cover }) => tell(cover.fact, question.language)).join(" ");
+}
+
+/** "Where did X play in 2015" is of one row of X; "where was X built" is of all that there is of X, or of none. */
+function isNarrowed({ fact }: Cover, question: Understanding): boolean {
+  return question.terms.some((t) => isHard(t) && inBag(t, fact.titleBag, 0) === 0);
 }
 
 function tell(fact: Fact, language: Language): string {
