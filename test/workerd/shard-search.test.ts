@@ -68,6 +68,34 @@ describe("search", () => {
     expect((await shard.find('"bow door"'))[0]).toBe("notes:phrase");
   });
 
+  it("puts the row that is called what the question names among the first, however many mention it", async () => {
+    const mentions = Array.from({ length: 12 }, (_, n) => ({
+      id: `m${n}`,
+      title: `Curlew: report ${n} of the week`,
+      text: "Curlew and Curlew again, said Curlew",
+    }));
+    const shard = await filled(
+      ...mentions,
+      { id: "boat", title: "Curlew", text: "a steady boat with two masts and a stove" },
+      { id: "way", title: "Newhaven – Dieppe", text: "the founding route, sailed every day of the year" },
+      ...Array.from({ length: 12 }, (_, n) => ({
+        id: `s${n}`,
+        title: `Newhaven to Dieppe, day ${n} of the month`,
+        text: "Newhaven Dieppe",
+      })),
+    );
+    expect((await shard.find("What do we know about the curlew?"))[2]).toBe("notes:boat");
+    expect((await shard.find("How far is it from Newhaven to Dieppe?"))[2]).toBe("notes:way");
+  });
+
+  it("takes a title that many rows share for no name", async () => {
+    const shard = await filled(
+      ...Array.from({ length: 60 }, (_, n) => ({ id: `v${n}`, title: "Site visit", text: `entry ${n}` })),
+      { id: "rules", title: "What a site visit needs", text: "a site visit needs a permit" },
+    );
+    expect((await shard.find("Which permit does a site visit need?"))[0]).toBe("notes:rules");
+  });
+
   it("scores from 0 to 1, falling", async () => {
     const shard = await filled(
       { id: "1", text: "engine engine" },

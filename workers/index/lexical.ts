@@ -25,10 +25,13 @@ export interface AnalysedChunk {
 
 export function analyseChunk(fields: LexicalFields): AnalysedChunk {
   const language = detectLanguage(`${fields.title}\n${fields.body}`);
+  const words = nameWords(fields.title);
+  const isName = words.length > 0 && words.length <= LONGEST_NAME && !words.some(hasDigit);
+  const name = isName ? nameTerm(words) : "";
   return {
     title: terms(fields.title, language),
     body: terms(fields.body, language),
-    labels: terms(fields.labels, language),
+    labels: `${terms(fields.labels, language)} ${name}`.trim(),
     meta: terms(fields.meta, detectLanguage(fields.meta)),
     language,
   };
@@ -36,6 +39,46 @@ export function analyseChunk(fields: LexicalFields): AnalysedChunk {
 
 function terms(text: string, language: Language): string {
   return analyse(text, language).map(spell).join(" ");
+}
+
+/**
+ * The whole of a short title is a term of its own beside its words: of all rows that mention a ship, BM25 can't tell the one that
+ * is called so, and that is the one which says what she is.
+ */
+function nameTerm(words: readonly string[]): string {
+  return `${NAME}${words.map(spell).join("__")}`;
+}
+
+/** No word is spelled so: what follows `_` in one is a code and `_`. */
+const NAME = "name__";
+/** Words of a title that is a name, and of a question that are looked through for names. */
+const LONGEST_NAME = 5;
+const MOST_WORDS = 24;
+/** A title that more versions have names none of their rows, nor one that more chunks have, of which it is then not read whose they are. */
+const MOST_NAMESAKES = 4;
+const MOST_CHUNKS = 64;
+/** Rows that a question names, at most. */
+const MOST_NAMED = 3;
+
+/** Words that tell, unstemmed: names are the same in every language. */
+function nameWords(text: string): readonly string[] {
+  return tokenise(text).filter((token) => !isStopWord(token, "en") && !isStopWord(token, "fr"));
+}
+
+/** What has a number in it is rare by that already, and new in most questions: looking for it as a name would cost the most. */
+function hasDigit(word: string): boolean {
+  return /\d/.test(word);
+}
+
+/** The names that a question may hold. */
+function namesIn(question: string): readonly string[] {
+  const words = nameWords(question).slice(0, MOST_WORDS);
+  return words.flatMap((_, from) => {
+    const rest = words.slice(from, from + LONGEST_NAME);
+    const number = rest.findIndex(hasDigit);
+    const run = number < 0 ? rest : rest.slice(0, number);
+    return run.map((_, n) => nameTerm(run.slice(0, n + 1)));
+  });
 }
 
 /** A language that fewer of the chunks are in than this is not looked for: its stems would only add chance matches. */
@@ -57,6 +100,8 @@ const MAX_SUMMED = 2000;
 export interface LexicalQuery {
   /** Spelled terms, no two alike. */
   readonly terms: readonly string[];
+  /** Terms for whole titles, no two alike. */
+  readonly names: readonly string[];
   /** Quoted passages of two terms or more, spelled. */
   readonly phrases: readonly string[];
 }
@@ -76,6 +121,7 @@ export function lexicalQuery(question: string, french: number): LexicalQuery {
   const words = telling.length > 0 ? telling : tokens;
   return {
     terms: [...new Set(languages.flatMap((language) => words.map((word) => spell(stem(word, language)))))],
+    names: [...new Set(namesIn(question))],
     phrases: quoted(question)
       .map((phrase) => analyse(phrase, own).map(spell))
       .filter((words) => words.length > 1)
@@ -191,4 +237,20 @@ export function matching(
     )
     .raw<[chunk: number, rec: number, score: number]>();
   return Array.from(rows, ([chunk, rec, score]) => ({ chunk, rec, score }));
+}
+
+/** The first chunks of rows that are called what the question says, the longest name first; of no use without a ranking. */
+export function namedChunks(known: Known, { names }: LexicalQuery, allowed: Allowed): readonly ChunkScore[] {
+  const counts = known.terms(names);
+  const called = names.filter((name) => {
+    const chunks = counts.get(name) ?? 0;
+    return chunks > 0 && chunks <= MOST_CHUNKS;
+  });
+  const scores = known.scores(called.sort((a, b) => b.length - a.length));
+  const named = called.flatMap((name) => {
+    const hits = (scores.get(name) ?? []).filter((hit) => isAllowed(hit, allowed));
+    const byVersion = new Map(hits.toReversed().map((hit) => [hit.rec, hit]));
+    return byVersion.size <= MOST_NAMESAKES ? [...byVersion.values()] : [];
+  });
+  return named.slice(0, MOST_NAMED);
 }

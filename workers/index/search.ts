@@ -4,7 +4,7 @@ import type { Filter } from "../../shared/ports/vector-index.ts";
 import type { ShardQuery } from "../tenant/api.ts";
 import type { Hit } from "./evidence.ts";
 import type { Known } from "./known.ts";
-import { lexicalQuery, searchLexical } from "./lexical.ts";
+import { lexicalQuery, namedChunks, searchLexical } from "./lexical.ts";
 import { isAllowed, type Allowed, type ChunkScore, type VectorMemory, type Writable } from "./vectors.ts";
 
 /** Candidates that each leg brings: enough that what one leg ranks low and the other high is seen by both. */
@@ -29,8 +29,12 @@ export function searchChunks(
   // What the vectors reach by themselves: all that they are asked for, or all that there is.
   const reached = query.near ? !query.near.whole : dense;
   const lexical = searchLexical(sql, known, wanted, allowed, limit, reached);
-  if (query.near) return fuse(lexical, denseOutside(known, query.near, allowed, lexical), query.fusionWeight);
-  if (!dense) return fuse(lexical, [], 0);
+  const named = namedChunks(known, wanted, allowed);
+  if (query.near) {
+    const near = denseOutside(known, query.near, allowed, lexical);
+    return withNamed(fuse(lexical, near, query.fusionWeight), named);
+  }
+  if (!dense) return withNamed(fuse(lexical, [], 0), named);
   if (query.vector.length !== meta.dimensions) {
     throw new QuaysideError(
       "index_embedder_mismatch",
@@ -44,7 +48,21 @@ export function searchChunks(
     const score = seen.has(chunk) ? undefined : memory.scoreOf(query.vector, chunk);
     return score === undefined ? [] : [{ chunk, rec, score }];
   });
-  return fuse(lexical, [...near, ...rest], query.fusionWeight);
+  return withNamed(fuse(lexical, [...near, ...rest], query.fusionWeight), named);
+}
+
+/** Hits that stand before a row that the question names: they may say more of it than it does itself. */
+const BEFORE_NAMED = 2;
+
+/** The ranking with what the question names in it third at the latest: not to be crowded out by all that mentions it. */
+function withNamed(ranked: readonly ChunkScore[], named: readonly ChunkScore[]): ChunkScore[] {
+  const first = ranked.slice(0, BEFORE_NAMED);
+  const score = ranked[BEFORE_NAMED]?.score ?? 0;
+  const raised = named
+    .filter(({ chunk }) => !first.some((hit) => hit.chunk === chunk))
+    .map(({ chunk, rec }) => ({ chunk, rec, score }));
+  const moved = new Set(raised.map(({ chunk }) => chunk));
+  return [...first, ...raised, ...ranked.slice(BEFORE_NAMED).filter(({ chunk }) => !moved.has(chunk))];
 }
 
 /**
