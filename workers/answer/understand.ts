@@ -251,6 +251,7 @@ function askedBy(
       return simple("thing");
     default: {
       // what, which, quel…: the thing asked for is named right after it, or after the copula.
+      if (/^(?:time|heure)$/.test(at(1)) && at(2) !== "zone") return simple("date");
       if (/^(?:caused|causes|triggered)$/.test(at(1))) return simple("cause");
       const copula = COPULAS.has(at(1));
       if (copula) return { terms: phrase(2), type: "thing", which: false };
@@ -319,7 +320,17 @@ function aggregateOf(words: readonly Word[], wanted: readonly Wanted[]): Underst
   )
     return "sum";
   if (wanted.some((w) => w.type === "count")) return "count";
-  return / (?:number|count|nombre) (?:of|de|d|des) | chiffre d affaires /.test(text) ? "count" : undefined;
+  return isNumberOf(words) || text.includes(" chiffre d affaires ") ? "count" : undefined;
+}
+
+/** "The number of boats", and not "the telephone number of the boathouse". */
+function isNumberOf(words: readonly Word[]): boolean {
+  return words.some(
+    ({ folded }, i) =>
+      /^(?:number|count|nombre)$/.test(folded) &&
+      /^(?:of|de|d|des)$/.test(words[i + 1]?.folded ?? "") &&
+      isStopWord(words[i - 1]?.folded ?? "the"),
+  );
 }
 
 function isPlural(words: readonly Word[], wanted: readonly Wanted[]): boolean {

@@ -6,7 +6,7 @@ import { compare } from "./local-compare.ts";
 import { factsOf } from "./local-facts.ts";
 import { type Cover, coverOf, inBag, inKind, isHard } from "./local-match.ts";
 import { sentences } from "./local-prose.ts";
-import { about, rowStatement, yesNo } from "./local-rows.ts";
+import { about, aboutNamed, rowStatement, yesNo } from "./local-rows.ts";
 import { say } from "./local-say.ts";
 import { summarise } from "./local-summary.ts";
 
@@ -75,6 +75,7 @@ function answer(covers: readonly Cover[], question: Understanding): string | und
     );
   }
   return (
+    aboutNamed(covers, question) ??
     cells(covers, question) ??
     sentences(covers, question) ??
     about(covers, question) ??

@@ -1,4 +1,4 @@
-import { wordsOf } from "../answer/understand-text.ts";
+import { endsInAbbreviation, wordsOf } from "../answer/understand-text.ts";
 import { readableDate, readableNumber } from "../answer/understand-values.ts";
 import { type Fact, type Field, nameOf } from "./local-facts.ts";
 
@@ -32,9 +32,11 @@ export function mark(fact: Fact): string {
 /** `The unit price of Chang is 19 [1].` */
 export function cellSentence(fact: Fact, label: string, value: string, language: Language): string {
   const name = nameOf(fact);
+  // A value that is a sentence gives its full stop up to ours.
+  const text = value.endsWith(".") && !endsInAbbreviation(value) ? value.slice(0, -1) : value;
   return language === "fr"
-    ? `${capital(name)} — ${label} : ${value} ${mark(fact)}.`
-    : `${capital(name)} — ${label}: ${value} ${mark(fact)}.`;
+    ? `${capital(name)} — ${label} : ${text} ${mark(fact)}.`
+    : `${capital(name)} — ${label}: ${text} ${mark(fact)}.`;
 }
 
 /** `A [1], B [2] and C [3].` */

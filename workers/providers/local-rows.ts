@@ -1,4 +1,4 @@
-import { isGenericHead } from "../answer/understand-lexicon.ts";
+import { isGenericHead, isStopWord } from "../answer/understand-lexicon.ts";
 import type { Understanding } from "../answer/understand.ts";
 import { type Fact, type Field, nameOf } from "./local-facts.ts";
 import {
@@ -62,16 +62,27 @@ export function about(covers: readonly Cover[], question: Understanding): string
       question.terms.some((t) => cover.fact.titleBag.words.has(t.folded))
     );
   });
-  if (!found) return undefined;
-  const description = found.fact.fields.find((f) => f.name.concepts.has("description") && !f.title);
-  if (description)
-    return cellSentence(
-      found.fact,
-      description.label,
-      shown(description, question.language),
-      question.language,
-    );
-  return summarise([found], question);
+  return found && described(found, question);
+}
+
+/** The same of a question that is nothing but a name, of the row that is called so: others only mention it. */
+export function aboutNamed(covers: readonly Cover[], question: Understanding): string | undefined {
+  const terms = question.terms.filter((t) => !t.light);
+  if (question.intent !== "lookup" || !terms.every(isHard)) return undefined;
+  const said = new Set(terms.map((t) => t.folded));
+  const found = covers.find(({ fact: { titleBag } }) => {
+    const words = [...titleBag.words].filter((word) => !isStopWord(word));
+    return words.length > 0 && words.every((word) => said.has(word));
+  });
+  return found && about([found], question);
+}
+
+function described(cover: Cover, question: Understanding): string | undefined {
+  const { fact } = cover;
+  const description = fact.fields.find((f) => f.name.concepts.has("description") && !f.title);
+  if (!description) return summarise([cover], question);
+  const { language } = question;
+  return cellSentence(fact, description.label, shown(description, language), language);
 }
 
 /** Most rows told whole. */
@@ -112,7 +123,8 @@ export function rowStatement(covers: readonly Cover[], question: Understanding):
 
 /** "Where did X play in 2015" is of one row of X; "where was X built" is of all that there is of X, or of none. */
 function isNarrowed({ fact }: Cover, question: Understanding): boolean {
-  return question.terms.some((t) => isHard(t) && inBag(t, fact.titleBag, 0) === 0);
+  const named = question.terms.filter(isHard).map((t) => inBag(t, fact.titleBag, 0) > 0);
+  return named.includes(true) && named.includes(false);
 }
 
 function tell(fact: Fact, language: Language): string {
