@@ -133,7 +133,7 @@ describe("compose: the cell that is meant", () => {
   it.each([
     ["Why did fault F-101 happen?", "Frost in the rail of the dome."],
     ["What is the cause of fault F-101?", "Frost in the rail of the dome."],
-    ["Why did fault F-102 happen?", "Pollen."],
+    ["Why did fault F-102 happen?", "Pollen [2]."],
     ["What caused fault F-101?", "Frost in the rail of the dome."],
   ])("a column of causes answers without a causal word: %s", (question, expected) => {
     expect(text(question, FAULTS)).toContain(expected);
