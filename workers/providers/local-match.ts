@@ -179,7 +179,8 @@ export function accountOf(
     const value = cover.values[term.index];
     const inAnswer = answer ? inName(term, answer) : 0;
     const inRow = term.inDate ? Number(cover.inDates) : (value?.strength ?? 0);
-    const condition = term.kind === "word" && inAnswer === 0 ? conditionOf(term, cover, question) : 0;
+    const open = term.kind === "word" && inAnswer === 0;
+    const condition = open ? Math.max(conditionOf(term, cover, question), headOf(term, cover)) : 0;
     const strength = Math.max(inRow, inAnswer, cover.kinds[term.index] ?? 0, condition);
     if (inAnswer > 0 && inRow < 1) named.push(term);
     all += weight;
@@ -202,6 +203,19 @@ export function accountOf(
 
 /** A name of several words may be shortened or misspelt in one of them. */
 const ENOUGH_NAMES = 0.66;
+
+/** A word that names the column in which another word stands: "department", of the Management department. */
+function headOf(term: Term, { fact, values }: Cover): number {
+  const columns = values.filter(
+    ({ strength, field }, at) => field >= 0 && strength === 1 && at !== term.index,
+  );
+  return Math.max(
+    0,
+    ...columns
+      .flatMap(({ field }) => fact.fields[field] ?? [])
+      .map((f) => (f.shape === "text" ? inName(term, f) * 0.9 : 0)),
+  );
+}
 
 /** A word that names a number or yes-no column asks for rows where it is so: "discontinued products", "units in stock". */
 function conditionOf(term: Term, cover: Cover, question: Understanding): number {

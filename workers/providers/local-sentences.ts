@@ -92,7 +92,7 @@ function shareOf(sentence: Sentence, fact: Fact, question: Understanding, rarity
 const TITLED = 0.3;
 
 function isTitled(term: Term, fact: Fact): number {
-  return term.kind === "name" && inBag(term, fact.titleBag, 0) > 0 ? TITLED : 0;
+  return !term.light && inBag(term, fact.titleBag, 0) > 0 ? TITLED : 0;
 }
 
 const CAUSES =
