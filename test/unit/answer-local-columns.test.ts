@@ -98,3 +98,20 @@ describe("compose: what something is", () => {
     expect(text("What is varnished on Curlew?", [NOTICE, BOAT])).toContain("mast");
   });
 });
+
+describe("compose: a word that names a column", () => {
+  const MAUD = rowOf("instructors", "Maud Keller", {
+    instructor_id: 11,
+    department: "Rescue",
+    town: "Annecy",
+  });
+  const INES = rowOf("instructors", "Ines Roy", { instructor_id: 12, department: "Racing", town: "Évian" });
+
+  it("is met where another word of the question stands in that column", () => {
+    expect(text("Who works in the Rescue department?", [INES, MAUD])).toBe("Maud Keller [2].");
+  });
+
+  it("is not met by the column of a row that says something else", () => {
+    expect(answer("Who works in the Catering department?", [INES, MAUD]).reason).toBe("no-evidence");
+  });
+});
