@@ -34,6 +34,17 @@ describe("compose: durations and places", () => {
     expect(text("How long has Talloires been our partner?", [TOUR])).not.toContain("30");
   });
 
+  it("takes the only time that the row of two names has, and no length", () => {
+    expect(text("How long from Annecy to Talloires?", [TOUR])).toContain("75");
+    const boat = rowOf("boats", "Annecy", { boat_id: 1, length_metres: 8.2, route: "Talloires" });
+    expect(text("How long does it take from Annecy to Talloires?", [boat])).not.toContain("8.2");
+    expect(text("How long is the Annecy?", [boat])).toContain("8.2");
+  });
+
+  it("does not take a time zone for a person", () => {
+    expect(text("Who works in the department of Talloires?", [TOUR])).not.toContain("Europe/Paris");
+  });
+
   it("does not take a time zone for a time", () => {
     expect(text("What time do tours end at Talloires?", [TOUR])).not.toContain("Europe/Paris");
   });

@@ -86,7 +86,7 @@ destination: destination bound to vers
 port: port harbour harbor terminal quay quai
 flag: flag flagged fly flies pavillon battant
 home: home hometown live lives living reside resides residence domicile habite vit attache
-drydock: dock docking drydock cale carenage
+drydock: dry dock docking drydock cale seche carenage
 vessel: vessel ship boat ferry navire bateau
 vehicle: vehicle car lorry truck van vehicule voiture camion
 route: route crossing connection liaison traversee ligne trajet
@@ -224,7 +224,7 @@ montrer montre trouver liste lister citer cite nommer nomme utiliser utilise exi
 signifie chose choses fichier donnees information informations differents differentes autre autres meme exactement actuellement
 resume resumer resumez presente presentez decris decrire expliquer explique comparer offre appelle appelait trouve peut peux pouvoir
 etre sert appeler contient comprend couvre temps assure assurer effectue effectuer
-serve serves served desservir desservez
+serve serves served desservir desservez prochain prochaine suivant suivante
 `;
 
 /** Head nouns that say nothing without their modifier: an "e-mail address" is not an address. */

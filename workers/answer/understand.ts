@@ -47,6 +47,8 @@ export interface Wanted {
   readonly which: boolean;
   /** The phrase may run on into the verb: one of its words is enough. */
   readonly loose?: boolean;
+  /** A duration that something takes, and no length. */
+  readonly takes?: boolean;
 }
 
 export interface Understanding {
@@ -227,7 +229,7 @@ function askedBy(
     case "comment":
       return simple("manner");
     case "combien": {
-      if (at(1) === "de" && at(2) === "temps") return simple("duration");
+      if (at(1) === "de" && at(2) === "temps") return { ...simple("duration"), takes: true };
       if (at(1) === "de" || at(1) === "d") {
         const counted = nounPhrase(question, words, i + 2, terms, true);
         return { terms: counted, type: "count", which: false, loose: true };
@@ -240,7 +242,7 @@ function askedBy(
         const noun = AUXILIARIES.has(at(2)) ? [] : phrase(2);
         return { terms: noun, type: noun.length > 0 ? "count" : "money", which: false };
       }
-      if (at(1) === "long") return simple("duration");
+      if (at(1) === "long") return { ...simple("duration"), takes: !COPULAS.has(at(2)) };
       return simple(
         /^(?:far|big|tall|heavy|fast|old|large|high|wide|deep)$/.test(at(1)) ? "count" : "manner",
       );

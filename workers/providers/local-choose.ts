@@ -233,19 +233,14 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
       // The lexicon knows two roles: an employee's, and an actor's.
       if (field.name.concepts.has("role") && !question.terms.some((t) => t.concepts.includes("play")))
         return undefined;
+      if (!meant && /[@:]|\w\/\w/.test(field.value)) return undefined;
       return meant ? 0.8 + (looksLikeName(field.value) ? 0.2 : -0.3) : 0;
     case "place":
       if (field.shape === "date" || field.shape === "number") return undefined;
       return meant ? placeRank(field) : 0;
     case "duration":
       if (!/\d/.test(field.value) || field.shape === "date") return undefined;
-      // Of what it is, or how late, the question has to say: terms of payment are days as well.
-      if (
-        !field.name.concepts.has("duration") &&
-        !question.terms.some((t) => !t.light && inName(t, field) > 0)
-      ) {
-        return undefined;
-      }
+      if (!isOfDuration(field, wanted, question)) return undefined;
       return meant || isInUnitOfTime(field) ? 0.8 : 0;
     case "cause":
       return meant ? 1 : undefined;
@@ -256,6 +251,20 @@ function typeFit(wanted: Wanted, field: Field, question: Understanding): number 
     default:
       return wanted.type satisfies never;
   }
+}
+
+/**
+ * Of what a time is, or how late, the question has to say: terms of payment are days as well. Nothing but a name asks for the only
+ * one that its row has. What takes long has no length in metres.
+ */
+function isOfDuration(field: Field, wanted: Wanted, question: Understanding): boolean {
+  const words = question.terms.filter((t) => !t.light && !isHard(t));
+  if (wanted.takes === true && field.name.concepts.has("length") && !isInUnitOfTime(field)) return false;
+  return (
+    field.name.concepts.has("duration") ||
+    words.some((t) => inName(t, field) > 0) ||
+    (words.length === 0 && isInUnitOfTime(field) && !field.name.concepts.has("delay"))
+  );
 }
 
 /** `crossing_minutes`, `lead_time_days`; a year or a month alone names one. */

@@ -74,13 +74,28 @@ function answer(covers: readonly Cover[], question: Understanding): string | und
       question,
     );
   }
-  return (
-    aboutNamed(covers, question) ??
-    cells(covers, question) ??
-    sentences(covers, question) ??
-    about(covers, question) ??
-    rowStatement(covers, question)
-  );
+  const cell = aboutNamed(covers, question) ?? cells(covers, question);
+  if (cell !== undefined) return cell;
+  for (const tell of [sentences, about, rowStatement]) {
+    const told = tell(covers, question);
+    if (told !== undefined && hasForm(told, question)) return told;
+  }
+  return undefined;
+}
+
+/** What an address or a number to call looks like: a sentence without one does not tell it. */
+const FORMS: readonly (readonly [concept: string, form: RegExp])[] = [
+  ["email", /@/],
+  ["website", /\w\.\w/],
+  ["phone", /\d(?:[\s().-]?\d){5}/],
+  ["fax", /\d(?:[\s().-]?\d){5}/],
+];
+
+function hasForm(text: string, question: Understanding): boolean {
+  // "Numéro" may be of a telephone, or of anything else.
+  const telling = question.wanted[0]?.terms.filter((t) => !t.concepts.includes("number")) ?? [];
+  const asked = new Set(telling.flatMap((t) => t.concepts));
+  return FORMS.every(([concept, form]) => !asked.has(concept) || form.test(text));
 }
 
 /** What `cells` says, of a question that it alone may answer. */

@@ -8,7 +8,7 @@ import { type Passage, passagesOf, saysWhy } from "./local-sentences.ts";
 export function sentences(covers: readonly Cover[], question: Understanding): string | undefined {
   const found = passagesOf(covers, question);
   const best = found[0];
-  if (!best || !answersEnough(best, question) || !hasForm(best.text, question)) return undefined;
+  if (!best || !answersEnough(best, question)) return undefined;
   const language = question.language;
   const other = rival(best, found, question);
   if (other) {
@@ -30,21 +30,6 @@ export function sentences(covers: readonly Cover[], question: Understanding): st
   return texts
     .map((p, i) => quoteSentence(p.fact, p.text, language, i === 0 && !repeats(p.text, p.fact)))
     .join(" ");
-}
-
-/** What an address or a number to call looks like: a sentence without one does not tell it. */
-const FORMS: readonly (readonly [concept: string, form: RegExp])[] = [
-  ["email", /@/],
-  ["website", /\w\.\w/],
-  ["phone", /\d(?:[\s().-]?\d){5}/],
-  ["fax", /\d(?:[\s().-]?\d){5}/],
-];
-
-function hasForm(text: string, question: Understanding): boolean {
-  // "Numéro" may be of a telephone, or of anything else.
-  const telling = question.wanted[0]?.terms.filter((t) => !t.concepts.includes("number")) ?? [];
-  const asked = new Set(telling.flatMap((t) => t.concepts));
-  return FORMS.every(([concept, form]) => !asked.has(concept) || form.test(text));
 }
 
 /** A second sentence adds to the first when it stands near it and says nearly as much of the question. */
