@@ -142,6 +142,12 @@ describe("compose: several rows and sentences", () => {
     );
   });
 
+  it("compares two that are named by the extreme of both", () => {
+    expect(text("Which boat is the newest, Curlew or Plover?")).toBe(
+      text("Which boat is newer, Curlew or Plover?"),
+    );
+  });
+
   it("compares two dates", () => {
     expect(text("Who was hired first, Ines Roy or Maud Keller?")).toContain(
       "Maud Keller comes earlier (hired on).",

@@ -14,6 +14,8 @@ describe("intent", () => {
     ["Quels moniteurs avons-nous à Annecy ?", "list"],
     ["Which is cheaper, the blue kayak or the red one?", "comparison"],
     ["Lequel est le plus cher : le kayak bleu ou le canoë rouge ?", "comparison"],
+    ["Which boat is longest, the Curlew or the Plover?", "comparison"],
+    ["Which employee or contractor gave the longest lesson?", "aggregate"],
     ["How many lessons were given in 2025?", "aggregate"],
     ["What is the average price of a lesson?", "aggregate"],
     ["What is the number of paddles in the shed?", "aggregate"],

@@ -100,7 +100,8 @@ export function comparisonOf(
   words: readonly Word[],
   terms: readonly Term[],
 ): Comparison | undefined {
-  const found = comparativeOf(words);
+  const comparative = comparativeOf(words);
+  const found = comparative ?? superlativeOf(words);
   if (!found) return undefined;
   const split = words.findLastIndex(
     (w) => w.folded === "or" || w.raw.toLowerCase() === "ou" || w.folded === "than",
@@ -111,6 +112,8 @@ export function comparisonOf(
   const strong = (t: Term): boolean => t.kind !== "word" && thing(t);
   const before = terms.filter((t) => t.end <= at.start);
   const after = terms.filter((t) => t.start >= at.end && thing(t));
+  // "Which is the longest, the Curlew or the Plover": an extreme of many rows, unless two are named.
+  if (!comparative && !(before.some(strong) && after.some(strong))) return undefined;
   const right = after.some(strong) ? after.filter(strong) : after;
   const left = before.some(strong) ? before.filter(strong) : lastPhrase(question, before.filter(thing));
   if (left.length === 0 || right.length === 0) return undefined;
@@ -149,6 +152,16 @@ function comparativeOf(
     if (ENGLISH_ALONE.test(word.folded) || /^(?:premi|derni)er/.test(word.folded)) {
       return { comparative: entry, words: [word.folded] };
     }
+  }
+  return undefined;
+}
+
+/** "Longest" as "longer", for a comparison of two. */
+function superlativeOf(words: readonly Word[]): ReturnType<typeof comparativeOf> {
+  for (const { folded } of words) {
+    const positive = /^(\p{Ll}{3,})est$/u.exec(folded)?.[1];
+    const comparative = COMPARATIVES[`${positive ?? ""}er`];
+    if (positive !== undefined && comparative) return { comparative, words: [folded] };
   }
   return undefined;
 }
