@@ -1,8 +1,8 @@
 import type { Config } from "../shared/config.ts";
+import { ofObject } from "../shared/lazily.ts";
 import type { Principal } from "../shared/ports/answer.ts";
 import { within } from "./answer/retrieve.ts";
 import { makeMemo } from "./memo.ts";
-import { ofObject } from "../shared/lazily.ts";
 import type { Admission, LedgerApi } from "./tenant/api.ts";
 
 /** How long this isolate believes what the ledger said; part of the bound on how fast a revocation holds. */

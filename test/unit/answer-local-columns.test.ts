@@ -87,6 +87,17 @@ describe("compose: durations and places", () => {
   });
 });
 
+describe("compose: a word of two meanings", () => {
+  it("asks for no web address where a place may be meant", () => {
+    const regatta = rowOf("events", "Regatta of Annecy", {
+      event_id: 6,
+      notes:
+        "The site of the regatta is the meadow below the castle, which the town lends to the club every June.",
+    });
+    expect(text("What is the site of the regatta?", [regatta])).toContain("meadow below the castle");
+  });
+});
+
 describe("compose: what something is", () => {
   const NOTICE = rowOf("notices", "Winter work on Curlew", {
     notice_id: 5,

@@ -253,7 +253,7 @@ function askedBy(
       return simple("thing");
     default: {
       // what, which, quel…: the thing asked for is named right after it, or after the copula.
-      if (/^(?:time|heure)$/.test(at(1)) && at(2) !== "zone") return simple("date");
+      if (at(1) === "heure" || (at(1) === "time" && AUXILIARIES.has(at(2)))) return simple("date");
       if (/^(?:caused|causes|triggered)$/.test(at(1))) return simple("cause");
       const copula = COPULAS.has(at(1));
       if (copula) return { terms: phrase(2), type: "thing", which: false };
@@ -331,7 +331,8 @@ function isNumberOf(words: readonly Word[]): boolean {
     ({ folded }, i) =>
       /^(?:number|count|nombre)$/.test(folded) &&
       /^(?:of|de|d|des)$/.test(words[i + 1]?.folded ?? "") &&
-      isStopWord(words[i - 1]?.folded ?? "the"),
+      // What has a number of its own is known to the lexicon; "exact" and "current" are not.
+      conceptsOf(stemsOf(words[i - 1]?.folded ?? "")).length === 0,
   );
 }
 

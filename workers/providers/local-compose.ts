@@ -92,8 +92,8 @@ const FORMS: readonly (readonly [concept: string, form: RegExp])[] = [
 ];
 
 function hasForm(text: string, question: Understanding): boolean {
-  // "Numéro" may be of a telephone, or of anything else.
-  const telling = question.wanted[0]?.terms.filter((t) => !t.concepts.includes("number")) ?? [];
+  // A word that may mean something else asks for no form: "numéro" of anything, "site" of an office.
+  const telling = question.wanted[0]?.terms.filter((t) => t.concepts.length === 1) ?? [];
   const asked = new Set(telling.flatMap((t) => t.concepts));
   return FORMS.every(([concept, form]) => !asked.has(concept) || form.test(text));
 }

@@ -68,7 +68,7 @@ export function about(covers: readonly Cover[], question: Understanding): string
 /** The same of a question that is nothing but a name, of the row that is called so: others only mention it. */
 export function aboutNamed(covers: readonly Cover[], question: Understanding): string | undefined {
   const terms = question.terms.filter((t) => !t.light);
-  if (question.intent !== "lookup" || !terms.every(isHard)) return undefined;
+  if (question.intent !== "lookup" || question.wanted.length > 1 || !terms.every(isHard)) return undefined;
   const said = new Set(terms.map((t) => t.folded));
   const found = covers.find(({ fact: { titleBag } }) => {
     const words = [...titleBag.words].filter((word) => !isStopWord(word));

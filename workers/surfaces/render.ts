@@ -1,6 +1,5 @@
-import { lazily } from "../../shared/lazily.ts";
+import { lazily, ofObject } from "../../shared/lazily.ts";
 import * as z from "zod/mini";
-import { ofObject } from "../../shared/lazily.ts";
 import { problemBody } from "../problem.ts";
 import { freshnessFields, freshnessJson } from "./freshness.ts";
 import type { Wire } from "./sse.ts";
