@@ -264,6 +264,7 @@ describe("compose: declining", () => {
 describe("compose: totals", () => {
   it.each([
     "How many bookings do we have?",
+    "What is the exact number of bookings?",
     "What is the total hire price of all boats?",
     "Which boat has the most seats?",
   ])("are not made from passages: %s", (question) => {

@@ -224,7 +224,7 @@ montrer montre trouver liste lister citer cite nommer nomme utiliser utilise exi
 signifie chose choses fichier donnees information informations differents differentes autre autres meme exactement actuellement
 resume resumer resumez presente presentez decris decrire expliquer explique comparer offre appelle appelait trouve peut peux pouvoir
 etre sert appeler contient comprend couvre temps assure assurer effectue effectuer
-serve serves served desservir desservez prochain prochaine suivant suivante
+serve serves served desservir desservez prochain prochaine suivant suivante exact exacte
 `;
 
 /** Head nouns that say nothing without their modifier: an "e-mail address" is not an address. */
